@@ -1,0 +1,1 @@
+//! What Gatehouse does: use cases, rules, the live snapshot, jobs, events.

@@ -1,0 +1,1 @@
+//! The proxy door: Shadowsocks, Trojan, VLESS.

@@ -1,0 +1,1 @@
+//! What the surfaces share of HTTP: extractors, Envelope, client address, limits.

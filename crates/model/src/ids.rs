@@ -1,0 +1,36 @@
+//! Row identities. Database ids are never reused, so a stale id finds nothing instead of somebody else.
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, sqlx::Type)]
+        #[serde(transparent)]
+        #[sqlx(transparent)]
+        pub struct $name(pub i64);
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// An account: one person or machine. Its number is the wire id on bastion, panel, node API and vpn.
+    AccountId,
+    /// A machine credential of the kinds `oa` and `api`.
+    ApiTokenId,
+    /// A row of the job table.
+    JobId,
+    /// A login session: a token family issued by a surface.
+    LoginSessionId,
+    /// A node group: which proxy passes may use which nodes.
+    NodeGroupId,
+    /// A proxy node, embedded or remote.
+    NodeId,
+    /// A user row of the oa surface.
+    OaUserId,
+    /// A role of the permission system.
+    RoleId,
+}

@@ -1,0 +1,17 @@
+//! The vocabulary of Gatehouse: ids, units and enums that every other package speaks. No I/O.
+
+mod ids;
+mod login;
+mod node;
+mod secret;
+mod text;
+mod units;
+mod words;
+
+pub use ids::{AccountId, ApiTokenId, JobId, LoginSessionId, NodeGroupId, NodeId, OaUserId, RoleId};
+pub use login::{Login, LoginError, email_key, fold_key};
+pub use node::{NodeKind, SsCipher};
+pub use secret::Secret;
+pub use text::{ByteSize, ParseUnitError, Span};
+pub use units::{Bytes, Millis, Money};
+pub use words::{Door, EndedWhy, Origin, PassKind};

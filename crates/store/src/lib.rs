@@ -1,0 +1,1 @@
+//! All SQL of Gatehouse: Db, Tx, migrations, one file per aggregate.

@@ -1,0 +1,1 @@
+//! The oa surface: the API of django-sspanel-api (vpnHelper).

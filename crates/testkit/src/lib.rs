@@ -1,0 +1,1 @@
+//! The real application, clocks, actors and real peers for tests.
