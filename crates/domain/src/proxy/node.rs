@@ -1,0 +1,143 @@
+//! Proxy nodes as the live snapshot holds them: one row of the node table with its memberships and opened secrets.
+
+use std::{collections::BTreeSet, net::IpAddr};
+
+use gatehouse_model::{NodeGroupId, NodeId, NodeKind, SsCipher};
+
+/// A proxy node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// Row id; the node API's `node_id`.
+    pub id: NodeId,
+    /// Short unique name within its type, for the node API and the state file.
+    pub code: Option<String>,
+    /// Name shown to users.
+    pub name: String,
+    /// Description shown to users.
+    pub remark: Option<String>,
+    /// Host name or address clients connect to.
+    pub host: String,
+    /// Port clients connect to; 0: the one the listener got.
+    pub port: u16,
+    /// Port the listener binds; 0: any free one.
+    pub server_port: u16,
+    /// Address the listener binds; `None`: `[proxy] listen`.
+    pub listen_ip: Option<IpAddr>,
+    /// Traffic factor in hundredths.
+    pub rate: i64,
+    /// Whether this product listens for it.
+    pub is_embedded: bool,
+    /// Whether it serves anybody.
+    pub is_enabled: bool,
+    /// Whether users see it.
+    pub is_shown: bool,
+    /// Position in lists, ascending; `None` last, then id.
+    pub sort: Option<i64>,
+    /// Groups whose members may use it.
+    pub group_ids: BTreeSet<NodeGroupId>,
+    /// Bytes after which it serves nobody; `None`: no cap.
+    pub transfer_cap: Option<i64>,
+    /// Whether the cap was reached when the snapshot was built.
+    pub is_capped: bool,
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// Port the listener of a node with `server_port` 0 got, on whichever process serves it.
+    pub bound_port: Option<u16>,
+}
+
+/// What a node speaks, with the settings the embedded door honours (specs/proxy.md §11).
+#[derive(Clone, PartialEq, Eq)]
+pub enum Protocol {
+    /// Shadowsocks 2022 or classic.
+    Shadowsocks {
+        /// The cipher of the port.
+        cipher: SsCipher,
+        /// The staff's word that a classic cipher is wanted although it has no replay protection of its own.
+        allow_classic: bool,
+        /// Users a classic node serves; `None`: `proxy.classic_user_cap`.
+        classic_user_cap: Option<u32>,
+        /// 32 or 16 random bytes for 2022 ciphers, empty for classic ones.
+        server_key: Vec<u8>,
+    },
+    /// Trojan over TLS.
+    Trojan(Tls),
+    /// VLESS inside TLS.
+    Vless(Tls),
+    /// A type only remote nodes speak.
+    Remote(NodeKind),
+}
+
+impl Protocol {
+    /// The node type.
+    pub fn kind(&self) -> NodeKind {
+        match self {
+            Self::Shadowsocks { .. } => NodeKind::Shadowsocks,
+            Self::Trojan(_) => NodeKind::Trojan,
+            Self::Vless(_) => NodeKind::Vless,
+            Self::Remote(kind) => *kind,
+        }
+    }
+}
+
+impl std::fmt::Debug for Protocol {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.kind().as_str())
+    }
+}
+
+/// TLS settings of an embedded node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// Name in the certificate and in links; empty: the node's host.
+    pub server_name: String,
+    /// Where strangers are sent: `host:port`, plain HTTP/1.1; `None`: a built-in page.
+    pub fallback: Option<String>,
+    /// The certificate.
+    pub certificate: Certificate,
+}
+
+/// Where a node's certificate comes from (`cert_config`, specs/proxy.md §10).
+#[derive(Clone, PartialEq, Eq)]
+pub enum Certificate {
+    /// PEM files, reloaded when they change.
+    File {
+        /// Chain.
+        cert_file: String,
+        /// Key.
+        key_file: String,
+    },
+    /// PEM texts kept with the node: given by staff, or made once as self-signed.
+    Content {
+        /// Chain, PEM.
+        cert_pem: String,
+        /// Key, PEM.
+        key_pem: String,
+        /// Whether it was made by us, so that links carry a pin or the insecure flag.
+        is_self_signed: bool,
+    },
+}
+
+impl std::fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File { cert_file, .. } => {
+                f.debug_struct("File").field("cert_file", cert_file).finish_non_exhaustive()
+            }
+            Self::Content { is_self_signed, .. } => {
+                f.debug_struct("Content").field("is_self_signed", is_self_signed).finish_non_exhaustive()
+            }
+        }
+    }
+}
+
+impl Node {
+    /// Whether the node serves anybody at all.
+    pub fn is_serving(&self) -> bool {
+        self.is_enabled && !self.is_capped
+    }
+
+    /// The port clients use: the configured one, else the listener's.
+    pub fn client_port(&self) -> Option<u16> {
+        [self.port, self.server_port].into_iter().find(|port| *port != 0).or(self.bound_port)
+    }
+}
