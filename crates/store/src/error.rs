@@ -29,6 +29,12 @@ pub enum Error {
 }
 
 impl Error {
+    /// For an insert that returned no row although it must: a bug.
+    #[track_caller]
+    pub(crate) fn missing_row() -> Self {
+        Self::other(Location::caller(), "the statement returned no row")
+    }
+
     /// Sorts a driver's error.
     pub(crate) fn new(at: &'static Location<'static>, error: sqlx::Error) -> Self {
         use sqlx::Error as E;
