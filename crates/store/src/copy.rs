@@ -274,12 +274,12 @@ async fn copy_sequence(source: &mut Link, target: &mut Tx, table: &Table, identi
     }
     let Some(last) = last else { return Ok(()) };
     let raise = sql! {
-        sqlite: "UPDATE sqlite_sequence SET seq = $2 WHERE name = $1",
+        sqlite: "UPDATE sqlite_sequence SET seq = $2 WHERE name = $1 RETURNING seq AS last_value",
         postgres: "SELECT setval(d.objid, $2) AS last_value FROM pg_depend d
                    WHERE d.refobjid = CAST(CAST($1 AS TEXT) AS regclass) AND d.deptype = 'i' AND d.refobjsubid > 0
                      AND d.classid = CAST('pg_class' AS regclass)"
     };
-    if target.exec(raise, args![&table.name, last]).await? == 0 {
+    if target.one::<(i64,)>(raise, args![&table.name, last]).await?.is_none() {
         // A SQLite table that never had a row.
         let begin = Statement::built("INSERT INTO sqlite_sequence (name, seq) VALUES ($1, $2)".to_owned());
         target.exec(begin, args![&table.name, last]).await?;

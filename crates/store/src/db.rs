@@ -106,7 +106,7 @@ impl Db {
 
     /// Asks the database for a sign of life.
     pub async fn ping(&self) -> Result<()> {
-        self.read().one::<(i64,)>(sql!("SELECT CAST(1 AS BIGINT)"), args![]).await.map(drop)
+        self.read().one::<(i64,)>(sql!("SELECT CAST(1 AS BIGINT) AS one"), args![]).await.map(drop)
     }
 
     /// Waits for what runs, then closes every connection; later calls are `Unavailable`.

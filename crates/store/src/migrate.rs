@@ -72,8 +72,8 @@ impl Db {
         let applied = applied(&mut tx).await?;
         if applied.is_none() {
             let create = sql! {
-                sqlite: "CREATE TABLE schema_migration (version INTEGER PRIMARY KEY, name TEXT NOT NULL, sql TEXT NOT NULL) STRICT",
-                postgres: "CREATE TABLE schema_migration (version BIGINT PRIMARY KEY, name TEXT NOT NULL, sql TEXT NOT NULL)"
+                sqlite: "CREATE TABLE IF NOT EXISTS schema_migration (version INTEGER PRIMARY KEY, name TEXT NOT NULL, sql TEXT NOT NULL) STRICT",
+                postgres: "CREATE TABLE IF NOT EXISTS schema_migration (version BIGINT PRIMARY KEY, name TEXT NOT NULL, sql TEXT NOT NULL)"
             };
             tx.exec(create, args![]).await?;
         }

@@ -1,4 +1,5 @@
 //! The SQL layer on both real engines.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a failed test")]
 
 #[macro_use]
 mod fixture;

@@ -5,6 +5,7 @@ use gatehouse_store::{Engine, args, sql};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use tokio::task::JoinSet;
 
 fn names(engine: &str) -> BTreeSet<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(engine);
@@ -38,15 +39,12 @@ async fn every_file_is_applied_once(engine: Engine) {
 
 async fn several_processes_may_migrate_at_once(engine: Engine) {
     let fixture = Fixture::empty(engine).await;
-    let mut tasks = Vec::new();
+    let mut processes = JoinSet::new();
     for _ in 0..6 {
         let db = fixture.open_again().await;
-        tasks.push(tokio::spawn(async move { db.migrate().await.unwrap().len() }));
+        processes.spawn(async move { db.migrate().await.unwrap().len() });
     }
-    let mut applied = Vec::new();
-    for task in tasks {
-        applied.push(task.await.unwrap());
-    }
+    let mut applied = processes.join_all().await;
     applied.sort_unstable();
     assert_eq!(applied, [0, 0, 0, 0, 0, names("sqlite").len()]);
 }
