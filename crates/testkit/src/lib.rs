@@ -1,1 +1,3 @@
 //! The real application, clocks, actors and real peers for tests.
+
+pub mod peer;
