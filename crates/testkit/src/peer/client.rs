@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
-use super::{Peer, Program, Tls, free_port};
+use super::{Peer, Program, Tls, free_port, wait_for};
 
 /// A proxy server as its clients know it.
 #[derive(Clone, Debug)]
@@ -162,7 +162,11 @@ impl Peer {
 
     /// mihomo with a Clash configuration in YAML, of which JSON is a part.
     pub async fn mihomo(yaml: &str, port: u16) -> Result<Self> {
-        Self::with_file(Program::Mihomo, &["-d", ".", "-f", "config"], yaml, port).await
+        let args = ["-d", ".", "-f", "config", "-post-up", "touch up"];
+        let peer = Self::with_file(Program::Mihomo, &args, yaml, port).await?;
+        // It listens before its rules are loaded, and drops what comes in between.
+        wait_for("mihomo's start", async || Ok(peer.folder_path().join("up").exists())).await?;
+        Ok(peer)
     }
 
     /// The original trojan, as client or server.

@@ -156,10 +156,15 @@ impl Peer {
         self.child.id()
     }
 
+    /// Its working directory, with its configuration and its log.
+    pub(super) fn folder_path(&self) -> &Path {
+        self.folder.as_ref().map_or(Path::new(""), TempDir::path)
+    }
+
     /// The last lines it wrote.
     pub fn log_tail(&self) -> String {
-        let log = self.folder.as_ref().map(|folder| fs::read(folder.path().join("log")));
-        let text = log.and_then(Result::ok).unwrap_or_default();
+        let log = fs::read(self.folder_path().join("log"));
+        let text = log.unwrap_or_else(|error| error.to_string().into_bytes());
         let text = String::from_utf8_lossy(&text);
         let lines: Vec<_> = text.lines().collect();
         lines.get(lines.len().saturating_sub(30)..).unwrap_or_default().join("\n")

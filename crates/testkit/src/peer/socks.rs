@@ -141,14 +141,24 @@ impl Socks {
             let mut stream = self.connect(target).await?;
             stream.write_all(request.as_bytes()).await?;
             let mut answer = Vec::new();
-            stream.read_to_end(&mut answer).await?;
-            anyhow::Ok(answer)
+            let head = loop {
+                ensure!(stream.read_buf(&mut answer).await? > 0, "no HTTP answer, but {} bytes", answer.len());
+                if let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") {
+                    break end + 4;
+                }
+            };
+            // Not to the end of the stream: Xray keeps that back for a second.
+            let length = content_length(answer.get(..head).unwrap_or_default())?;
+            while answer.len() < head + length {
+                ensure!(stream.read_buf(&mut answer).await? > 0, "the answer ended after {} bytes", answer.len());
+            }
+            Ok((answer, head))
         };
-        let answer =
-            timeout(3 * PATIENCE, exchange).await.with_context(|| format!("{target} did not answer in time"))??;
+        let exchanged = timeout(3 * PATIENCE, exchange).await;
+        let (mut answer, head) = exchanged.with_context(|| format!("{target} did not answer in time"))??;
         let mut traffic = Traffic::default();
         traffic.add(request.len(), answer.len());
-        Ok((body(&answer)?.to_vec(), traffic))
+        Ok((answer.split_off(head), traffic))
     }
 
     /// One cell of the table in specs/proxy.md §18: fetches from the origin and, if there is one, sends 900 and 1,400
@@ -162,8 +172,9 @@ impl Socks {
             traffic += crossed;
         }
         let Some(echo) = echo else { return Ok(traffic) };
-        let association = self.associate().await.context("UDP association")?;
         for (seed, target) in (0..).zip(Target::loopback(echo.port())) {
+            // One each: some servers give an association a socket of one family only.
+            let association = self.associate().await.context("UDP association")?;
             for length in [900, 1_400] {
                 let echoed = association.echo(&target, &random_bytes(seed, length)).await;
                 echoed.with_context(|| format!("UDP, {length} bytes to {target}"))?;
@@ -191,12 +202,14 @@ impl Socks {
     }
 }
 
-fn body(answer: &[u8]) -> Result<&[u8]> {
-    let end = answer.windows(4).position(|four| four == b"\r\n\r\n");
-    let (head, rest) = answer.split_at(end.with_context(|| format!("no HTTP answer, but {} bytes", answer.len()))?);
+/// The length that the head of a good HTTP answer announces.
+fn content_length(head: &[u8]) -> Result<usize> {
     let head = std::str::from_utf8(head)?;
-    ensure!(head.starts_with("HTTP/1.1 200 "), "the answer is {}", head.lines().next().unwrap_or_default());
-    Ok(rest.get(4..).unwrap_or_default())
+    let (first, rest) = head.split_once("\r\n").unwrap_or_default();
+    ensure!(first.starts_with("HTTP/1.1 200 "), "the answer is `{first}`");
+    let mut headers = rest.lines().filter_map(|line| line.split_once(": "));
+    let length = headers.find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    Ok(length.context("the answer has no length")?.1.parse()?)
 }
 
 /// A UDP association; it lives as long as its TCP connection, that is until dropped.
@@ -252,9 +265,9 @@ mod tests {
     }
 
     #[test]
-    fn only_a_whole_good_answer_has_a_body() {
-        assert_eq!(body(b"HTTP/1.1 200 OK\r\nA: b\r\n\r\nxy").unwrap(), b"xy");
-        assert!(body(b"HTTP/1.1 404 Not Found\r\n\r\nxy").is_err());
-        assert!(body(b"HTTP/1.1 200 OK\r\n").is_err());
+    fn only_a_good_answer_has_a_length() {
+        assert_eq!(content_length(b"HTTP/1.1 200 OK\r\nA: b\r\ncontent-length: 2\r\n\r\n").unwrap(), 2);
+        assert!(content_length(b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n").is_err());
+        assert!(content_length(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! Every client of specs/proxy.md §18 against a real server of somebody else's: what fails later against our own door
 //! is then the door.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use gatehouse_testkit::peer::{
     Client, Echo, Nginx, Origin, Peer, Protocol, RealServer, SelfSigned, Server, Socks, Target, Tls, certificate_of,
     random_bytes,
@@ -42,10 +42,13 @@ fn vless(tls: Tls) -> Protocol {
 async fn every_client_passes(server: &Server, peer: &Peer) -> Result<()> {
     let origin = Origin::start(random_bytes(1, 1_000_000)).await?;
     let echo = Echo::start().await?;
+    let mut failures = Vec::new();
     for client in Client::speaking(&server.protocol) {
-        let passed = passes(client, server, &origin, &echo).await;
-        passed.with_context(|| format!("{client:?}; server's log:\n{}", peer.log_tail()))?;
+        if let Err(error) = passes(client, server, &origin, &echo).await {
+            failures.push(format!("{client:?}: {error:#}"));
+        }
     }
+    ensure!(failures.is_empty(), "{}\nserver's log:\n{}", failures.join("\n"), peer.log_tail());
     Ok(())
 }
 
