@@ -4,6 +4,7 @@
 
 pub mod account;
 mod app;
+pub mod apply;
 pub mod audit;
 pub mod clock;
 mod ctx;
