@@ -25,8 +25,7 @@ impl Asked {
 
     /// What the frame noted about this request; outside any frame: an unknown caller.
     pub fn of<B>(request: &Request<B>) -> Self {
-        let unknown = || Caller { address: None, request_id: String::new(), language: None };
-        request.extensions().get().cloned().unwrap_or_else(|| Self::new(request, unknown()))
+        request.extensions().get().cloned().unwrap_or_else(|| Self::new(request, Caller::default()))
     }
 
     /// The request's method.

@@ -5,9 +5,10 @@ use std::{net::IpAddr, sync::Arc};
 use axum::{extract::Request, response::Response};
 use gatehouse_domain::{App, Ctx, Error, Result, oa};
 use gatehouse_kit::{Asked, BodyRule, Envelope, Limits, Permit, log_error, read_body};
+use http::Method;
 
 use crate::{
-    envelope::{Action, Answer, OaEnvelope},
+    envelope::{Action, Answer, OaEnvelope, not_found},
     request,
 };
 
@@ -39,6 +40,9 @@ impl Oa {
     where
         F: Future<Output = Result<Answer>>,
     {
+        if request.method() != Method::POST {
+            return not_found();
+        }
         let asked = Asked::of(&request);
         let (parts, body) = request.into_parts();
         let settings = &self.app.settings().oa;

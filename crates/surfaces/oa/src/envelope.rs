@@ -152,7 +152,7 @@ impl<'a> Line<'a> {
             ip: &node.host,
             method: node.method,
             port: node.port.to_string(),
-            conn_info: &node.link,
+            conn_info: node.link.expose(),
         }
     }
 }
@@ -241,6 +241,7 @@ fn json(status: StatusCode, value: &impl Serialize) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use gatehouse_model::Secret;
     use http_body_util::BodyExt;
 
     use super::*;
@@ -262,7 +263,7 @@ mod tests {
             host: "127.0.0.1".to_owned(),
             method: "aes-256-gcm",
             port: 123,
-            link: "ss://a?b&c#<d>".to_owned(),
+            link: Secret::new("ss://a?b&c#<d>"),
         }
     }
 

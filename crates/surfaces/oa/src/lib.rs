@@ -8,10 +8,7 @@ mod user;
 
 use std::sync::Arc;
 
-use axum::{
-    Router,
-    routing::{MethodRouter, any, post},
-};
+use axum::{Router, routing::any};
 use gatehouse_domain::App;
 
 use crate::{
@@ -32,16 +29,15 @@ pub fn own_router(app: App) -> Router {
     framed(routes().route("/", any(running)).fallback(not_found), oa)
 }
 
+/// Every route takes any method, because to this surface a wrong method is a wrong path; the handlers see to it.
 fn routes() -> Router<Oa> {
-    let endpoint = |path: &str, handler: MethodRouter<Oa>| {
-        Router::new()
-            .route(path, handler.fallback(not_found))
-            .route(&format!("{path}/"), post(without_slash).fallback(not_found))
-    };
     Router::new()
-        .merge(endpoint("/v1/generateUserProfile", post(generate::handle)))
-        .merge(endpoint("/v1/getConnInfoByUser", post(conn_info::handle)))
-        .merge(endpoint("/v1/delUserProfile", post(delete::handle)))
+        .route("/v1/generateUserProfile", any(generate::handle))
+        .route("/v1/getConnInfoByUser", any(conn_info::handle))
+        .route("/v1/delUserProfile", any(delete::handle))
+        .route("/v1/generateUserProfile/", any(without_slash))
+        .route("/v1/getConnInfoByUser/", any(without_slash))
+        .route("/v1/delUserProfile/", any(without_slash))
         .route("/v1", any(to_root))
         .route("/v1/", any(running))
         .route("/v1/{*rest}", any(not_found))

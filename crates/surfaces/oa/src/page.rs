@@ -1,7 +1,7 @@
 //! What is not an endpoint: the page, the redirects, the 404.
 
 use axum::{
-    extract::{OriginalUri, Request},
+    extract::OriginalUri,
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, Method, StatusCode, header};
@@ -21,8 +21,8 @@ pub(crate) async fn running() -> Response {
 }
 
 /// Sends `/v1` to `/v1/`: 301 for GET, 307 for the rest. Source: specs/oa.md §1.1.
-pub(crate) async fn to_root(OriginalUri(uri): OriginalUri, request: Request) -> Response {
-    let status = match *request.method() {
+pub(crate) async fn to_root(method: Method, OriginalUri(uri): OriginalUri) -> Response {
+    let status = match method {
         Method::GET => StatusCode::MOVED_PERMANENTLY,
         _ => StatusCode::TEMPORARY_REDIRECT,
     };
@@ -30,7 +30,10 @@ pub(crate) async fn to_root(OriginalUri(uri): OriginalUri, request: Request) -> 
 }
 
 /// Sends a POST to an endpoint with a slash too many to the endpoint. Source: specs/oa.md §1.1.
-pub(crate) async fn without_slash(OriginalUri(uri): OriginalUri) -> Response {
+pub(crate) async fn without_slash(method: Method, OriginalUri(uri): OriginalUri) -> Response {
+    if method != Method::POST {
+        return envelope::not_found();
+    }
     redirect(StatusCode::TEMPORARY_REDIRECT, uri.path().trim_end_matches('/'), uri.query())
 }
 
