@@ -4,3 +4,4 @@
 
 mod path;
 mod support;
+mod transport;

@@ -7,11 +7,15 @@ use http_body_util::BodyExt;
 use tower::ServiceExt;
 
 pub(crate) struct Surface {
-    router: Router,
+    pub(crate) router: Router,
 }
 
 pub(crate) async fn shared() -> Surface {
     Surface { router: gatehouse_oa::router(App::stub(Settings::default())) }
+}
+
+pub(crate) async fn with(settings: Settings) -> Surface {
+    Surface { router: gatehouse_oa::router(App::stub(settings)) }
 }
 
 pub(crate) async fn own() -> Surface {
