@@ -241,8 +241,14 @@ fn json(status: StatusCode, value: &impl Serialize) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use axum::{Router, routing::any};
+    use gatehouse_domain::Random;
     use gatehouse_model::Secret;
+    use http::Request;
     use http_body_util::BodyExt;
+    use tower::ServiceExt;
 
     use super::*;
 
@@ -343,5 +349,18 @@ mod tests {
         assert_eq!(refusal(&Error::invalid("username", "x"), Action::Conn), NOT_ACCEPTABLE);
         let limited = Error::RateLimited { retry_after: std::time::Duration::ZERO };
         assert_eq!(refusal(&limited, Action::Conn), TOO_MANY);
+    }
+
+    #[tokio::test]
+    async fn a_bug_answers_like_a_fault_of_ours_on_its_endpoint() {
+        let bug = || any(async || -> Response { panic!("a bug") });
+        let routes = Router::new().route("/v1/getConnInfoByUser", bug()).route("/v1/delUserProfile", bug());
+        let envelope = Arc::new(OaEnvelope { conn_failure_shape: FailureShape::Flat });
+        let surface = gatehouse_kit::frame(routes, envelope, Random::seeded(1));
+        for (path, expected) in [("/v1/getConnInfoByUser", NO_NODES), ("/v1/delUserProfile", TOO_MANY)] {
+            let answered = surface.clone().oneshot(Request::post(path).body(Body::empty()).unwrap()).await.unwrap();
+            assert_eq!(answered.status(), StatusCode::OK);
+            assert_eq!(body(answered).await, serde_json::to_string(&expected).unwrap());
+        }
     }
 }

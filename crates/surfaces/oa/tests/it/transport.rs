@@ -12,7 +12,8 @@ use crate::support::with;
 async fn exchange(settings: Settings, request: &[u8]) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let server = axum::serve(listener, with(settings).await.router);
+    let surface = with(settings).await;
+    let server = axum::serve(listener, surface.router.clone());
     let client = async {
         let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
         socket.write_all(request).await.unwrap();
