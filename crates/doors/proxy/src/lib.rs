@@ -11,6 +11,8 @@ mod relay;
 mod table;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod user;
 mod visit;
