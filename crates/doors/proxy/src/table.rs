@@ -12,7 +12,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use gatehouse_domain::proxy::user::ProxyUser;
-use gatehouse_model::{AccountId, EndedWhy, Millis, NodeGroupId, SsCipher};
+use gatehouse_model::{AccountId, EndedWhy, Millis, NodeGroupId, NodeId, SsCipher};
 use uuid::Uuid;
 
 use crate::user::{Account, User};
@@ -141,6 +141,24 @@ impl UserTable {
     pub(crate) fn len(&self) -> usize {
         let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
         rows.groups.values().map(BTreeMap::len).sum()
+    }
+
+    /// An account, whether it is admissible or not.
+    pub(crate) fn account(&self, id: AccountId) -> Option<Arc<Account>> {
+        let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        rows.all.get(&id).map(|row| Arc::clone(&row.account))
+    }
+
+    /// Ends visits on a node whose user is of certain groups.
+    pub(crate) fn end_visits(&self, node: NodeId, is_meant: impl Fn(NodeGroupId) -> bool, why: EndedWhy) {
+        let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        for row in rows.all.values() {
+            let visits = row.account.visits();
+            visits
+                .iter()
+                .filter(|visit| visit.node_id == node && is_meant(visit.user.group))
+                .for_each(|visit| visit.end(why));
+        }
     }
 
     /// Every account the table knows.

@@ -86,6 +86,8 @@ impl Network {
 pub(crate) enum Refused {
     #[error("stale")]
     Stale,
+    #[error("shutdown")]
+    Shutdown,
     #[error("not_eligible")]
     NotEligible,
     #[error("flows")]
@@ -127,6 +129,9 @@ fn try_admit(
 ) -> Result<Flow, Refused> {
     if door.is_stale() {
         return Err(Refused::Stale);
+    }
+    if door.is_draining() {
+        return Err(Refused::Shutdown);
     }
     let mut visits = user.account.visits();
     if !user.is_live() || node.why().is_some() || !node.serves(user.group) {
@@ -172,6 +177,7 @@ fn try_admit(
     visit.flows.fetch_add(1, AcqRel);
     count.fetch_add(1, AcqRel);
     drop(visits);
+    door.flow_begins();
     node.flows(network).increment(1.0);
     Ok(Flow { door: Arc::clone(door), node: Arc::clone(node), visit, network })
 }
@@ -215,7 +221,7 @@ impl Flow {
         visit.charged.fetch_add(hundredths, Relaxed);
         if visit.user.account.charge(hundredths) && visit.user.is_live() {
             visit.user.cut(EndedWhy::Quota);
-            self.door.exhausted(visit.user.account.id);
+            self.door.recheck(visit.user.account.id);
         }
     }
 }
@@ -230,6 +236,7 @@ impl Drop for Flow {
         self.visit.idle_since.store(self.door.clock.now().0, Relaxed);
         self.visit.flows.fetch_sub(1, AcqRel);
         self.node.flows(self.network).decrement(1.0);
+        self.door.flow_ends();
     }
 }
 

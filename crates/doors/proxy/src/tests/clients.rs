@@ -190,7 +190,7 @@ pub(super) async fn exchange(stream: Box<dyn Stream>, bytes: &[u8]) -> Vec<u8> {
     let mut answer = Vec::new();
     let send = async {
         // The crate's client cannot take a first write beyond one chunk.
-        for part in bytes.chunks(30_000) {
+        for part in bytes.chunks(10_000) {
             write.write_all(part).await.unwrap();
         }
         write.shutdown().await.unwrap();
