@@ -46,6 +46,11 @@ impl Database {
         Ok(Self { name, cluster })
     }
 
+    /// Runs SQL behind everybody's back.
+    pub fn execute(&self, sql: &str) -> Result<()> {
+        run(command(&self.cluster.psql).args(["--no-psqlrc", "--quiet", "--command", sql, "--dbname"]).arg(self.url()))
+    }
+
     /// What [`Db::open`] takes.
     pub fn url(&self) -> String {
         self.cluster.url(&self.name)
