@@ -23,6 +23,7 @@ use tokio::{
 use crate::{
     door::{Door, NodeState},
     listener::{self, Memory, Running, StartError, replay::Replay},
+    tls::Tls,
 };
 
 const RETRY: Duration = Duration::from_secs(10);
@@ -83,7 +84,7 @@ impl Nodes {
             self.report().await;
             tokio::select! {
                 () = shutdown.cancelled() => return,
-                changed = changes.changed() => if changed.is_err() { return },
+                lives = changes.changed() => if lives.is_err() { return },
                 Some(()) = async { hangup.as_mut()?.recv().await } => self.refresh(),
                 _ = tick.tick() => {
                     ticks += 1;
@@ -225,8 +226,7 @@ impl Nodes {
     fn refresh(&self) {
         self.door.egress.rules().refresh();
         for serving in self.serving.values() {
-            if let Some(Err(error)) =
-                serving.running.as_ref().and_then(|running| running.tls.as_ref()).map(|tls| tls.reload())
+            if let Some(Err(error)) = serving.running.as_ref().and_then(|running| running.tls.as_ref()).map(Tls::reload)
             {
                 tracing::error!(node = %serving.node.id, %error, "proxy.certificate.kept");
             }
@@ -263,9 +263,8 @@ async fn write(app: &App, id: NodeId, new: &Status) -> bool {
         Status::Stopped => status::stopped(app, id).await,
     };
     match result {
-        Ok(()) => true,
-        // The row went away meanwhile; nobody wants to know any more.
-        Err(Error::Conflict { .. } | Error::NotFound { .. }) => true,
+        // If the row went away meanwhile, nobody wants to know any more.
+        Ok(()) | Err(Error::Conflict { .. } | Error::NotFound { .. }) => true,
         Err(error) => {
             tracing::debug!(node = %id, error = error.chain(), "proxy.status.failed");
             false

@@ -19,6 +19,9 @@ use crate::user::{Account, User};
 
 const SHARDS: usize = 256;
 
+/// A key and who it names from now on.
+type Keyed<'a, const N: usize> = ([u8; N], Option<&'a Arc<User>>);
+
 /// An immutable map behind each first byte of the key; keys are hashes or random, so the shards are even.
 struct Shards<const N: usize>(Vec<ArcSwap<HashMap<[u8; N], Arc<User>>>>);
 
@@ -34,7 +37,7 @@ impl<const N: usize> Shards<N> {
 
     /// Removes and then inserts, swapping each touched shard once.
     fn apply(&self, change: &Change, key_of: impl Fn(&User) -> [u8; N]) {
-        let mut touched: BTreeMap<u8, Vec<([u8; N], Option<&Arc<User>>)>> = BTreeMap::new();
+        let mut touched: BTreeMap<u8, Vec<Keyed<'_, N>>> = BTreeMap::new();
         let mut touch = |user: &User, entry| {
             let key = key_of(user);
             touched.entry(key.first().copied().unwrap_or(0)).or_default().push((key, entry));
@@ -234,12 +237,12 @@ impl Rows {
             }
         }
         if let Ok((uuid, group)) = verdict {
-            let user = Arc::new(User::new(account, uuid, group));
-            self.groups.entry(group).or_default().insert(id, Arc::clone(&user));
+            let fresh = Arc::new(User::new(account, uuid, group));
+            self.groups.entry(group).or_default().insert(id, Arc::clone(&fresh));
             if let Some(known) = self.all.get_mut(&id) {
-                known.user = Some(Arc::clone(&user));
+                known.user = Some(Arc::clone(&fresh));
             }
-            change.added.push(user);
+            change.added.push(fresh);
         }
     }
 

@@ -193,7 +193,7 @@ pub(crate) async fn run(
     patience: Duration,
 ) {
     let mut ledgers: Vec<Ledger> = Vec::new();
-    let mut tick = interval(door.settings.flush_interval.0.clamp(Duration::from_secs(1), Duration::from_secs(60)));
+    let mut tick = interval(door.settings.flush_interval.0.clamp(Duration::from_secs(1), Duration::from_mins(1)));
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let ledger = |node: Arc<NodeState>| {
         let source = format!("proxy:{}:{}:{:016x}", app.process_id(), node.id, u64::from_le_bytes(door.random.bytes()));

@@ -147,32 +147,31 @@ fn try_admit(
     let open = |visit: &&Arc<Visit>| visit.is_open();
     let mine =
         |visit: &&Arc<Visit>| visit.node_id == node.id && visit.address == address && Arc::ptr_eq(&visit.user, user);
-    let visit = match visits.iter().filter(open).find(mine) {
-        Some(visit) => Arc::clone(visit),
-        None => {
-            let limit = user.account.device_limit();
-            let devices: BTreeSet<_> = visits.iter().filter(open).map(|visit| device(visit.address)).collect();
-            if limit > 0 && devices.len() >= limit && !devices.contains(&device(address)) {
-                return Err(Refused::Devices);
-            }
-            let visit = Arc::new(Visit {
-                uuid: door.random.uuid(),
-                user: Arc::clone(user),
-                node_id: node.id,
-                address,
-                since: door.clock.now(),
-                up: AtomicU64::new(0),
-                down: AtomicU64::new(0),
-                charged: AtomicI64::new(0),
-                flows: AtomicU32::new(0),
-                idle_since: AtomicI64::new(0),
-                why: OnceLock::new(),
-                token: node.token.child_token(),
-            });
-            visits.push(Arc::clone(&visit));
-            node.opened(Arc::clone(&visit));
-            visit
+    let visit = if let Some(visit) = visits.iter().filter(open).find(mine) {
+        Arc::clone(visit)
+    } else {
+        let limit = user.account.device_limit();
+        let devices: BTreeSet<_> = visits.iter().filter(open).map(|visit| device(visit.address)).collect();
+        if limit > 0 && devices.len() >= limit && !devices.contains(&device(address)) {
+            return Err(Refused::Devices);
         }
+        let visit = Arc::new(Visit {
+            uuid: door.random.uuid(),
+            user: Arc::clone(user),
+            node_id: node.id,
+            address,
+            since: door.clock.now(),
+            up: AtomicU64::new(0),
+            down: AtomicU64::new(0),
+            charged: AtomicI64::new(0),
+            flows: AtomicU32::new(0),
+            idle_since: AtomicI64::new(0),
+            why: OnceLock::new(),
+            token: node.token.child_token(),
+        });
+        visits.push(Arc::clone(&visit));
+        node.opened(Arc::clone(&visit));
+        visit
     };
     visit.flows.fetch_add(1, AcqRel);
     count.fetch_add(1, AcqRel);

@@ -212,7 +212,7 @@ pub(crate) async fn start(
                 door: Arc::clone(door),
                 node: Arc::clone(state),
                 cipher: *cipher,
-                server_key: server_key.clone(),
+                key: server_key.clone(),
                 replay: memory(*cipher, port),
             });
             let mut tasks = vec![spawn_accept(door, state, tcp, move |stranger| Arc::clone(&server).serve(stranger))];
