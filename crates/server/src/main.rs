@@ -1,2 +1,7 @@
 //! The one binary.
-fn main() {}
+
+mod config;
+
+fn main() {
+    let _ = config::Config::load(config::Sources::of_process(None, None));
+}
