@@ -21,7 +21,7 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
     need(!config.http.listen.0.is_empty(), "http.listen", "name at least one address");
     need(config.http.max_connections > 0, "http.max_connections", "at least 1");
     need(!config.http.header_timeout.0.is_zero(), "http.header_timeout", "longer than 0");
-    need(config.database.max_connections > 0, "database.max_connections", "at least 1");
+    need(config.database.max_connections != Some(0), "database.max_connections", "at least 1");
     let url = config.database_url();
     let known = ["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
     need(known, "database.url", "starts with sqlite: or postgres://");

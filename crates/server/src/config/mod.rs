@@ -146,7 +146,11 @@ impl Config {
     pub(crate) fn database_url(&self) -> String {
         match &self.database.url {
             Some(url) => url.expose().to_owned(),
-            None => format!("sqlite://{}", self.data_dir.join("gatehouse.db").display()),
+            None => {
+                let path = self.data_dir.join("gatehouse.db").display().to_string();
+                // The path stands in a URL.
+                format!("sqlite://{}", path.replace('%', "%25").replace('?', "%3F"))
+            }
         }
     }
 

@@ -83,15 +83,15 @@ impl Default for MetricsConfig {
 pub(crate) struct DatabaseConfig {
     /// `sqlite://…` or `postgres://…`; unset: a file in the data directory.
     pub(crate) url: Option<Secret>,
-    /// Connections of the pool (readers on SQLite).
-    pub(crate) max_connections: u32,
+    /// Connections of the pool (readers on SQLite); unset: what suits the engine.
+    pub(crate) max_connections: Option<u32>,
     /// How hard SQLite makes a commit survive a loss of power.
     pub(crate) synchronous: Synchronous,
 }
 
 impl Default for DatabaseConfig {
     fn default() -> Self {
-        Self { url: None, max_connections: 8, synchronous: Synchronous::Full }
+        Self { url: None, max_connections: None, synchronous: Synchronous::Full }
     }
 }
 
@@ -196,15 +196,24 @@ fn one_or_many<'de, D: Deserializer<'de>, T>(
     wanted: &'static str,
     parse: fn(&str) -> Option<T>,
 ) -> Result<Vec<T>, D::Error> {
-    struct Visitor<T>(&'static str, fn(&str) -> Option<T>);
+    /// As visitor: one text or a list. As seed: one element, so that an error names its index.
+    struct Texts<T>(&'static str, fn(&str) -> Option<T>);
 
-    impl<T> Visitor<T> {
+    impl<T> Texts<T> {
         fn read<E: de::Error>(&self, text: &str) -> Result<T, E> {
             (self.1)(text).ok_or_else(|| E::custom(format!("`{text}` is not {}", self.0)))
         }
     }
 
-    impl<'de, T> de::Visitor<'de> for Visitor<T> {
+    impl<'de, T> de::DeserializeSeed<'de> for &Texts<T> {
+        type Value = T;
+
+        fn deserialize<D: Deserializer<'de>>(self, element: D) -> Result<T, D::Error> {
+            self.read(&String::deserialize(element)?)
+        }
+    }
+
+    impl<'de, T> de::Visitor<'de> for Texts<T> {
         type Value = Vec<T>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -215,14 +224,14 @@ fn one_or_many<'de, D: Deserializer<'de>, T>(
             Ok(vec![self.read(text)?])
         }
 
-        fn visit_seq<A: de::SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        fn visit_seq<A: de::SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
             let mut list = Vec::new();
-            while let Some(text) = items.next_element::<String>()? {
-                list.push(self.read(&text)?);
+            while let Some(value) = elements.next_element_seed(&self)? {
+                list.push(value);
             }
             Ok(list)
         }
     }
 
-    deserializer.deserialize_any(Visitor(wanted, parse))
+    deserializer.deserialize_any(Texts(wanted, parse))
 }

@@ -1,0 +1,53 @@
+//! Which router answers a request on one listener: surfaces by host name and prefix, the house's own pages, and a plain
+//! 404 everywhere else.
+
+use axum::{
+    Router,
+    http::{Request, StatusCode, header, uri::Authority},
+    response::IntoResponse,
+};
+
+use crate::config::SurfaceConfig;
+
+/// The routers of one listener.
+#[derive(Default)]
+pub(crate) struct Site {
+    /// Surfaces with a host name of their own.
+    by_host: Vec<(String, Router)>,
+    /// For every other name.
+    rest: Router,
+}
+
+impl Site {
+    /// A site whose every path is a plain 404 until something is added.
+    pub(crate) fn new(pages: Router) -> Self {
+        Self { by_host: Vec::new(), rest: pages.fallback(not_found) }
+    }
+
+    /// Adds a surface under its prefix, for its host name only if it has one.
+    pub(crate) fn add(&mut self, surface: Router, config: &SurfaceConfig) {
+        let placed = if config.prefix.is_empty() { surface } else { Router::new().nest(&config.prefix, surface) };
+        match &config.host {
+            Some(host) => self.by_host.push((host.to_lowercase(), placed)),
+            None => self.rest = std::mem::take(&mut self.rest).merge(placed),
+        }
+    }
+
+    /// The router that answers this request.
+    pub(crate) fn router<B>(&self, request: &Request<B>) -> &Router {
+        let host = host(request);
+        let named = host.and_then(|host| self.by_host.iter().find(|(name, _)| *name == host));
+        named.map_or(&self.rest, |(_, router)| router)
+    }
+}
+
+/// The host name a request asks for, in lower case, without port.
+fn host<B>(request: &Request<B>) -> Option<String> {
+    let in_header = || request.headers().get(header::HOST)?.to_str().ok()?.parse::<Authority>().ok();
+    let authority = request.uri().authority().cloned().or_else(in_header)?;
+    Some(authority.host().trim_end_matches('.').to_lowercase())
+}
+
+async fn not_found() -> impl IntoResponse {
+    (StatusCode::NOT_FOUND, "404 not found\n")
+}
