@@ -1,1 +1,33 @@
-//! All SQL of Gatehouse: Db, Tx, migrations, one file per aggregate.
+//! All SQL of Gatehouse. [`Db`] and [`Tx`] run statements made by [`sql!`] on SQLite or PostgreSQL; nothing above this
+//! package knows which. Each aggregate has its own file of statements; its rows are the entities.
+
+pub mod account;
+pub mod api_token;
+pub mod audit;
+pub mod copy;
+mod db;
+mod error;
+pub mod job;
+pub mod live;
+pub mod login_session;
+mod migrate;
+pub mod node;
+pub mod oa_user;
+pub mod pass;
+mod pool;
+pub mod process;
+pub mod rate_counter;
+pub mod role;
+mod row;
+pub mod setting;
+mod signal;
+mod sql;
+mod tx;
+pub mod visit;
+
+pub use db::{Db, Engine, OpenOptions, Query, Reader};
+pub use error::{Error, Result};
+pub use row::{Args, Row, Value};
+pub use signal::{Aspect, Signals};
+pub use sql::Statement;
+pub use tx::Tx;

@@ -1,0 +1,194 @@
+//! The audit trail: every change and login, success and failure, hash-chained per stream (DESIGN §4 "Audit").
+
+use gatehouse_store::{Tx, audit as rows, audit::AuditRow};
+
+use crate::{App, Ctx, Result};
+
+/// Which chain a row belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// Logins and refused credentials.
+    Login,
+    /// Changes.
+    Change,
+    /// Stays through doors and reads of secrets.
+    Access,
+    /// What staff should look at.
+    Alert,
+}
+
+impl Stream {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::Change => "change",
+            Self::Access => "access",
+            Self::Alert => "alert",
+        }
+    }
+}
+
+/// What was acted on: a snapshot, never a reference.
+#[derive(Debug, Clone, Copy)]
+pub struct Object<'a> {
+    /// `account`, `node`, `oa_user` …
+    pub kind: &'static str,
+    /// Row id.
+    pub id: Option<i64>,
+    /// Name at the time.
+    pub name: &'a str,
+}
+
+impl<'a> Object<'a> {
+    /// An object by kind, id and name.
+    pub fn new(kind: &'static str, id: impl Into<Option<i64>>, name: &'a str) -> Self {
+        Self { kind, id: id.into(), name }
+    }
+}
+
+/// Writes a row into the transaction that does the thing. `outcome` is `ok` or the reason of a refusal.
+pub async fn record(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    stream: Stream,
+    action: &'static str,
+    object: Object<'_>,
+    outcome: &str,
+    detail: Option<String>,
+) -> Result<()> {
+    let (actor_kind, actor_id, actor_name) = ctx.actor_name();
+    let row = AuditRow {
+        id: 0,
+        at: ctx.now(),
+        stream: stream.as_str().to_owned(),
+        actor_kind: actor_kind.to_owned(),
+        actor_id,
+        actor_name,
+        origin: ctx.origin.as_str().to_owned(),
+        action: action.to_owned(),
+        object_kind: object.kind.to_owned(),
+        object_id: object.id,
+        object_name: object.name.to_owned(),
+        outcome: outcome.to_owned(),
+        address: ctx.caller.address.map(|address| address.to_string()),
+        request_id: ctx.caller.request_id.clone(),
+        detail,
+    };
+    rows::insert(tx, &row).await?;
+    Ok(())
+}
+
+/// Writes the row of a change that happened.
+pub async fn changed(tx: &mut Tx, ctx: &Ctx, action: &'static str, object: Object<'_>) -> Result<()> {
+    record(tx, ctx, Stream::Change, action, object, "ok", None).await
+}
+
+/// Hash of a row under the hash before it. Every field counts, with its length, so that nothing can be moved between fields.
+fn link_hash(previous: &[u8], row: &AuditRow) -> Vec<u8> {
+    let mut hasher = blake3::Hasher::new();
+    let mut part = |text: Option<&str>| {
+        let text = text.unwrap_or("\0none");
+        hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
+    };
+    let (id, at) = (row.id.to_string(), row.at.0.to_string());
+    let (actor_id, object_id) = (row.actor_id.map(|n| n.to_string()), row.object_id.map(|n| n.to_string()));
+    for text in [
+        Some(id.as_str()),
+        Some(&at),
+        Some(&row.stream),
+        Some(&row.actor_kind),
+        actor_id.as_deref(),
+        Some(&row.actor_name),
+        Some(&row.origin),
+        Some(&row.action),
+        Some(&row.object_kind),
+        object_id.as_deref(),
+        Some(&row.object_name),
+        Some(&row.outcome),
+        row.address.as_deref(),
+        Some(&row.request_id),
+        row.detail.as_deref(),
+    ] {
+        part(text);
+    }
+    hasher.update(previous);
+    hasher.finalize().as_bytes().to_vec()
+}
+
+/// Chains rows that are not chained yet, oldest first, at most `limit`; gives how many. Run by the periodic task `audit.seal`.
+pub async fn seal(app: &App, limit: i64) -> Result<usize> {
+    let above = rows::chained_to(&mut app.db().read(), app.now().minus(std::time::Duration::from_secs(60))).await?;
+    let open = rows::list_unchained(&mut app.db().read(), above, limit).await?;
+    if open.is_empty() {
+        return Ok(0);
+    }
+    let mut tx = app.db().begin().await?;
+    let mut heads: std::collections::HashMap<String, (i64, Vec<u8>)> = std::collections::HashMap::new();
+    for row in &open {
+        let head = match heads.get(&row.stream) {
+            Some(head) => head.clone(),
+            None => rows::find_head(&mut tx, &row.stream).await?.unwrap_or_default(),
+        };
+        let next = (head.0 + 1, link_hash(&head.1, row));
+        rows::insert_link(&mut tx, &row.stream, next.0, row.id, &next.1).await?;
+        heads.insert(row.stream.clone(), next);
+    }
+    tx.commit().await?;
+    Ok(open.len())
+}
+
+/// A place where a chain does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Break {
+    /// The stream.
+    pub stream: String,
+    /// Position in its chain.
+    pub seq: i64,
+    /// The audit row.
+    pub audit_id: i64,
+    /// `gap`, `missing`, `altered`.
+    pub what: &'static str,
+}
+
+/// Walks every chain and names the first break of each; a pruned chain may start later than 1. For `gatehouse doctor`.
+pub async fn verify(app: &App) -> Result<(u64, Vec<Break>)> {
+    let mut breaks = Vec::new();
+    let mut checked = 0;
+    for stream in rows::list_streams(&mut app.db().read()).await? {
+        let mut previous: Option<(i64, Vec<u8>)> = None;
+        'stream: loop {
+            let after = previous.as_ref().map_or(0, |(seq, _)| *seq);
+            let links = rows::list_links(&mut app.db().read(), &stream, after, 500).await?;
+            if links.is_empty() {
+                break;
+            }
+            for link in links {
+                let fault = |what| Break { stream: stream.clone(), seq: link.seq, audit_id: link.audit_id, what };
+                let is_first_kept = previous.is_none() && link.seq > 1;
+                if previous.as_ref().is_some_and(|(seq, _)| link.seq != seq + 1) {
+                    breaks.push(fault("gap"));
+                    break 'stream;
+                }
+                let Some(row) = rows::find(&mut app.db().read(), link.audit_id).await? else {
+                    breaks.push(fault("missing"));
+                    break 'stream;
+                };
+                let before = previous.as_ref().map_or(&[][..], |(_, hash)| hash);
+                if !is_first_kept && link_hash(before, &row) != link.hash {
+                    breaks.push(fault("altered"));
+                    break 'stream;
+                }
+                checked += 1;
+                previous = Some((link.seq, link.hash));
+            }
+        }
+    }
+    Ok((checked, breaks))
+}
+
+/// Lists rows before an id, newest first.
+pub async fn list(ctx: &Ctx, before: Option<i64>, action: Option<&str>, limit: i64) -> Result<Vec<AuditRow>> {
+    ctx.require("audit.operation.read")?;
+    Ok(rows::list(&mut ctx.read(), before.unwrap_or(i64::MAX), action, limit.clamp(1, 1_000)).await?)
+}
+

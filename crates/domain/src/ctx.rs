@@ -1,0 +1,116 @@
+//! Who asks, from where, through what: the first argument of every use case.
+
+use std::{collections::BTreeSet, net::IpAddr};
+
+use gatehouse_model::{AccountId, ApiTokenId, LoginSessionId, Millis, Origin};
+use gatehouse_store::{Db, Reader, Tx};
+
+use crate::{App, Error, Result, permission};
+
+/// What is known of a caller before any credential was looked at.
+#[derive(Debug, Clone, Default)]
+pub struct Caller {
+    /// Client address, by the rules of `http.trusted_proxies`.
+    pub address: Option<IpAddr>,
+    /// Name of the request in log and audit.
+    pub request_id: String,
+    /// Language the caller asked for.
+    pub language: Option<String>,
+}
+
+/// Who acts.
+#[derive(Debug, Clone)]
+pub enum Actor {
+    /// A job, a periodic task or a door.
+    System(&'static str),
+    /// Whoever may run commands on the database's machine: holds everything.
+    Operator,
+    /// A machine credential.
+    Machine {
+        /// Its row.
+        id: ApiTokenId,
+        /// Its name.
+        label: String,
+        /// Its codes.
+        codes: BTreeSet<String>,
+    },
+    /// A person with a login session.
+    Account {
+        /// The account.
+        id: AccountId,
+        /// Its login.
+        login: String,
+        /// Codes that count in this session.
+        codes: BTreeSet<String>,
+        /// The session.
+        session: LoginSessionId,
+    },
+    /// Nobody yet: logins.
+    Anonymous,
+}
+
+/// One request, job or command.
+#[derive(Debug, Clone)]
+pub struct Ctx {
+    /// The application.
+    pub app: App,
+    /// Who acts.
+    pub actor: Actor,
+    /// Surface, door or command line.
+    pub origin: Origin,
+    /// Where from, and under which name.
+    pub caller: Caller,
+}
+
+impl Ctx {
+    /// Now.
+    pub fn now(&self) -> Millis {
+        self.app.now()
+    }
+
+    /// A connection to read with.
+    pub fn read(&self) -> Reader {
+        self.app.db().read()
+    }
+
+    /// The database.
+    pub fn db(&self) -> &Db {
+        self.app.db()
+    }
+
+    /// A write transaction.
+    pub async fn begin(&self) -> Result<Tx> {
+        Ok(self.app.db().begin().await?)
+    }
+
+    /// Refuses with `Forbidden` unless the actor holds a code.
+    pub fn require(&self, code: &'static str) -> Result<()> {
+        let is_allowed = match &self.actor {
+            Actor::System(_) | Actor::Operator => true,
+            Actor::Machine { codes, .. } | Actor::Account { codes, .. } => permission::holds(codes, code),
+            Actor::Anonymous => false,
+        };
+        if is_allowed { Ok(()) } else { Err(Error::Forbidden { need: code.to_owned() }) }
+    }
+
+    /// Refuses with `Forbidden` unless the actor holds all that the codes imply.
+    pub fn require_covers(&self, codes: &BTreeSet<String>) -> Result<()> {
+        let is_allowed = match &self.actor {
+            Actor::System(_) | Actor::Operator => true,
+            Actor::Machine { codes: mine, .. } | Actor::Account { codes: mine, .. } => permission::covers(mine, codes),
+            Actor::Anonymous => false,
+        };
+        if is_allowed { Ok(()) } else { Err(Error::Forbidden { need: "what is granted".to_owned() }) }
+    }
+
+    /// The actor as audit and job rows name it: kind, id, name.
+    pub fn actor_name(&self) -> (&'static str, Option<i64>, String) {
+        match &self.actor {
+            Actor::System(name) => ("system", None, (*name).to_owned()),
+            Actor::Operator => ("operator", None, "operator".to_owned()),
+            Actor::Machine { id, label, .. } => ("machine", Some(id.0), label.clone()),
+            Actor::Account { id, login, .. } => ("account", Some(id.0), login.clone()),
+            Actor::Anonymous => ("anonymous", None, String::new()),
+        }
+    }
+}

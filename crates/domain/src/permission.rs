@@ -1,0 +1,98 @@
+//! The permission catalogue: codes `area.object.action`, never renamed or reused (DESIGN §10.2).
+
+use std::collections::BTreeSet;
+
+/// Codes of this release. Surfaces that arrive later add theirs.
+pub const CATALOGUE: &[&str] = &[
+    "system.user.create",
+    "system.user.delete",
+    "system.user.update",
+    "system.user.read",
+    "system.role.create",
+    "system.role.delete",
+    "system.role.update",
+    "system.role.read",
+    "system.perm.read",
+    "system.permission.read",
+    "system.permission.update",
+    "system.group.create",
+    "system.group.delete",
+    "system.group.update",
+    "system.group.read",
+    "system.setting.read",
+    "system.setting.update",
+    "system.hostkey.approve",
+    "system.token.manage",
+    "audit.session.read",
+    "audit.session.watch",
+    "audit.session.terminate",
+    "audit.session.replay",
+    "audit.session.download",
+    "audit.operation.read",
+    "audit.operation.export",
+    "audit.login.read",
+    "access.request.create",
+    "access.request.approve",
+    "user.profile.read",
+    "user.profile.update",
+    "oa.user.create",
+    "oa.user.read",
+    "oa.user.delete",
+    "panel.admin",
+    "panel.config",
+    "panel.plan",
+    "panel.node",
+    "panel.order",
+    "panel.user",
+    "panel.coupon",
+    "panel.giftcard",
+    "panel.notice",
+    "panel.knowledge",
+    "panel.ticket",
+    "panel.payment",
+    "panel.stat",
+    "panel.plugin",
+    "panel.realname",
+];
+
+/// Whether a text is a code that exists.
+pub fn is_known(code: &str) -> bool {
+    CATALOGUE.contains(&code)
+}
+
+/// Whether a set of codes holds one, counting what is implied: `panel.admin` implies `panel.*`.
+pub fn holds(codes: &BTreeSet<String>, code: &str) -> bool {
+    codes.contains(code) || (code.starts_with("panel.") && codes.contains("panel.admin"))
+}
+
+/// Whether everything `theirs` implies is held by `mine`: the test before granting codes or acting on an account.
+pub fn covers(mine: &BTreeSet<String>, theirs: &BTreeSet<String>) -> bool {
+    CATALOGUE.iter().filter(|code| holds(theirs, code)).all(|code| holds(mine, code))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(codes: &[&str]) -> BTreeSet<String> {
+        codes.iter().map(|code| (*code).to_owned()).collect()
+    }
+
+    #[test]
+    fn codes_are_well_formed_and_unique() {
+        assert_eq!(CATALOGUE.iter().collect::<BTreeSet<_>>().len(), CATALOGUE.len());
+        for code in CATALOGUE {
+            assert!(code.len() <= 64 && (2..=3).contains(&code.split('.').count()), "{code}");
+            assert!(code.chars().all(|c| c.is_ascii_lowercase() || c == '.'), "{code}");
+        }
+    }
+
+    #[test]
+    fn comparison_works_on_what_is_implied() {
+        assert!(holds(&set(&["panel.admin"]), "panel.user"));
+        assert!(!holds(&set(&["panel.user"]), "panel.admin"));
+        assert!(covers(&set(&["panel.admin"]), &set(&["panel.user", "panel.node"])));
+        assert!(!covers(&set(&["panel.user"]), &set(&["panel.admin"])));
+        assert!(covers(&set(&[]), &set(&[])));
+    }
+}

@@ -1,0 +1,86 @@
+//! Machine credentials.
+
+use gatehouse_model::{ApiTokenId, Millis};
+
+use crate::{Query, Result, Tx, args, sql};
+
+/// A row of `api_token`.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct ApiTokenRow {
+    /// Identity.
+    pub id: ApiTokenId,
+    /// `oa` or `api`.
+    pub kind: String,
+    /// Name of the machine in the audit trail.
+    pub label: String,
+    /// The token sealed, where it may be shown again.
+    pub secret_sealed: Option<String>,
+    /// Codes it holds, separated by blanks.
+    pub codes: String,
+    /// End of its life.
+    pub expires_at: Option<Millis>,
+    /// Last use, to the minute.
+    pub last_used_at: Option<Millis>,
+    /// Row part of the associated data.
+    pub seal_ref: String,
+    /// When it was made.
+    pub created_at: Millis,
+}
+
+/// What an insert needs.
+#[derive(Debug)]
+pub struct NewApiToken<'a> {
+    /// `oa` or `api`.
+    pub kind: &'a str,
+    /// Name of the machine.
+    pub label: &'a str,
+    /// Keyed hash.
+    pub secret_hash: &'a str,
+    /// Sealed token.
+    pub secret_sealed: Option<&'a str>,
+    /// Codes, separated by blanks.
+    pub codes: &'a str,
+    /// Random text.
+    pub seal_ref: &'a str,
+    /// Now.
+    pub at: Millis,
+}
+
+/// Inserts a token. An equal one is `Conflict api_token_secret_hash_key`.
+pub async fn insert(tx: &mut Tx, new: &NewApiToken<'_>) -> Result<ApiTokenId> {
+    let row: Option<(ApiTokenId,)> = tx
+        .one(
+            sql!(
+                "INSERT INTO api_token (kind, label, secret_hash, secret_sealed, codes, seal_ref, created_at, updated_at) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $7) RETURNING id"
+            ),
+            args![new.kind, new.label, new.secret_hash, new.secret_sealed, new.codes, new.seal_ref, new.at],
+        )
+        .await?;
+    row.map(|(id,)| id).ok_or_else(crate::Error::missing_row)
+}
+
+/// Finds a token of a kind by its keyed hash.
+pub async fn find(q: &mut impl Query, kind: &str, secret_hash: &str) -> Result<Option<ApiTokenRow>> {
+    q.one(sql!("SELECT * FROM api_token WHERE secret_hash = $1 AND kind = $2"), args![secret_hash, kind]).await
+}
+
+/// Lists the tokens of a kind in order of making.
+pub async fn list(q: &mut impl Query, kind: &str) -> Result<Vec<ApiTokenRow>> {
+    q.all(sql!("SELECT * FROM api_token WHERE kind = $1 ORDER BY id"), args![kind]).await
+}
+
+/// Finds a token of a kind by label.
+pub async fn find_by_label(q: &mut impl Query, kind: &str, label: &str) -> Result<Option<ApiTokenRow>> {
+    q.one(sql!("SELECT * FROM api_token WHERE kind = $1 AND label = $2 ORDER BY id LIMIT 1"), args![kind, label]).await
+}
+
+/// Records the last use.
+pub async fn update_used(tx: &mut Tx, id: ApiTokenId, at: Millis) -> Result<u64> {
+    tx.exec(sql!("UPDATE api_token SET last_used_at = $2 WHERE id = $1"), args![id, at]).await
+}
+
+/// Deletes a token.
+pub async fn delete(tx: &mut Tx, id: ApiTokenId) -> Result<u64> {
+    tx.exec(sql!("DELETE FROM api_token WHERE id = $1"), args![id]).await
+}

@@ -1,0 +1,170 @@
+//! Login sessions: the row decides, whatever a token claims.
+
+use gatehouse_model::{AccountId, LoginSessionId, Millis};
+
+use crate::{Query, Result, Tx, args, sql};
+
+/// A row of `login_session`.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct LoginSessionRow {
+    /// Identity.
+    pub id: LoginSessionId,
+    /// Public name.
+    pub uuid: String,
+    /// Whose it is.
+    pub account_id: AccountId,
+    /// `bastion`, `panel`, `billing_user`, `billing_admin`, `console`.
+    pub kind: String,
+    /// The account's epoch when it was opened.
+    pub epoch: i64,
+    /// Number of the refresh token that counts.
+    pub refresh_no: i64,
+    /// Whether a second factor or a new password is still owed.
+    pub is_limited: bool,
+    /// When it was opened.
+    pub created_at: Millis,
+    /// When it was used last.
+    pub last_used_at: Millis,
+    /// When it ends unless used.
+    pub expires_at: Millis,
+    /// When it was ended.
+    pub revoked_at: Option<Millis>,
+}
+
+/// A session with the account's side of the decision.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct SessionCheckRow {
+    /// The session.
+    #[sqlx(flatten)]
+    pub session: LoginSessionRow,
+    /// The account's epoch now.
+    pub account_epoch: i64,
+    /// The account's status now.
+    pub account_enabled: bool,
+}
+
+/// What an insert needs.
+#[derive(Debug)]
+pub struct NewLoginSession<'a> {
+    /// Public name.
+    pub uuid: &'a str,
+    /// Whose it is.
+    pub account_id: AccountId,
+    /// Kind.
+    pub kind: &'a str,
+    /// The account's epoch now.
+    pub epoch: i64,
+    /// Keyed hash of an opaque credential.
+    pub secret_hash: Option<&'a str>,
+    /// Whether a second factor is still owed.
+    pub is_limited: bool,
+    /// Client address.
+    pub address: Option<&'a str>,
+    /// Client program.
+    pub user_agent: Option<&'a str>,
+    /// Now.
+    pub at: Millis,
+    /// End unless used.
+    pub expires_at: Millis,
+}
+
+/// Inserts a session.
+pub async fn insert(tx: &mut Tx, new: &NewLoginSession<'_>) -> Result<LoginSessionId> {
+    let row: Option<(LoginSessionId,)> = tx
+        .one(
+            sql!(
+                "INSERT INTO login_session (uuid, account_id, kind, epoch, secret_hash, refresh_no, is_limited, address, user_agent, \
+                 created_at, last_used_at, expires_at) VALUES ($1, $2, $3, $4, $5, 0, $6, $7, $8, $9, $9, $10) RETURNING id"
+            ),
+            args![
+                new.uuid,
+                new.account_id,
+                new.kind,
+                new.epoch,
+                new.secret_hash,
+                new.is_limited,
+                new.address,
+                new.user_agent,
+                new.at,
+                new.expires_at
+            ],
+        )
+        .await?;
+    row.map(|(id,)| id).ok_or_else(crate::Error::missing_row)
+}
+
+/// Finds a session by its public name, with the account's side.
+pub async fn find(q: &mut impl Query, uuid: &str) -> Result<Option<SessionCheckRow>> {
+    q.one(
+        sql!(
+            "SELECT s.*, a.epoch AS account_epoch, a.is_enabled AS account_enabled \
+             FROM login_session s JOIN account a ON a.id = s.account_id WHERE s.uuid = $1"
+        ),
+        args![uuid],
+    )
+    .await
+}
+
+/// Finds a session by the keyed hash of its opaque credential, with the account's side.
+pub async fn find_by_secret(q: &mut impl Query, secret_hash: &str) -> Result<Option<SessionCheckRow>> {
+    q.one(
+        sql!(
+            "SELECT s.*, a.epoch AS account_epoch, a.is_enabled AS account_enabled \
+             FROM login_session s JOIN account a ON a.id = s.account_id WHERE s.secret_hash = $1"
+        ),
+        args![secret_hash],
+    )
+    .await
+}
+
+/// Ends one session.
+pub async fn revoke(tx: &mut Tx, id: LoginSessionId, why: &str, at: Millis) -> Result<u64> {
+    tx.exec(
+        sql!("UPDATE login_session SET revoked_at = $2, revoked_why = $3 WHERE id = $1 AND revoked_at IS NULL"),
+        args![id, at, why],
+    )
+    .await
+}
+
+/// Ends every session of an account but one.
+pub async fn revoke_others(
+    tx: &mut Tx,
+    account: AccountId,
+    keep: Option<LoginSessionId>,
+    why: &str,
+    at: Millis,
+) -> Result<u64> {
+    tx.exec(
+        sql!(
+            "UPDATE login_session SET revoked_at = $3, revoked_why = $4 \
+             WHERE account_id = $1 AND revoked_at IS NULL AND (CAST($2 AS BIGINT) IS NULL OR id <> $2)"
+        ),
+        args![account, keep.map(|id| id.0), at, why],
+    )
+    .await
+}
+
+/// Lifts a session to the account's present epoch, so that changing one's own password keeps it.
+pub async fn update_epoch(tx: &mut Tx, id: LoginSessionId) -> Result<u64> {
+    tx.exec(
+        sql!(
+            "UPDATE login_session SET epoch = (SELECT epoch FROM account WHERE account.id = login_session.account_id) WHERE id = $1"
+        ),
+        args![id],
+    )
+    .await
+}
+
+/// Marks a session as used and moves its end.
+pub async fn update_used(tx: &mut Tx, id: LoginSessionId, at: Millis, expires_at: Millis) -> Result<u64> {
+    tx.exec(
+        sql!("UPDATE login_session SET last_used_at = $2, expires_at = $3 WHERE id = $1 AND revoked_at IS NULL"),
+        args![id, at, expires_at],
+    )
+    .await
+}
+
+/// Deletes sessions that ended before a moment.
+pub async fn delete_ended(tx: &mut Tx, before: Millis) -> Result<u64> {
+    tx.exec(sql!("DELETE FROM login_session WHERE expires_at < $1 OR revoked_at < $1"), args![before]).await
+}

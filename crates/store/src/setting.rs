@@ -1,0 +1,34 @@
+//! Run-time settings: plain ones and sealed ones such as signing keys.
+
+use gatehouse_model::Millis;
+
+use crate::{Query, Result, Tx, args, sql};
+
+/// A row of `setting`; one of the two values is set.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct SettingRow {
+    /// Dotted name.
+    pub name: String,
+    /// Plain value, JSON.
+    pub value: Option<String>,
+    /// Sealed value.
+    pub value_sealed: Option<String>,
+    /// Row part of the associated data.
+    pub seal_ref: String,
+}
+
+/// Finds a setting.
+pub async fn find(q: &mut impl Query, name: &str) -> Result<Option<SettingRow>> {
+    q.one(sql!("SELECT name, value, value_sealed, seal_ref FROM setting WHERE name = $1"), args![name]).await
+}
+
+/// Inserts a setting unless it exists; 0: it does.
+pub async fn insert(tx: &mut Tx, row: &SettingRow, at: Millis) -> Result<u64> {
+    tx.exec(
+        sql!(
+            "INSERT INTO setting (name, value, value_sealed, seal_ref, updated_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING"
+        ),
+        args![&row.name, row.value.as_deref(), row.value_sealed.as_deref(), &row.seal_ref, at],
+    )
+    .await
+}

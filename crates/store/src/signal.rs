@@ -1,0 +1,59 @@
+//! What a commit tells the rest of the process.
+
+use tokio::sync::{Notify, watch};
+
+/// A part of the database that processes keep a live snapshot of. The order is the order of locking at commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Aspect {
+    /// Nodes, node groups, routes and plans.
+    Node,
+    /// Proxy passes and what they may use.
+    ProxyUser,
+    /// Roles, codes and grants.
+    Permission,
+    /// Settings.
+    Setting,
+}
+
+impl Aspect {
+    /// Every aspect, in the order of locking.
+    pub const ALL: [Self; 4] = [Self::Node, Self::ProxyUser, Self::Permission, Self::Setting];
+
+    /// Its name in `live_revision` and `live_change`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Node => "node",
+            Self::ProxyUser => "proxy_user",
+            Self::Permission => "permission",
+            Self::Setting => "setting",
+        }
+    }
+}
+
+/// Wakes this process's followers after a commit, so that they need not wait for their next poll. Other processes
+/// find the same in the tables.
+#[derive(Debug, Default)]
+pub struct Signals {
+    live: watch::Sender<u64>,
+    jobs: Notify,
+}
+
+impl Signals {
+    /// Counts the commits of this process that touched any aspect.
+    pub fn live(&self) -> watch::Receiver<u64> {
+        self.live.subscribe()
+    }
+
+    /// Notified after a commit that left work for the job runner; keeps one notification for a runner that is busy.
+    pub fn jobs(&self) -> &Notify {
+        &self.jobs
+    }
+
+    pub(crate) fn bump_live(&self) {
+        self.live.send_modify(|commits| *commits += 1);
+    }
+
+    pub(crate) fn wake_jobs(&self) {
+        self.jobs.notify_one();
+    }
+}

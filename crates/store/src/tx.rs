@@ -1,0 +1,121 @@
+//! Write transactions and what their commits announce.
+
+use crate::db::Link;
+use crate::{Args, Aspect, Db, Error, Query, Result, Row, Statement, args, sql};
+use std::collections::BTreeSet;
+use std::panic::Location;
+
+/// More changed objects of one aspect than this are announced as "reload the whole aspect": it is cheaper to follow.
+const MAX_OBJECTS: usize = 256;
+
+/// A write transaction. Dropping it rolls back. After a failed statement it can only be dropped, on SQLite as on
+/// PostgreSQL, which would otherwise answer the commit with a silent rollback.
+pub struct Tx {
+    db: Db,
+    link: Link,
+    failed: bool,
+    touched: BTreeSet<(Aspect, Option<i64>)>,
+    wakes_jobs: bool,
+}
+
+impl Tx {
+    pub(crate) async fn begin(db: Db) -> Result<Self> {
+        let link = db.writer(Location::caller()).await?;
+        Self::begin_on(db, link).await
+    }
+
+    pub(crate) async fn begin_on(db: Db, mut link: Link) -> Result<Self> {
+        // Immediate: a transaction that reads before it writes must not find out at the write that it cannot have the lock.
+        let begin = sql! { sqlite: "BEGIN IMMEDIATE", postgres: "BEGIN ISOLATION LEVEL READ COMMITTED" };
+        link.enter_transaction();
+        link.exec(begin, args![]).await?;
+        Ok(Self { db, link, failed: false, touched: BTreeSet::new(), wakes_jobs: false })
+    }
+
+    /// Runs a statement and tells how many rows it changed.
+    pub async fn exec(&mut self, statement: Statement, args: Args) -> Result<u64> {
+        self.usable(statement.at())?;
+        let result = self.link.exec(statement, args).await;
+        self.note(result)
+    }
+
+    /// Runs a script of several statements without parameters.
+    pub(crate) async fn batch(&mut self, at: &'static Location<'static>, script: &'static str) -> Result<()> {
+        self.usable(at)?;
+        let result = self.link.batch(at, script).await;
+        self.note(result)
+    }
+
+    /// Announces at commit that this object of the aspect changed; None: reload the whole aspect.
+    pub fn touch(&mut self, aspect: Aspect, object: Option<i64>) {
+        self.touched.insert((aspect, object));
+    }
+
+    /// Wakes the job runner after the commit.
+    pub fn wake_jobs(&mut self) {
+        self.wakes_jobs = true;
+    }
+
+    /// Makes the changes permanent, together with their announcements, then signals this process.
+    ///
+    /// `Unavailable` leaves open whether it happened, as the connection may have been lost in the middle.
+    pub async fn commit(mut self) -> Result<()> {
+        self.announce().await?;
+        let commit = sql!("COMMIT");
+        self.exec(commit, args![]).await?;
+        self.link.leave_transaction();
+        let Self { db, link, touched, wakes_jobs, .. } = self;
+        drop(link);
+        if !touched.is_empty() {
+            db.signals().bump_live();
+        }
+        if wakes_jobs {
+            db.signals().wake_jobs();
+        }
+        Ok(())
+    }
+
+    /// Counts each touched aspect up and lists its objects. These are the last statements: on PostgreSQL the counters'
+    /// row locks, taken in one fixed order, make the order of revisions the order of commits, so they must be short.
+    async fn announce(&mut self) -> Result<()> {
+        let raise = sql!("UPDATE live_revision SET revision = revision + 1 WHERE aspect = $1 RETURNING revision");
+        let list = sql!("INSERT INTO live_change (aspect, revision, object_id) VALUES ($1, $2, $3)");
+        for aspect in Aspect::ALL {
+            let objects: Vec<_> =
+                self.touched.range((aspect, None)..=(aspect, Some(i64::MAX))).map(|&(_, id)| id).collect();
+            // None sorts first.
+            let Some(first) = objects.first() else { continue };
+            let objects = if first.is_none() || objects.len() > MAX_OBJECTS { vec![None] } else { objects };
+            let Some((revision,)) = self.one::<(i64,)>(raise, args![aspect.as_str()]).await? else {
+                return Err(Error::other(raise.at(), format!("live_revision lacks the aspect {}", aspect.as_str())));
+            };
+            for object in objects {
+                self.exec(list, args![aspect.as_str(), revision, object]).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn usable(&self, at: &'static Location<'static>) -> Result<()> {
+        if self.failed { Err(Error::other(at, "an earlier statement of this transaction failed")) } else { Ok(()) }
+    }
+
+    fn note<T>(&mut self, result: Result<T>) -> Result<T> {
+        self.failed |= result.is_err();
+        result
+    }
+}
+
+impl Query for Tx {
+    async fn all<R: Row>(&mut self, statement: Statement, args: Args) -> Result<Vec<R>> {
+        self.usable(statement.at())?;
+        let result = self.link.all(statement, args).await;
+        self.note(result)
+    }
+
+    async fn one<R: Row>(&mut self, statement: Statement, args: Args) -> Result<Option<R>> {
+        self.usable(statement.at())?;
+        let result = self.link.one(statement, args).await;
+        self.note(result)
+    }
+}
