@@ -49,7 +49,9 @@ impl CopyDatabase {
         from.close().await;
         to.close().await;
         if output.json {
-            return Ok(output.show(&json!({ "tables": tables.into_iter().collect::<BTreeMap<_, _>>() }), |_| String::new())?);
+            return Ok(
+                output.show(&json!({ "tables": tables.into_iter().collect::<BTreeMap<_, _>>() }), |_| String::new())?
+            );
         }
         output.table(["table", "rows"], &tables, |(table, rows)| [table.clone(), rows.to_string()])?;
         Ok(output.say("copied; point database.url at the target, and take the key ring file along")?)

@@ -77,7 +77,9 @@ fn store_options(config: &Config) -> OpenOptions {
 
 fn make_private(directory: &std::path::Path) -> anyhow::Result<()> {
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
-    made.with_context(|| format!("cannot make the data directory {}; choose another with --data-dir", directory.display()))
+    made.with_context(|| {
+        format!("cannot make the data directory {}; choose another with --data-dir", directory.display())
+    })
 }
 
 /// On standard error, so that it never mixes with a command's result.

@@ -92,8 +92,7 @@ const EXTRA_NODE_TYPES: [&str; 9] = [
 ];
 
 /// Ranges in which an allowance must name ports: it would open every service of this machine.
-const LOCAL: [&str; 6] =
-    ["127.0.0.0/8", "0.0.0.0/8", "169.254.0.0/16", "::/127", "fe80::/10", "::ffff:0.0.0.0/96"];
+const LOCAL: [&str; 6] = ["127.0.0.0/8", "0.0.0.0/8", "169.254.0.0/16", "::/127", "fe80::/10", "::ffff:0.0.0.0/96"];
 
 /// Reads an entry of `proxy.egress_allow`: `CIDR[:port[-port]]`, a bare address is a network of one, IPv6 with ports in
 /// brackets. Errors: the rule that is broken.

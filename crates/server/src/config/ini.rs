@@ -83,7 +83,9 @@ impl Ini {
         let (port, port_line) = self.required(path, "vpnHelper", "webPort")?;
         let (domain, domain_line) = self.required(path, "vpnHelper", "userEmailDomain")?;
         let port: u16 = port.parse().map_err(|_| {
-            ConfigError::one(format!("{shown}:{port_line}: [vpnHelper] webPort = {port:?}: wanted is a port, 0 to 65535"))
+            ConfigError::one(format!(
+                "{shown}:{port_line}: [vpnHelper] webPort = {port:?}: wanted is a port, 0 to 65535"
+            ))
         })?;
         let everywhere = [format!("0.0.0.0:{port}"), format!("[::]:{port}")];
         put("oa.backend", ("django-sspanel".into(), admin_line));
@@ -113,9 +115,9 @@ impl Ini {
 
     fn required(&self, path: &Path, section: &str, key: &str) -> Result<(String, usize), ConfigError> {
         let found = self.0.get(&(section.to_owned(), key.to_owned())).filter(|(value, _)| !value.is_empty());
-        found.cloned().ok_or_else(|| {
-            ConfigError::one(format!("{}: key {key} is missing in section [{section}]", path.display()))
-        })
+        found
+            .cloned()
+            .ok_or_else(|| ConfigError::one(format!("{}: key {key} is missing in section [{section}]", path.display())))
     }
 }
 

@@ -81,7 +81,8 @@ impl Layers {
     /// Sets one dotted key.
     pub(crate) fn set(&mut self, key: &str, value: Value, place: Place) {
         self.places.insert(key.to_owned(), place);
-        let nested = key.rsplit('.').fold(value, |inner, part| Value::Table(Table::from_iter([(part.to_owned(), inner)])));
+        let nested =
+            key.rsplit('.').fold(value, |inner, part| Value::Table(Table::from_iter([(part.to_owned(), inner)])));
         if let Value::Table(nested) = nested {
             merge(&mut self.table, nested);
         }

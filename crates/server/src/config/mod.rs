@@ -96,8 +96,9 @@ impl Config {
         files.extend(sources.ini);
         let file = sources.file.or_else(|| Some(PathBuf::from(SYSTEM_FILE)).filter(|path| path.exists()));
         if let Some(path) = file {
-            let text = std::fs::read_to_string(&path)
-                .map_err(|error| ConfigError::one(format!("cannot read configuration file {}: {error}", path.display())))?;
+            let text = std::fs::read_to_string(&path).map_err(|error| {
+                ConfigError::one(format!("cannot read configuration file {}: {error}", path.display()))
+            })?;
             layers.add_file(&path, &text)?;
             files.push(path);
         }

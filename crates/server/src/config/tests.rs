@@ -15,11 +15,7 @@ fn load(text: &str) -> Result<Config, String> {
     load_with(text, &[], &[])
 }
 
-fn load_with(
-    text: &str,
-    env: &[(&str, &str)],
-    flags: &[(&'static str, &str, &'static str)],
-) -> Result<Config, String> {
+fn load_with(text: &str, env: &[(&str, &str)], flags: &[(&'static str, &str, &'static str)]) -> Result<Config, String> {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("g.toml");
     std::fs::write(&file, text).unwrap();
@@ -174,8 +170,14 @@ struct ProbeMap(Option<Probe>);
 fn a_problem_names_key_value_and_line() {
     let cases = [
         ("[oa]\n\nretry_min = \"5 parsecs\"", "g.toml:3: oa.retry_min = \"5 parsecs\": `5 parsecs` is not a duration"),
-        ("[oa.local]\nquoat = 1", "g.toml:2: oa.local.quoat = 1: unknown field `quoat`, expected one of `group`, `quota`"),
-        ("[http]\nlisten = [\n  \"127.0.0.1:1\",\n  \"here\"]", "g.toml:4: http.listen[1] = \"here\": `here` is not an"),
+        (
+            "[oa.local]\nquoat = 1",
+            "g.toml:2: oa.local.quoat = 1: unknown field `quoat`, expected one of `group`, `quota`",
+        ),
+        (
+            "[http]\nlisten = [\n  \"127.0.0.1:1\",\n  \"here\"]",
+            "g.toml:4: http.listen[1] = \"here\": `here` is not an",
+        ),
         ("[hppt]\nx = 1", "g.toml:1: hppt: there is no such section"),
         ("colour = 1", "g.toml:1: colour = 1: unknown field `colour`"),
         ("[proxy]\nflush_interval = \"2m\"", "g.toml:2: proxy.flush_interval = \"2m\": from 1s to 60s"),
@@ -267,7 +269,9 @@ fn the_config_ini_fills_what_is_unset_and_selects_the_panel() {
 
 #[test]
 fn entries_that_allow_targets_are_checked() {
-    for good in ["192.0.2.10/32:443", "10.0.0.0/8", "10.1.2.3", "10.1.2.3:80-90", "[fd00::/8]:53", "fd00::/8", "127.0.0.1:80"] {
+    for good in
+        ["192.0.2.10/32:443", "10.0.0.0/8", "10.1.2.3", "10.1.2.3:80-90", "[fd00::/8]:53", "fd00::/8", "127.0.0.1:80"]
+    {
         assert!(parse_egress(good).is_ok(), "{good}");
     }
     let must_name_ports = ["127.0.0.1", "127.0.0.0/8", "::1", "169.254.1.1/32", "fe80::/64", "0.0.0.0/0", "::/0"];

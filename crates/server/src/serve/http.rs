@@ -104,8 +104,7 @@ impl Server {
             .timer(TokioTimer::new())
             .header_read_timeout(self.header_timeout)
             .max_buf_size(HEAD_LIMIT)
-            .serve_connection(TokioIo::new(stream), answer)
-            .with_upgrades();
+            .serve_connection(TokioIo::new(stream), answer);
         let mut connection = pin!(connection);
         let ended = match self.stop.run_until_cancelled(connection.as_mut()).await {
             Some(ended) => ended,
@@ -134,3 +133,6 @@ impl Server {
 async fn respond(router: Router, request: Request) -> Result<Response, Infallible> {
     router.oneshot(request).await
 }
+
+#[cfg(test)]
+mod tests;

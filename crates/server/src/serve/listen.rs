@@ -18,7 +18,12 @@ pub(crate) fn bind(addresses: &Listen, key: &str) -> anyhow::Result<Vec<TcpListe
         match bind_one(*address) {
             Ok(listener) => listeners.push(listener),
             // "Everywhere" on a host without IPv6 is IPv4.
-            Err(error) if address.is_ipv6() && address.ip().is_unspecified() && !listeners.is_empty() && lacks_ipv6(&error) => {
+            Err(error)
+                if address.is_ipv6()
+                    && address.ip().is_unspecified()
+                    && !listeners.is_empty()
+                    && lacks_ipv6(&error) =>
+            {
                 tracing::info!("{key}: this host has no IPv6, {address} is left out");
             }
             Err(error) => {

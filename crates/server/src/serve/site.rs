@@ -51,3 +51,48 @@ fn host<B>(request: &Request<B>) -> Option<String> {
 async fn not_found() -> impl IntoResponse {
     (StatusCode::NOT_FOUND, "404 not found\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{body::Body, routing::get};
+    use tower::ServiceExt;
+
+    use super::*;
+
+    fn surface() -> Router {
+        Router::new().route("/v1/x", get(async || "surface"))
+    }
+
+    async fn status(site: &Site, host: &str, path: &str) -> u16 {
+        let request = Request::get(path).header("host", host).body(Body::empty()).unwrap();
+        site.router(&request).clone().oneshot(request).await.unwrap().status().as_u16()
+    }
+
+    fn site(host: Option<&str>, prefix: &str) -> Site {
+        let mut site = Site::new(Router::new().route("/healthz", get(async || "ok")));
+        let config =
+            SurfaceConfig { host: host.map(str::to_owned), prefix: prefix.to_owned(), ..SurfaceConfig::default() };
+        site.add(surface(), &config);
+        site
+    }
+
+    #[tokio::test]
+    async fn a_surface_answers_under_its_prefix_only() {
+        let site = site(None, "/oa");
+        assert_eq!(status(&site, "any", "/oa/v1/x").await, 200);
+        assert_eq!(status(&site, "any", "/v1/x").await, 404);
+        assert_eq!(status(&site, "any", "/healthz").await, 200);
+    }
+
+    #[tokio::test]
+    async fn a_surface_with_a_host_answers_for_this_host_only() {
+        let site = site(Some("OA.example.com"), "");
+        for host in ["oa.example.com", "OA.EXAMPLE.COM:8080", "oa.example.com."] {
+            assert_eq!(status(&site, host, "/v1/x").await, 200, "{host}");
+            assert_eq!(status(&site, host, "/healthz").await, 404, "{host}");
+        }
+        assert_eq!(status(&site, "example.com", "/v1/x").await, 404);
+        assert_eq!(status(&site, "example.com", "/healthz").await, 200);
+        assert_eq!(status(&site, "b@d host", "/healthz").await, 200);
+    }
+}
