@@ -14,7 +14,7 @@ use super::{Global, Output, open};
 pub(crate) async fn migrate(global: &Global, output: Output) -> anyhow::Result<()> {
     let config = global.load()?;
     let before = open::pending(&config).await?;
-    open::open_configured(config).await?;
+    open::open_configured(config).await?.close().await?;
     let text = |_: &_| match before.as_slice() {
         [] => "the schema is up to date".to_owned(),
         names => format!("applied {}", names.join(", ")),

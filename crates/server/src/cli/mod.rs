@@ -1,11 +1,15 @@
 //! The command line: one file per group of commands, each with its arguments, its help and what it does.
 
+mod account;
 mod check_config;
 mod completions;
 mod database;
+mod node;
+mod oa;
 mod open;
-mod output;
+pub(crate) mod output;
 mod serve;
+mod session;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -64,8 +68,29 @@ enum Command {
     CheckConfig(check_config::CheckConfig),
     /// Copy a whole installation into an empty database of the other engine
     CopyDatabase(database::CopyDatabase),
+    /// Accounts, their passes, passwords and roles
+    #[command(subcommand)]
+    Account(account::Account),
+    /// Who is in, through which door; put them out
+    #[command(subcommand)]
+    Session(session::Session),
+    /// Proxy nodes, their state, a new server key
+    #[command(subcommand)]
+    Node(node::Node),
+    /// The surface of the OA systems: tokens, users, nodes, import
+    #[command(subcommand)]
+    Oa(oa::Oa),
     /// Print a completion script for a shell
     Completions(completions::Completions),
+    /// Make a token, as the original did
+    #[command(name = "generateToken", visible_alias = "gt")]
+    GenerateToken,
+    /// Show all tokens, as the original did
+    #[command(name = "showToken", visible_alias = "st")]
+    ShowToken,
+    /// Delete a token, as the original did
+    #[command(name = "deleteToken", visible_alias = "dt")]
+    DeleteToken(oa::token::DeleteAsOriginal),
     /// Serve, as the original's runProd did
     #[command(name = "runProd", visible_alias = "r")]
     RunProd(serve::Serve),
@@ -103,6 +128,13 @@ async fn dispatch(command: Option<Command>, global: &Global) -> anyhow::Result<(
         Some(Command::Migrate) => database::migrate(global, output).await,
         Some(Command::CheckConfig(command)) => command.run(global, output),
         Some(Command::CopyDatabase(command)) => command.run(output).await,
+        Some(Command::Account(command)) => command.run(global, output).await,
+        Some(Command::Session(command)) => command.run(global, output).await,
+        Some(Command::Node(command)) => command.run(global, output).await,
+        Some(Command::Oa(command)) => command.run(global, output).await,
+        Some(Command::GenerateToken) => oa::token::generate_as_original(global).await,
+        Some(Command::ShowToken) => oa::token::show_as_original(global).await,
+        Some(Command::DeleteToken(command)) => command.run(global).await,
         Some(Command::Completions(command)) => command.run(Cli::command()),
     }
 }

@@ -21,6 +21,13 @@ pub(crate) struct Opened {
     pub(crate) ctx: Ctx,
 }
 
+impl Opened {
+    /// Closes the database in order.
+    pub(crate) async fn close(self) -> anyhow::Result<()> {
+        Ok(self.ctx.app.stop().await?)
+    }
+}
+
 /// Opens it for one command of the operator.
 pub(crate) async fn open(global: &Global) -> anyhow::Result<Opened> {
     open_configured(global.load()?).await

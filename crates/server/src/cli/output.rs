@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use gatehouse_model::Millis;
 use serde::Serialize;
 
 /// Where a command's result goes.
@@ -61,4 +62,16 @@ pub(crate) fn complain(error: &anyhow::Error) -> io::Result<()> {
 /// Tells something beside the result, on standard error.
 pub(crate) fn note(text: impl std::fmt::Display) -> io::Result<()> {
     writeln!(io::stderr().lock(), "{text}")
+}
+
+/// A moment, empty if there is none.
+pub(crate) fn time(at: Option<Millis>) -> String {
+    at.map(Millis::to_rfc3339).unwrap_or_default()
+}
+
+/// Names and values, one pair per line; those without a value are left out.
+pub(crate) fn details(pairs: &[(&str, String)]) -> String {
+    let pairs = pairs.iter().filter(|(_, value)| !value.is_empty());
+    let width = pairs.clone().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
+    pairs.map(|(name, value)| format!("{name:width$}  {value}")).collect::<Vec<_>>().join("\n")
 }
