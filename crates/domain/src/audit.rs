@@ -115,9 +115,18 @@ fn link_hash(previous: &[u8], row: &AuditRow) -> Vec<u8> {
     hasher.finalize().as_bytes().to_vec()
 }
 
+/// Whether any recent row is not chained yet.
+pub(crate) async fn is_open(app: &App) -> Result<bool> {
+    let above = rows::chained_to(&mut app.db().read(), app.now().minus(RECENT)).await?;
+    Ok(!rows::list_unchained(&mut app.db().read(), above, 1).await?.is_empty())
+}
+
+/// No transaction lives longer than this between taking an id and its commit.
+const RECENT: std::time::Duration = std::time::Duration::from_secs(60);
+
 /// Chains rows that are not chained yet, oldest first, at most `limit`; gives how many. Run by the periodic task `audit.seal`.
 pub async fn seal(app: &App, limit: i64) -> Result<usize> {
-    let above = rows::chained_to(&mut app.db().read(), app.now().minus(std::time::Duration::from_secs(60))).await?;
+    let above = rows::chained_to(&mut app.db().read(), app.now().minus(RECENT)).await?;
     let open = rows::list_unchained(&mut app.db().read(), above, limit).await?;
     if open.is_empty() {
         return Ok(0);
@@ -191,4 +200,3 @@ pub async fn list(ctx: &Ctx, before: Option<i64>, action: Option<&str>, limit: i
     ctx.require("audit.operation.read")?;
     Ok(rows::list(&mut ctx.read(), before.unwrap_or(i64::MAX), action, limit.clamp(1, 1_000)).await?)
 }
-

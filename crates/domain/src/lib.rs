@@ -2,11 +2,26 @@
 //!
 //! A use case checks permission first, then changes rows, audit, jobs and events in one transaction.
 
+pub mod account;
+mod app;
+pub mod audit;
 pub mod clock;
+mod ctx;
 pub mod error;
+pub mod job;
+pub mod live;
+pub mod oa;
+pub mod password;
+pub mod permission;
 pub mod proxy;
+pub mod seal;
+pub mod session;
 pub mod settings;
+pub mod visit;
 
+pub use app::{App, Open};
 pub use clock::{Clock, Random};
+pub use ctx::{Actor, Caller, Ctx};
 pub use error::{Error, Result};
+pub use gatehouse_store::OpenOptions;
 pub use settings::Settings;

@@ -116,7 +116,8 @@ fn check_length(password: &Secret) -> Result<()> {
 
 fn hash_now(argon2: &Argon2<'_>, password: &str, random: &Random) -> Result<String> {
     let salt = random.bytes::<16>();
-    let hash: PasswordHash = argon2.hash_password_with_salt(password.as_bytes(), &salt).map_err(|e| Error::internal(e.to_string()))?;
+    let hash: PasswordHash =
+        argon2.hash_password_with_salt(password.as_bytes(), &salt).map_err(|e| Error::internal(e.to_string()))?;
     Ok(hash.to_string())
 }
 

@@ -90,7 +90,8 @@ impl KeyRing {
         ));
         // Written aside and linked into place, so that of two first starts one wins and no half file is ever read.
         let aside = path.with_extension(format!("{}.new", hex::encode(random.bytes::<8>())));
-        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside).map_err(cannot)?;
+        let mut file =
+            std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside).map_err(cannot)?;
         file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(cannot)?;
         let linked = std::fs::hard_link(&aside, path);
         std::fs::remove_file(&aside).map_err(cannot)?;

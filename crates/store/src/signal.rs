@@ -1,6 +1,6 @@
 //! What a commit tells the rest of the process.
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 /// A part of the database that processes keep a live snapshot of. The order is the order of locking at commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,7 +35,7 @@ impl Aspect {
 #[derive(Debug, Default)]
 pub struct Signals {
     live: watch::Sender<u64>,
-    jobs: Notify,
+    jobs: watch::Sender<u64>,
 }
 
 impl Signals {
@@ -44,9 +44,9 @@ impl Signals {
         self.live.subscribe()
     }
 
-    /// Notified after a commit that left work for the job runner; keeps one notification for a runner that is busy.
-    pub fn jobs(&self) -> &Notify {
-        &self.jobs
+    /// Counts the commits of this process that left work for the job runners.
+    pub fn jobs(&self) -> watch::Receiver<u64> {
+        self.jobs.subscribe()
     }
 
     pub(crate) fn bump_live(&self) {
@@ -54,6 +54,6 @@ impl Signals {
     }
 
     pub(crate) fn wake_jobs(&self) {
-        self.jobs.notify_one();
+        self.jobs.send_modify(|commits| *commits += 1);
     }
 }

@@ -1,5 +1,13 @@
-//! The proxy area: nodes, users, credentials and links, shared by the proxy door, the oa and the panel surface.
+//! The proxy area: nodes, users, credentials, traffic and links, shared by the proxy door, the oa and the panel surface.
 
+pub mod certificate;
 pub mod credential;
+pub mod group;
+pub mod link;
+pub mod manage;
 pub mod node;
+pub(crate) mod row;
+pub mod settings;
+pub mod status;
+pub mod usage;
 pub mod user;

@@ -1,7 +1,11 @@
 //! A proxy user: an account with a `proxy` pass, as doors and nodes see it.
 
 use gatehouse_model::{AccountId, Millis, NodeGroupId};
+use gatehouse_store::pass;
 use uuid::Uuid;
+
+use super::row::uuid_place;
+use crate::{App, Result};
 
 /// Everything a door needs to know of a proxy user.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,5 +46,55 @@ impl ProxyUser {
     /// Whether the quota is used up; charged traffic counts in hundredths of a byte.
     pub fn is_exhausted(&self) -> bool {
         self.quota.is_some_and(|quota| i128::from(self.used) >= i128::from(quota) * 100)
+    }
+}
+
+/// Loads every proxy user, for the start of a door. Pages by id; one whose secret cannot be opened is left out and logged.
+pub async fn all(app: &App) -> Result<Vec<ProxyUser>> {
+    let (mut users, mut after) = (Vec::new(), AccountId(0));
+    loop {
+        let rows = pass::list_proxy_users(&mut app.db().read(), after, 5_000).await?;
+        let Some(last) = rows.last() else { return Ok(users) };
+        after = last.account_id;
+        users.extend(rows.into_iter().filter_map(|row| read(app, row)));
+    }
+}
+
+/// Loads some proxy users; one that is not in the result has no pass any more.
+pub async fn some(app: &App, ids: &[AccountId]) -> Result<Vec<ProxyUser>> {
+    let mut users = Vec::with_capacity(ids.len());
+    for id in ids {
+        users.extend(pass::find_proxy_user(&mut app.db().read(), *id).await?.and_then(|row| read(app, row)));
+    }
+    Ok(users)
+}
+
+fn read(app: &App, row: pass::ProxyUserRow) -> Option<ProxyUser> {
+    let uuid = app
+        .keys()
+        .open_text(uuid_place(&row.seal_ref), &row.uuid_sealed)
+        .and_then(|text| Uuid::parse_str(text.expose()).map_err(crate::Error::internal));
+    match uuid {
+        Ok(uuid) => Some(ProxyUser {
+            account_id: row.account_id,
+            uuid,
+            node_group_id: row.node_group_id,
+            is_enabled: row.is_enabled,
+            expires_at: row.expires_at,
+            quota: row.quota,
+            used: row.used,
+            speed_limit: u32::try_from(row.speed_limit).unwrap_or(0),
+            device_limit: u32::try_from(row.device_limit).unwrap_or(0),
+        }),
+        Err(error) => {
+            let id = row.account_id;
+            tracing::error!(
+                event = "proxy_user.unreadable",
+                account = id.0,
+                error = error.chain(),
+                "proxy user {id} is left out"
+            );
+            None
+        }
     }
 }

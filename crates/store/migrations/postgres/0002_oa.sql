@@ -7,7 +7,7 @@ CREATE TABLE oa_user (
   code BIGINT NOT NULL,
   backend TEXT NOT NULL,
   email TEXT NOT NULL,
-  account_id BIGINT,
+  account_id BIGINT REFERENCES account (id) ON DELETE CASCADE,
   reason TEXT,
   code_before BIGINT,
   requested_at BIGINT,

@@ -7,7 +7,7 @@ CREATE TABLE oa_user (
   code INTEGER NOT NULL,
   backend TEXT NOT NULL,
   email TEXT NOT NULL,
-  account_id INTEGER,
+  account_id INTEGER REFERENCES account (id) ON DELETE CASCADE,
   reason TEXT,
   code_before INTEGER,
   requested_at INTEGER,

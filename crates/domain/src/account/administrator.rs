@@ -1,0 +1,49 @@
+//! Account 1 and role 1: made with the database.
+
+use gatehouse_model::{Login, Origin, Secret};
+use gatehouse_store::{account as rows, pass, role};
+
+use super::NewAccount;
+use crate::{Ctx, Error, Result, permission};
+
+/// Code of the role that holds every code.
+pub const ROLE: &str = "administrator";
+/// Login of account 1.
+pub const LOGIN: &str = "administrator";
+
+/// Makes the administrator with a random password if the database has no account, and gives that password.
+///
+/// Role 1 is brought up to the catalogue of this release each time.
+pub(crate) async fn make_if_new(ctx: &Ctx) -> Result<Option<Secret>> {
+    if is_current(ctx).await? {
+        return Ok(None);
+    }
+    let password = Secret::new(hex::encode(ctx.app.random().bytes::<12>()));
+    let hash = ctx.app.passwords().hash(ctx.app.random(), &password).await?;
+    let mut tx = ctx.begin().await?;
+    let id = match role::find_by_code(&mut tx, ROLE).await? {
+        Some(role) => role.id,
+        None => role::insert(&mut tx, ROLE, "Administrator", true, ctx.now()).await?,
+    };
+    for code in permission::CATALOGUE {
+        role::insert_code(&mut tx, id, code).await?;
+    }
+    let is_new = rows::count(&mut tx).await? == 0;
+    if is_new {
+        let login = Login::new(LOGIN).map_err(Error::internal)?;
+        let new = NewAccount { login, name: None, email: None, phone: None, password: None };
+        let ctx = Ctx { origin: Origin::System, ..ctx.clone() };
+        let account = super::insert(&ctx, &mut tx, &new, Some(&hash), true).await?;
+        pass::insert_staff(&mut tx, account, ctx.now()).await?;
+        role::insert_member(&mut tx, account, id).await?;
+    }
+    tx.commit().await?;
+    Ok(is_new.then_some(password))
+}
+
+/// Whether the role exists with every code; reading first keeps each start from writing.
+async fn is_current(ctx: &Ctx) -> Result<bool> {
+    let Some(role) = role::find_by_code(&mut ctx.read(), ROLE).await? else { return Ok(false) };
+    let codes = role::list_codes(&mut ctx.read(), role.id).await?;
+    Ok(permission::CATALOGUE.iter().all(|code| codes.iter().any(|held| held == code)))
+}

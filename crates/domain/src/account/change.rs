@@ -1,0 +1,174 @@
+//! Changes of an account: the switch, the password, the profile, the end.
+
+use gatehouse_model::{AccountId, Secret};
+use gatehouse_store::{Aspect, account as rows, login_session, pass, rate_counter};
+
+use super::{find, guard, taken};
+use crate::{
+    Actor, Ctx, Error, Result,
+    audit::{self, Object, Stream},
+    password::Verdict,
+};
+
+/// Whether a door lets an account in: the account, or the reason of the refusal as log, audit and `check-login` name it.
+pub type Admission = std::result::Result<AccountId, &'static str>;
+
+/// Switches an account on or off: off closes every door and ends every session at once.
+///
+/// Errors: `NotFound`, `Forbidden`; `Locked` for protected accounts.
+pub async fn set_enabled(ctx: &Ctx, login: &str, is_enabled: bool, why: Option<&str>) -> Result<()> {
+    ctx.require("system.user.update")?;
+    let account = find(ctx, login).await?;
+    if account.is_protected && !is_enabled {
+        return Err(Error::Locked { what: "account", why: "it is protected" });
+    }
+    let mut tx = ctx.begin().await?;
+    guard(ctx, &mut tx, &account).await?;
+    rows::update_enabled(&mut tx, account.id, is_enabled, why, ctx.now()).await?;
+    if !is_enabled {
+        login_session::revoke_others(&mut tx, account.id, None, "disabled", ctx.now()).await?;
+    }
+    tx.touch(Aspect::ProxyUser, Some(account.id.0));
+    let action = if is_enabled { "account.enable" } else { "account.disable" };
+    audit::changed(&mut tx, ctx, action, Object::new("account", account.id.0, &account.login)).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Sets a password. All sessions end but the caller's own, if it is his own password.
+pub async fn set_password(ctx: &Ctx, login: &str, password: &Secret) -> Result<()> {
+    ctx.require("system.user.update")?;
+    let account = find(ctx, login).await?;
+    let (scheme, hash) = ctx.app.passwords().hash(ctx.app.random(), password).await?;
+    let mut tx = ctx.begin().await?;
+    guard(ctx, &mut tx, &account).await?;
+    rows::update_password(&mut tx, account.id, scheme, &hash, ctx.now()).await?;
+    let own = match &ctx.actor {
+        Actor::Account { id, session, .. } if *id == account.id => Some(*session),
+        _ => None,
+    };
+    if let Some(session) = own {
+        login_session::update_epoch(&mut tx, session).await?;
+    }
+    login_session::revoke_others(&mut tx, account.id, own, "credentials_changed", ctx.now()).await?;
+    audit::changed(&mut tx, ctx, "account.password", Object::new("account", account.id.0, &account.login)).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// What [`edit`] changes; `None` leaves a field alone, an empty text clears it.
+#[derive(Debug, Clone, Default)]
+pub struct Profile {
+    /// Display name.
+    pub name: Option<String>,
+    /// E-mail.
+    pub email: Option<String>,
+    /// Phone number.
+    pub phone: Option<String>,
+}
+
+/// Edits name, e-mail and phone. Errors: `Conflict` for a taken e-mail or phone.
+pub async fn edit(ctx: &Ctx, login: &str, profile: &Profile) -> Result<()> {
+    ctx.require("system.user.update")?;
+    let account = find(ctx, login).await?;
+    let mut tx = ctx.begin().await?;
+    guard(ctx, &mut tx, &account).await?;
+    let pick = |new: &Option<String>, old: &Option<String>| match new {
+        Some(text) if text.is_empty() => None,
+        Some(text) => Some(text.clone()),
+        None => old.clone(),
+    };
+    let (name, email) = (pick(&profile.name, &account.name), pick(&profile.email, &account.email));
+    let phone = pick(&profile.phone, &account.phone);
+    super::check_email(email.as_deref())?;
+    let key = email.as_deref().map(gatehouse_model::email_key);
+    let email = email.as_deref().zip(key.as_deref());
+    rows::update_profile(&mut tx, account.id, name.as_deref(), email, phone.as_deref(), ctx.now())
+        .await
+        .map_err(taken)?;
+    audit::changed(&mut tx, ctx, "account.edit", Object::new("account", account.id.0, &account.login)).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Deletes an account with all its passes; its login, e-mail and phone are free again.
+pub async fn delete(ctx: &Ctx, login: &str) -> Result<()> {
+    ctx.require("system.user.delete")?;
+    let account = find(ctx, login).await?;
+    if account.is_protected {
+        return Err(Error::Locked { what: "account", why: "it is protected" });
+    }
+    let mut tx = ctx.begin().await?;
+    guard(ctx, &mut tx, &account).await?;
+    super::pass::delete(ctx, &mut tx, &account).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Counters of failed logins: (login, address), address, login (DESIGN §10.4).
+pub(crate) const LOGIN_SCOPE: &str = "login";
+
+/// Clears the failed logins counted for a login.
+pub async fn unlock(ctx: &Ctx, login: &str) -> Result<()> {
+    ctx.require("system.user.update")?;
+    let account = find(ctx, login).await?;
+    let mut tx = ctx.begin().await?;
+    let key = ctx.app.keys().hash(LOGIN_SCOPE, &gatehouse_model::fold_key(&account.login));
+    rate_counter::delete(&mut tx, LOGIN_SCOPE, &key).await?;
+    audit::changed(&mut tx, ctx, "account.unlock", Object::new("account", account.id.0, &account.login)).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Verifies a login's password and raises its hash to the present scheme. Unknown logins take the same time.
+///
+/// Gives the account, or the reason of the refusal: `no_such_account`, `wrong_password`, `disabled`. Audited.
+pub async fn verify_password(ctx: &Ctx, login: &str, password: &Secret) -> Result<Admission> {
+    let account = rows::find_by_key(&mut ctx.read(), &gatehouse_model::fold_key(login)).await?;
+    let stored = account.as_ref().and_then(|a| a.password_scheme.zip(a.password_hash.clone()));
+    let verdict = ctx.app.passwords().verify(password, stored.clone()).await?;
+    let answer = match &account {
+        None => Err("no_such_account"),
+        Some(_) if verdict == Verdict::Wrong => Err("wrong_password"),
+        Some(account) if !account.is_enabled => Err("disabled"),
+        Some(account) => Ok(account.id),
+    };
+    let upgrade = match (&answer, verdict) {
+        (Ok(_), Verdict::RightUpgrade) => Some(ctx.app.passwords().hash(ctx.app.random(), password).await?),
+        _ => None,
+    };
+    let mut tx = ctx.begin().await?;
+    if let (Ok(id), Some((scheme, hash)), Some((_, old))) = (&answer, upgrade, stored) {
+        rows::update_password_scheme(&mut tx, *id, &old, scheme, &hash).await?;
+    }
+    let outcome = answer.as_ref().err().copied().unwrap_or("ok");
+    let object = Object::new("account", account.as_ref().map(|a| a.id.0), login);
+    audit::record(&mut tx, ctx, Stream::Login, "account.verify", object, outcome, None).await?;
+    tx.commit().await?;
+    Ok(answer)
+}
+
+/// Whether the proxy door would let a login in now: `Ok`, or the reason (`no_such_account`, `no_pass`, `disabled`,
+/// `expired`, `quota`, `no_group`). For `gatehouse account check-login LOGIN --door proxy`.
+pub async fn check_proxy(ctx: &Ctx, login: &str) -> Result<Admission> {
+    ctx.require("system.user.read")?;
+    let account = rows::find_by_key(&mut ctx.read(), &gatehouse_model::fold_key(login)).await?;
+    let Some(account) = account else { return Ok(Err("no_such_account")) };
+    if pass::find_proxy(&mut ctx.read(), account.id).await?.is_none() {
+        return Ok(Err("no_pass"));
+    }
+    let Some(user) = crate::proxy::user::some(&ctx.app, &[account.id]).await?.into_iter().next() else {
+        return Err(Error::internal("the proxy pass cannot be read; run `gatehouse doctor`"));
+    };
+    Ok(if !user.is_enabled {
+        Err("disabled")
+    } else if user.expires_at.is_some_and(|at| at <= ctx.now()) {
+        Err("expired")
+    } else if user.is_exhausted() {
+        Err("quota")
+    } else if user.node_group_id.is_none() {
+        Err("no_group")
+    } else {
+        Ok(account.id)
+    })
+}

@@ -1,0 +1,234 @@
+//! The application: what every use case reaches through [`Ctx`](crate::Ctx). One per process, cheap to clone.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    future::Future,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use gatehouse_model::{Millis, Origin, Secret};
+use gatehouse_store::{Db, OpenOptions, process};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    Actor, Caller, Clock, Ctx, Error, Random, Result, Settings, account, audit, job, live::Live, password::Passwords,
+    seal::KeyRing,
+};
+
+/// What [`App::open`] needs.
+#[derive(Debug)]
+pub struct Open {
+    /// `sqlite:///path` or `postgres://…`.
+    pub database_url: Secret,
+    /// Connections and durability.
+    pub options: OpenOptions,
+    /// The key ring.
+    pub keys: KeyRing,
+    /// Settings.
+    pub settings: Settings,
+    /// Time.
+    pub clock: Clock,
+    /// Randomness.
+    pub random: Random,
+}
+
+/// Keys remembered by [`App::once_per`].
+const MAX_SEEN: usize = 10_000;
+
+/// The application.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    db: Db,
+    keys: KeyRing,
+    settings: Settings,
+    clock: Clock,
+    random: Random,
+    passwords: Passwords,
+    live: Live,
+    tracker: TaskTracker,
+    shutdown: CancellationToken,
+    process_id: AtomicI64,
+    seen: Mutex<HashMap<String, Millis>>,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("process_id", &self.process_id()).finish_non_exhaustive()
+    }
+}
+
+impl App {
+    /// Opens the database, migrates it, and makes account 1 with role 1 when it is new.
+    ///
+    /// Gives the administrator's random password when this call made it; it is shown once and stored nowhere in clear.
+    pub async fn open(open: Open) -> Result<(Self, Option<Secret>)> {
+        let db = Db::open(open.database_url.expose(), &open.options).await?;
+        db.migrate().await?;
+        let passwords = Passwords::new(&open.settings.login, &open.random)?;
+        let app = Self(Arc::new(Inner {
+            live: Live::new(),
+            db,
+            keys: open.keys,
+            settings: open.settings,
+            clock: open.clock,
+            random: open.random,
+            passwords,
+            tracker: TaskTracker::new(),
+            shutdown: CancellationToken::new(),
+            process_id: AtomicI64::new(0),
+            seen: Mutex::default(),
+        }));
+        let first = account::administrator::make_if_new(&app.ctx(Actor::System("first start"), Origin::System)).await?;
+        app.live().refresh(&app).await?;
+        Ok((app, first))
+    }
+
+    /// Registers this process and starts its tasks: the live snapshot's poller, jobs, periodic tasks.
+    pub async fn start(&self, name: &str) -> Result<()> {
+        let mut tx = self.db().begin().await?;
+        let id = process::insert(&mut tx, name, self.now()).await?;
+        tx.commit().await?;
+        self.0.process_id.store(id, Ordering::Relaxed);
+        job::start(self).await?;
+        Ok(())
+    }
+
+    /// Says good-bye in order: called after all tasks have ended.
+    pub async fn stop(&self) -> Result<()> {
+        let id = self.process_id();
+        if id != 0 {
+            let mut tx = self.db().begin().await?;
+            gatehouse_store::node::delete_states(&mut tx, id).await?;
+            process::end(&mut tx, id, self.now()).await?;
+            tx.commit().await?;
+        }
+        self.db().close().await;
+        Ok(())
+    }
+
+    /// The database.
+    pub fn db(&self) -> &Db {
+        &self.0.db
+    }
+
+    /// Now.
+    pub fn now(&self) -> Millis {
+        self.0.clock.now()
+    }
+
+    /// Randomness.
+    pub fn random(&self) -> &Random {
+        &self.0.random
+    }
+
+    /// Settings.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// The key ring.
+    pub fn keys(&self) -> &KeyRing {
+        &self.0.keys
+    }
+
+    /// Password hashing.
+    pub fn passwords(&self) -> &Passwords {
+        &self.0.passwords
+    }
+
+    /// The live snapshot.
+    pub fn live(&self) -> &Live {
+        &self.0.live
+    }
+
+    /// All tasks of the process.
+    pub fn tracker(&self) -> &TaskTracker {
+        &self.0.tracker
+    }
+
+    /// Cancelled when the process is asked to stop.
+    pub fn shutdown(&self) -> &CancellationToken {
+        &self.0.shutdown
+    }
+
+    /// This process's row; 0 for commands that do not serve.
+    pub fn process_id(&self) -> i64 {
+        self.0.process_id.load(Ordering::Relaxed)
+    }
+
+    /// Starts a task. The only way to do so: shutdown waits for all of them.
+    pub fn spawn<F>(&self, name: &'static str, task: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let watched = async move {
+            task.await;
+            tracing::trace!(task = name, "task ended");
+        };
+        drop(self.0.tracker.spawn(watched));
+    }
+
+    /// A context without a caller: jobs, doors, commands.
+    pub fn ctx(&self, actor: Actor, origin: Origin) -> Ctx {
+        let caller = Caller { request_id: self.request_id(), ..Caller::default() };
+        Ctx { app: self.clone(), actor, origin, caller }
+    }
+
+    /// A fresh request id: 16 hex digits.
+    pub fn request_id(&self) -> String {
+        hex::encode(self.random().bytes::<8>())
+    }
+
+    /// Chains what is left of the audit trail; part of a clean stop and of tests.
+    pub async fn seal_audit(&self) -> Result<()> {
+        while audit::seal(self, 1_000).await? > 0 {}
+        Ok(())
+    }
+
+    /// True for the first call with a key in each span: for notes that a flood must not multiply.
+    pub(crate) fn once_per(&self, span: Duration, key: &str) -> bool {
+        let now = self.now();
+        let mut seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.get(key).is_some_and(|at| now < at.plus(span)) {
+            return false;
+        }
+        if seen.len() >= MAX_SEEN {
+            seen.retain(|_, at| now < at.plus(span));
+        }
+        // Still full: many addresses at once. Silence is then the bound on memory.
+        let has_room = seen.len() < MAX_SEEN;
+        if has_room {
+            seen.insert(key.to_owned(), now);
+        }
+        has_room
+    }
+
+    /// Waits for a span or for the shutdown; true: shut down.
+    pub async fn pause(&self, span: Duration) -> bool {
+        tokio::select! {
+            () = self.shutdown().cancelled() => true,
+            () = tokio::time::sleep(span) => false,
+        }
+    }
+}
+
+impl From<gatehouse_store::Error> for Error {
+    fn from(error: gatehouse_store::Error) -> Self {
+        match error {
+            gatehouse_store::Error::Conflict { key } => Self::Conflict { what: "row", key },
+            gatehouse_store::Error::Unavailable(_) => Self::Unavailable(Box::new(error)),
+            gatehouse_store::Error::Other { .. } => Self::Internal(Box::new(error)),
+        }
+    }
+}
+
+/// Codes of a machine or role as they are stored: separated by blanks.
+pub(crate) fn parse_codes(text: &str) -> BTreeSet<String> {
+    text.split_ascii_whitespace().map(str::to_owned).collect()
+}

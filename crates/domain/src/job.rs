@@ -1,0 +1,337 @@
+//! Jobs and periodic tasks: work that outlives the request which caused it (DESIGN §4 "Jobs", §10.5).
+//!
+//! A job is enqueued in the transaction that causes it, claimed exactly once under a lease, and deleted in the
+//! transaction that does its work. Each kind has its own runner, so that a slow kind delays nobody else.
+
+use std::time::Duration;
+
+use gatehouse_model::Millis;
+use gatehouse_store::{Aspect, Tx, job as rows, job::JobRow, live as live_rows, process, visit};
+
+use crate::{App, Error, Result, audit, live::Live, oa};
+
+/// What kinds of jobs there are. The names are published: additions only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Makes an oa user.
+    OaCreate,
+    /// Removes an oa user.
+    OaDelete,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 2] = [Self::OaCreate, Self::OaDelete];
+
+    /// The stored name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OaCreate => "oa.create",
+            Self::OaDelete => "oa.delete",
+        }
+    }
+
+    /// How many are claimed and worked at the same time per process.
+    const fn parallel(self) -> i64 {
+        8
+    }
+}
+
+/// Longest time an attempt may take before somebody else takes the job over.
+const LEASE: Duration = Duration::from_secs(30);
+/// How often jobs of other processes are looked for.
+const POLL: Duration = Duration::from_millis(500);
+
+/// Starts the live poller, a runner per kind and the periodic tasks.
+pub(crate) async fn start(app: &App) -> Result<()> {
+    take_over(app).await?;
+    app.spawn("live", Live::run(app.clone()));
+    for kind in Kind::ALL {
+        app.spawn(kind.as_str(), run_kind(app.clone(), kind));
+    }
+    for task in Periodic::ALL {
+        app.spawn(task.as_str(), run_periodic(app.clone(), task));
+    }
+    Ok(())
+}
+
+/// What a process does at its start for those that vanished. A SQLite file is served by one process, so every lease in it
+/// belongs to a dead one; on PostgreSQL leases run out by themselves.
+async fn take_over(app: &App) -> Result<()> {
+    let mut tx = app.db().begin().await?;
+    if app.db().engine() == gatehouse_store::Engine::Sqlite {
+        rows::release_leases(&mut tx, app.now()).await?;
+        for (id, _) in process::list_lost(&mut tx, Millis(i64::MAX)).await? {
+            if id != app.process_id() {
+                lose(&mut tx, id, app.now()).await?;
+            }
+        }
+    }
+    oa::job::reschedule(app, &mut tx).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Closes what a vanished process left open.
+async fn lose(tx: &mut Tx, process_id: i64, now: Millis) -> Result<()> {
+    visit::close_lost(tx, process_id).await?;
+    gatehouse_store::node::delete_states(tx, process_id).await?;
+    process::end(tx, process_id, now).await?;
+    tx.touch(Aspect::Node, None);
+    Ok(())
+}
+
+async fn run_kind(app: App, kind: Kind) {
+    let mut commits = app.db().signals().jobs();
+    loop {
+        commits.borrow_and_update();
+        let wait = match run_batch(&app, kind).await {
+            Ok(0) => next_in(&app, kind).await,
+            // More may be waiting: no pause, but a shutdown between two batches is heard.
+            Ok(_) => Duration::ZERO,
+            Err(error) => {
+                tracing::warn!(
+                    event = "job.claim_failed",
+                    kind = kind.as_str(),
+                    error = error.chain(),
+                    "cannot claim jobs"
+                );
+                Duration::from_secs(1)
+            }
+        };
+        tokio::select! {
+            () = app.shutdown().cancelled() => return,
+            _ = commits.changed() => {}
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+}
+
+async fn next_in(app: &App, kind: Kind) -> Duration {
+    match rows::find_next_at(&mut app.db().read(), kind.as_str()).await {
+        Ok(Some(at)) => {
+            let wait = u64::try_from(at.0.saturating_sub(app.now().0)).unwrap_or(0).max(1);
+            Duration::from_millis(wait).min(POLL)
+        }
+        _ => POLL,
+    }
+}
+
+/// Claims one batch of a kind and works it off; gives how many jobs were claimed.
+async fn run_batch(app: &App, kind: Kind) -> Result<usize> {
+    let jobs = claim(app, kind).await?;
+    let claimed = jobs.len();
+    let mut running = tokio::task::JoinSet::new();
+    for job in jobs {
+        running.spawn(run_one(app.clone(), kind, job));
+    }
+    running.join_all().await;
+    Ok(claimed)
+}
+
+/// Claims due jobs and commits the claim, together with what it means for the rows: that their work has begun.
+async fn claim(app: &App, kind: Kind) -> Result<Vec<JobRow>> {
+    let now = app.now();
+    // Reading first keeps an idle server from writing.
+    if rows::find_next_at(&mut app.db().read(), kind.as_str()).await?.is_none_or(|at| at > now) {
+        return Ok(Vec::new());
+    }
+    let mut tx = app.db().begin().await?;
+    let jobs = rows::claim(&mut tx, kind.as_str(), now, now.plus(LEASE), kind.parallel()).await?;
+    if kind == Kind::OaCreate {
+        oa::job::begin_creations(&mut tx, &jobs, now).await?;
+    }
+    tx.commit().await?;
+    Ok(jobs)
+}
+
+async fn run_one(app: App, kind: Kind, job: JobRow) {
+    let result = match kind {
+        Kind::OaCreate => oa::job::create(&app, &job).await,
+        Kind::OaDelete => oa::job::delete(&app, &job).await,
+    };
+    let Err(error) = result else { return };
+    metrics::counter!("gatehouse_job_failures_total", "kind" => kind.as_str()).increment(1);
+    if let Err(later) = give_back(&app, kind, &job, &error).await {
+        // The lease runs out and the job comes again.
+        tracing::warn!(
+            event = "job.give_back_failed",
+            kind = kind.as_str(),
+            error = later.chain(),
+            "cannot give a job back"
+        );
+    }
+}
+
+/// Puts a failed job back with its back-off, and says so once at first and then once an hour.
+async fn give_back(app: &App, kind: Kind, job: &JobRow, error: &Error) -> Result<()> {
+    let wait = backoff(app, job.attempts);
+    let attempts = job.attempts;
+    if attempts == 1 || wait >= app.settings().oa.retry_max.0 && attempts % 12 == 0 {
+        tracing::warn!(
+            event = "job.failed",
+            kind = kind.as_str(),
+            key = job.key,
+            attempts,
+            error = error.chain(),
+            "job failed, will be retried"
+        );
+    }
+    let mut tx = app.db().begin().await?;
+    if kind == Kind::OaDelete {
+        oa::job::note_delete_failed(app, &mut tx, job, error).await?;
+    }
+    rows::retry(&mut tx, job.id, attempts, app.now().plus(wait), &error.chain()).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// `oa.retry_min` doubling to `oa.retry_max`, ±20 %.
+fn backoff(app: &App, attempts: i64) -> Duration {
+    let (min, max) = (app.settings().oa.retry_min.0, app.settings().oa.retry_max.0);
+    let doublings = u32::try_from(attempts.saturating_sub(1)).unwrap_or(0).min(20);
+    let base = min.saturating_mul(1 << doublings).min(max);
+    let percent = u32::try_from(80 + app.random().below(41)).unwrap_or(100);
+    base.saturating_mul(percent) / 100
+}
+
+/// Works off every job that is due now, for tests and for commands that wait for their effect; gives how many ran.
+pub async fn run_due(app: &App) -> Result<usize> {
+    let mut total = 0;
+    loop {
+        let mut ran = 0;
+        for kind in Kind::ALL {
+            ran += run_batch(app, kind).await?;
+        }
+        if ran == 0 {
+            return Ok(total);
+        }
+        total += ran;
+    }
+}
+
+/// Periodic tasks: one runner per database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Periodic {
+    AuditSeal,
+    ProcessReap,
+    SessionPurge,
+    Retention,
+}
+
+impl Periodic {
+    const ALL: [Self; 4] = [Self::AuditSeal, Self::ProcessReap, Self::SessionPurge, Self::Retention];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::AuditSeal => "audit.seal",
+            Self::ProcessReap => "process.reap",
+            Self::SessionPurge => "session.purge",
+            Self::Retention => "retention",
+        }
+    }
+
+    const fn every(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::AuditSeal => 1,
+            Self::ProcessReap => 10,
+            Self::SessionPurge => 3_600,
+            Self::Retention => 86_400,
+        })
+    }
+}
+
+/// Longest silence of a process that is still taken for alive.
+const SILENCE: Duration = Duration::from_secs(30);
+
+async fn run_periodic(app: App, task: Periodic) {
+    let mut is_failing = false;
+    loop {
+        match run_periodic_once(&app, task).await {
+            Ok(()) => is_failing = false,
+            Err(error) => {
+                if !is_failing {
+                    tracing::warn!(
+                        event = "periodic.failed",
+                        task = task.as_str(),
+                        error = error.chain(),
+                        "periodic task failed"
+                    );
+                }
+                is_failing = true;
+            }
+        }
+        // A day's task looks every hour whether its time has come, so that a restart does not skip it.
+        if app.pause(task.every().min(Duration::from_secs(3_600))).await {
+            return;
+        }
+    }
+}
+
+async fn run_periodic_once(app: &App, task: Periodic) -> Result<()> {
+    if task == Periodic::ProcessReap {
+        let mut tx = app.db().begin().await?;
+        process::update_seen(&mut tx, app.process_id(), app.now()).await?;
+        tx.commit().await?;
+    }
+    if task == Periodic::AuditSeal && !audit::is_open(app).await? {
+        return Ok(());
+    }
+    // A little early counts, or every other turn would be missed by a millisecond.
+    let (now, slack) = (app.now(), task.every() / 10);
+    if rows::find_periodic(&mut app.db().read(), task.as_str()).await?.is_some_and(|at| at > now.plus(slack)) {
+        return Ok(());
+    }
+    let mut tx = app.db().begin().await?;
+    let is_mine =
+        rows::claim_periodic(&mut tx, task.as_str(), now.plus(slack), now.plus(task.every()), app.process_id()).await?;
+    tx.commit().await?;
+    if !is_mine {
+        return Ok(());
+    }
+    let result = work(app, task).await;
+    if let Err(error) = &result {
+        let mut tx = app.db().begin().await?;
+        rows::update_periodic(&mut tx, task.as_str(), Some(&error.chain())).await?;
+        tx.commit().await?;
+    }
+    result
+}
+
+async fn work(app: &App, task: Periodic) -> Result<()> {
+    let now = app.now();
+    match task {
+        Periodic::AuditSeal => app.seal_audit().await,
+        Periodic::ProcessReap => {
+            let lost = process::list_lost(&mut app.db().read(), now.minus(SILENCE)).await?;
+            for (id, _) in lost {
+                let mut tx = app.db().begin().await?;
+                lose(&mut tx, id, now).await?;
+                tx.commit().await?;
+                tracing::warn!(event = "process.lost", process = id, "process {id} vanished; its visits are closed");
+            }
+            Ok(())
+        }
+        Periodic::SessionPurge => {
+            let mut tx = app.db().begin().await?;
+            gatehouse_store::login_session::delete_ended(&mut tx, now.minus(Duration::from_secs(30 * 86_400))).await?;
+            gatehouse_store::rate_counter::delete_old(&mut tx, now.minus(Duration::from_secs(86_400))).await?;
+            for aspect in Aspect::ALL {
+                live_rows::delete_old_changes(&mut tx, aspect.as_str(), 100_000).await?;
+            }
+            tx.commit().await?;
+            Ok(())
+        }
+        Periodic::Retention => {
+            let before = now.minus(app.settings().visits.proxy_retention.0);
+            loop {
+                let mut tx = app.db().begin().await?;
+                let deleted = visit::delete_old(&mut tx, "proxy", before, 1_000).await?;
+                tx.commit().await?;
+                if deleted == 0 {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}

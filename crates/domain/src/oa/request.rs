@@ -1,0 +1,282 @@
+//! The three requests and the one table that decides them (specs/oa.md §1.4, §1.5).
+
+use std::sync::Arc;
+
+use gatehouse_model::{OaUserId, Secret};
+use gatehouse_store::{job as jobs, oa_user as rows, oa_user::OaEntryRow};
+use uuid::Uuid;
+
+use super::{backend, derived_email};
+use crate::{
+    Ctx, Error, Result,
+    audit::{self, Object},
+    job::Kind,
+    proxy::{link, node::Node, row::uuid_place},
+};
+
+/// Longest username the surface accepts, in characters; what a back end cannot make ends in 409.
+const MAX_USERNAME: usize = 255;
+
+/// What a request for creation came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Generated {
+    /// Row and job written: 200.
+    Accepted,
+    /// Waits for its turn: 201.
+    Queued,
+    /// Being made: 102.
+    Processing,
+    /// Made earlier and healthy: 405.
+    Exists,
+    /// The back end refused it: 409.
+    Refused,
+    /// A deletion was requested: 418.
+    Removing,
+    /// The deletion was tried and failed: 500.
+    RemovalFailed,
+}
+
+/// What a request for links came to.
+#[derive(Debug, Clone)]
+pub enum ConnInfo {
+    /// The links: 200.
+    Nodes(Vec<NodeInfo>),
+    /// 201.
+    Queued,
+    /// 102.
+    Processing,
+    /// No row: 204.
+    Unknown,
+    /// No node at all, or none for this user: 412.
+    NoNodes,
+    /// 409.
+    Refused,
+    /// Deletion requested, whatever came of it: 418.
+    Removing,
+}
+
+/// What a request for deletion came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deletion {
+    /// Marked: 200, first text.
+    Accepted,
+    /// A refused user was marked: 200, second text.
+    AcceptedRefused,
+    /// 201: a queued request is not cancelled.
+    Queued,
+    /// 102.
+    Processing,
+    /// No row: 404.
+    Unknown,
+    /// 418.
+    Removing,
+    /// 500.
+    RemovalFailed,
+}
+
+/// One node of a user's list (specs/oa.md §3). The sequence is its position, from 1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeInfo {
+    /// Node name.
+    pub name: String,
+    /// `ss`, `vless`, `trojan`.
+    pub node_type: &'static str,
+    /// Remark, else the name.
+    pub tips: String,
+    /// Host as configured.
+    pub host: String,
+    /// Shadowsocks cipher, else empty.
+    pub method: &'static str,
+    /// Client port.
+    pub port: u16,
+    /// The link a client takes.
+    pub link: Secret,
+}
+
+/// State of a row as the decision table knows it; no other state can be represented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Absent,
+    Submit(OaUserId),
+    Processing(OaUserId),
+    Healthy(OaUserId),
+    Refused(OaUserId),
+    Removing(OaUserId),
+    RemovalFailed(OaUserId),
+}
+
+impl State {
+    /// Reads the stored state. With `local` a user whose account is disabled or lost its pass answers like a refused one.
+    fn of(entry: &OaEntryRow) -> Result<Self> {
+        let Some(id) = entry.id else { return Ok(Self::Absent) };
+        let is_usable = entry.is_enabled == Some(true) && entry.uuid_sealed.is_some();
+        Ok(match (entry.state.as_deref(), entry.code) {
+            (Some("submit"), _) => Self::Submit(id),
+            (Some("processing"), _) => Self::Processing(id),
+            (Some("exists"), Some(200)) if is_usable => Self::Healthy(id),
+            (Some("exists"), Some(200 | 202)) => Self::Refused(id),
+            (Some("markRemove"), Some(500)) => Self::RemovalFailed(id),
+            (Some("markRemove"), _) => Self::Removing(id),
+            _ => return Err(Error::internal(format!("oa_user {id} is in no known state"))),
+        })
+    }
+}
+
+/// Steps 2 and 4 of specs/oa.md §1.4: is the name acceptable, and what is the user's state.
+async fn enter(ctx: &Ctx, username: &str) -> Result<(OaEntryRow, State)> {
+    let refused = |rule: &str| Err(Error::invalid("username", rule));
+    if username.is_empty() || username.chars().count() > MAX_USERNAME {
+        return refused("1 to 255 characters");
+    }
+    if username.chars().any(char::is_control) {
+        return refused("no control characters");
+    }
+    if ctx.app.settings().oa.admin_names.iter().any(|name| name == username) {
+        return refused("reserved");
+    }
+    let entry = rows::find_entry(&mut ctx.read(), username).await?;
+    let entry = entry.ok_or_else(|| Error::internal("the entry query returned no row"))?;
+    if entry.is_staff {
+        return refused("reserved: staff");
+    }
+    let state = State::of(&entry)?;
+    Ok((entry, state))
+}
+
+/// Asks for a user: `POST /v1/generateUserProfile`.
+///
+/// The row, its job and its audit row are one transaction; of many parallel requests for one name exactly one is accepted.
+/// Errors: `Forbidden` without `oa.user.create`; `Invalid{username}` for names §1.4 refuses.
+/// Source: specs/oa.md §1.5.
+pub async fn generate(ctx: &Ctx, username: &str) -> Result<Generated> {
+    ctx.require("oa.user.create")?;
+    let (_, state) = enter(ctx, username).await?;
+    if state != State::Absent {
+        return Ok(generated(state));
+    }
+    let email = derived_email(username, &ctx.app.settings().oa.user_email_domain);
+    let mut tx = ctx.begin().await?;
+    let Some(id) = rows::insert(&mut tx, username, backend::LOCAL, &email, ctx.now()).await? else {
+        drop(tx);
+        let (_, state) = enter(ctx, username).await?;
+        return match state {
+            // Made and removed between two lines: asking again is the honest answer.
+            State::Absent => Err(Error::RateLimited { retry_after: std::time::Duration::ZERO }),
+            state => Ok(generated(state)),
+        };
+    };
+    jobs::insert(&mut tx, Kind::OaCreate.as_str(), Some(&id.to_string()), None, ctx.now(), ctx.now()).await?;
+    audit::changed(&mut tx, ctx, "oa.user.create", Object::new("oa_user", id.0, username)).await?;
+    tx.commit().await?;
+    Ok(Generated::Accepted)
+}
+
+fn generated(state: State) -> Generated {
+    match state {
+        State::Absent => Generated::Accepted,
+        State::Submit(_) => Generated::Queued,
+        State::Processing(_) => Generated::Processing,
+        State::Healthy(_) => Generated::Exists,
+        State::Refused(_) => Generated::Refused,
+        State::Removing(_) => Generated::Removing,
+        State::RemovalFailed(_) => Generated::RemovalFailed,
+    }
+}
+
+/// Asks for a user's links: `POST /v1/getConnInfoByUser`.
+///
+/// Errors: `Forbidden` without `oa.user.read`; `Invalid{username}`.
+/// Source: specs/oa.md §1.4 steps 3 and 5, §1.5, §3.
+pub async fn conn_info(ctx: &Ctx, username: &str) -> Result<ConnInfo> {
+    ctx.require("oa.user.read")?;
+    let (entry, state) = enter(ctx, username).await?;
+    let nodes = ctx.app.live().nodes();
+    let listable = |node: &&Arc<Node>| backend::is_listable(ctx.app.settings(), node);
+    if !nodes.nodes.iter().any(|node| listable(&node)) {
+        return Ok(ConnInfo::NoNodes);
+    }
+    Ok(match state {
+        State::Absent => ConnInfo::Unknown,
+        State::Submit(_) => ConnInfo::Queued,
+        State::Processing(_) => ConnInfo::Processing,
+        State::Refused(_) => ConnInfo::Refused,
+        State::Removing(_) | State::RemovalFailed(_) => ConnInfo::Removing,
+        State::Healthy(_) => {
+            let uuid = open_uuid(ctx, &entry)?;
+            let group = entry.node_group_id.map(gatehouse_model::NodeGroupId);
+            let visible = nodes.nodes.iter().filter(listable);
+            let infos: Vec<_> = visible
+                .filter(|node| group.is_some_and(|group| node.group_ids.contains(&group)))
+                .filter_map(|node| info(ctx, node, uuid))
+                .collect();
+            if infos.is_empty() { ConnInfo::NoNodes } else { ConnInfo::Nodes(infos) }
+        }
+    })
+}
+
+fn open_uuid(ctx: &Ctx, entry: &OaEntryRow) -> Result<Uuid> {
+    let (Some(sealed), Some(seal_ref)) = (&entry.uuid_sealed, &entry.seal_ref) else {
+        return Err(Error::internal("a healthy oa user has no pass"));
+    };
+    let text = ctx.app.keys().open_text(uuid_place(seal_ref), sealed)?;
+    Uuid::parse_str(text.expose()).map_err(Error::internal)
+}
+
+fn info(ctx: &Ctx, node: &Node, uuid: Uuid) -> Option<NodeInfo> {
+    let (node_type, method) = link::oa_type(node)?;
+    Some(NodeInfo {
+        name: node.name.clone(),
+        node_type,
+        tips: node.remark.clone().filter(|remark| !remark.is_empty()).unwrap_or_else(|| node.name.clone()),
+        host: node.host.clone(),
+        method,
+        port: node.client_port()?,
+        link: link::of(node, uuid, ctx.app.settings().oa.ss_link)?,
+    })
+}
+
+/// Asks for a user's deletion: `POST /v1/delUserProfile`.
+///
+/// Marks the row and enqueues the deletion for `oa.delete_delay` later; of many parallel requests one is accepted.
+/// Errors: `Forbidden` without `oa.user.delete`; `Invalid{username}`.
+/// Source: specs/oa.md §1.5, §2.
+pub async fn delete(ctx: &Ctx, username: &str) -> Result<Deletion> {
+    ctx.require("oa.user.delete")?;
+    let (entry, state) = enter(ctx, username).await?;
+    let (id, is_refused) = match state {
+        State::Healthy(id) => (id, false),
+        State::Refused(id) => (id, true),
+        other => return Ok(deletion(other)),
+    };
+    let stored_code = entry.code.unwrap_or(202);
+    let mut tx = ctx.begin().await?;
+    if rows::update_remove(&mut tx, id, stored_code, ctx.now()).await? == 0 {
+        drop(tx);
+        let (_, state) = enter(ctx, username).await?;
+        return Ok(deletion(state));
+    }
+    let delay = ctx.app.settings().oa.delete_delay.0;
+    // Strictly after the delay, hence the millisecond.
+    let run_at = gatehouse_model::Millis(ctx.now().plus(delay).0.saturating_add(1));
+    jobs::insert(&mut tx, Kind::OaDelete.as_str(), Some(&id.to_string()), None, run_at, ctx.now()).await?;
+    if let Some(account) = entry.account_id
+        && ctx.app.settings().oa.close_doors_on_delete_request
+    {
+        backend::close_doors(ctx, &mut tx, account).await?;
+    }
+    audit::changed(&mut tx, ctx, "oa.user.delete", Object::new("oa_user", id.0, username)).await?;
+    tx.commit().await?;
+    Ok(if is_refused { Deletion::AcceptedRefused } else { Deletion::Accepted })
+}
+
+fn deletion(state: State) -> Deletion {
+    match state {
+        State::Absent => Deletion::Unknown,
+        State::Submit(_) => Deletion::Queued,
+        State::Processing(_) => Deletion::Processing,
+        State::Healthy(_) => Deletion::Accepted,
+        State::Refused(_) => Deletion::AcceptedRefused,
+        State::Removing(_) => Deletion::Removing,
+        State::RemovalFailed(_) => Deletion::RemovalFailed,
+    }
+}

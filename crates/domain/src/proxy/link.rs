@@ -1,0 +1,174 @@
+//! Connection links, one builder for every surface that shows them (specs/oa.md §4, specs/panel-nodes.md N6.1).
+
+use std::{fmt::Write as _, net::Ipv6Addr};
+
+use base64::{
+    Engine,
+    prelude::{BASE64_STANDARD, BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD},
+};
+use gatehouse_model::{NodeKind, Secret, SsCipher};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use uuid::Uuid;
+
+use super::{
+    credential::ss_client_password,
+    node::{Certificate, Node, Protocol, Tls},
+};
+use crate::settings::SsLink;
+
+/// RFC 3986 "unreserved".
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+/// What the original left alone in a fragment.
+const FRAGMENT: &AsciiSet = &UNRESERVED.remove(b'$').remove(b'&').remove(b'+').remove(b'=').remove(b':').remove(b'@');
+/// What the panel itself leaves alone in a fragment.
+const PANEL_FRAGMENT: &AsciiSet = &UNRESERVED.remove(b'/');
+
+/// The name an oa client knows a node's type by, and its Shadowsocks method; none for types without a link here.
+pub fn oa_type(node: &Node) -> Option<(&'static str, &'static str)> {
+    match &node.protocol {
+        Protocol::Shadowsocks { cipher, .. } => Some(("ss", cipher.as_str())),
+        Protocol::Trojan(_) => Some(("trojan", "")),
+        Protocol::Vless(_) => Some(("vless", "")),
+        Protocol::Remote(_) => None,
+    }
+}
+
+/// Whether a node's settings suffice for a working link; one that lacks something is never sent broken.
+pub fn is_complete(node: &Node) -> bool {
+    missing(node).is_none()
+}
+
+/// What a node lacks for a working link.
+pub fn missing(node: &Node) -> Option<&'static str> {
+    if node.host.is_empty() {
+        return Some("host");
+    }
+    if node.client_port().is_none() {
+        return Some("port: it is 0 and no process listens for the node");
+    }
+    match &node.protocol {
+        Protocol::Shadowsocks { cipher, server_key, .. }
+            if cipher.is_2022() && server_key.len() != cipher.key_len() =>
+        {
+            Some("server key")
+        }
+        Protocol::Remote(kind) if *kind != NodeKind::Shadowsocks => Some("a link form for this type"),
+        _ => None,
+    }
+}
+
+/// The link of a user to a node; none when the node is incomplete.
+pub fn of(node: &Node, uuid: Uuid, form: SsLink) -> Option<Secret> {
+    let host = bracketed(&node.host);
+    let port = node.client_port()?;
+    match &node.protocol {
+        Protocol::Shadowsocks { cipher, server_key, .. } => {
+            let password = ss_client_password(uuid, *cipher, server_key);
+            Some(Secret::new(shadowsocks(*cipher, password.expose(), &host, port, &node.name, form)))
+        }
+        Protocol::Trojan(tls) => Some(Secret::new(format!(
+            "trojan://{}@{host}:{port}?security=tls&type=tcp{}#{}",
+            utf8_percent_encode(&uuid.hyphenated().to_string(), UNRESERVED),
+            tls_parameters(node, tls),
+            utf8_percent_encode(&node.name, FRAGMENT),
+        ))),
+        Protocol::Vless(tls) => Some(Secret::new(format!(
+            "vless://{}@{host}:{port}?encryption=none&security=tls&type=tcp{}#{}",
+            uuid.hyphenated(),
+            tls_parameters(node, tls),
+            utf8_percent_encode(&node.name, FRAGMENT),
+        ))),
+        Protocol::Remote(_) => None,
+    }
+}
+
+/// `&sni=…` where the name is not the host itself, `&allowInsecure=1` for certificates made by us.
+fn tls_parameters(node: &Node, tls: &Tls) -> String {
+    let mut text = String::new();
+    let name = server_name(node, tls);
+    // Writing into a String cannot fail.
+    if name.parse::<std::net::IpAddr>().is_err() {
+        let _ = write!(text, "&sni={}", utf8_percent_encode(name, UNRESERVED));
+    }
+    if matches!(tls.certificate, Certificate::Content { is_self_signed: true, .. }) {
+        text.push_str("&allowInsecure=1");
+    }
+    text
+}
+
+/// The name a node's certificate is for.
+pub fn server_name<'a>(node: &'a Node, tls: &'a Tls) -> &'a str {
+    if tls.server_name.is_empty() { &node.host } else { &tls.server_name }
+}
+
+fn bracketed(host: &str) -> String {
+    if host.parse::<Ipv6Addr>().is_ok() { format!("[{host}]") } else { host.to_owned() }
+}
+
+/// The three forms of an ss link (specs/oa.md §4.1, §4.2); `host` is bracketed already.
+fn shadowsocks(cipher: SsCipher, password: &str, host: &str, port: u16, name: &str, form: SsLink) -> String {
+    let whole = || format!("{cipher}:{password}@{host}:{port}");
+    match form {
+        SsLink::Legacy => format!("ss://{}#{}", BASE64_STANDARD.encode(whole()), utf8_percent_encode(name, FRAGMENT)),
+        SsLink::Panel => {
+            format!("ss://{}#{}", BASE64_URL_SAFE.encode(whole()), utf8_percent_encode(name, PANEL_FRAGMENT))
+        }
+        SsLink::Sip002 => {
+            let user = if cipher.is_2022() {
+                format!("{cipher}:{}", utf8_percent_encode(password, UNRESERVED))
+            } else {
+                BASE64_URL_SAFE_NO_PAD.encode(format!("{cipher}:{password}"))
+            };
+            format!("ss://{user}@{host}:{port}#{}", utf8_percent_encode(name, FRAGMENT))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// specs/oa.md §4.4, row by row.
+    #[test]
+    fn ss_links_match_the_vectors_of_the_specification() {
+        let aes = SsCipher::Aes256Gcm;
+        let link = |password, host: &str, name, form| shadowsocks(aes, password, &bracketed(host), 123, name, form);
+        let node = "服务节点1";
+        assert_eq!(
+            link("connPW+/1", "127.0.0.1", node, SsLink::Legacy),
+            "ss://YWVzLTI1Ni1nY206Y29ublBXKy8xQDEyNy4wLjAuMToxMjM=#%E6%9C%8D%E5%8A%A1%E8%8A%82%E7%82%B91"
+        );
+        assert_eq!(
+            link("P", "127.0.0.1", node, SsLink::Legacy),
+            "ss://YWVzLTI1Ni1nY206UEAxMjcuMC4wLjE6MTIz#%E6%9C%8D%E5%8A%A1%E8%8A%82%E7%82%B91"
+        );
+        assert_eq!(
+            link("a?>b~~~", "127.0.0.1", "A&B <x>/é +=;,?", SsLink::Legacy),
+            "ss://YWVzLTI1Ni1nY206YT8+Yn5+fkAxMjcuMC4wLjE6MTIz#A&B%20%3Cx%3E%2F%C3%A9%20+=%3B%2C%3F"
+        );
+        assert_eq!(
+            link("a?>b~~~", "127.0.0.1", "A&B <x>/é +=;,?", SsLink::Panel),
+            "ss://YWVzLTI1Ni1nY206YT8-Yn5-fkAxMjcuMC4wLjE6MTIz#A%26B%20%3Cx%3E/%C3%A9%20%2B%3D%3B%2C%3F"
+        );
+        assert_eq!(
+            link("connPW+/1", "127.0.0.1", node, SsLink::Sip002),
+            "ss://YWVzLTI1Ni1nY206Y29ublBXKy8x@127.0.0.1:123#%E6%9C%8D%E5%8A%A1%E8%8A%82%E7%82%B91"
+        );
+        assert_eq!(
+            link("P", "2001:db8::1", "v6", SsLink::Legacy),
+            "ss://YWVzLTI1Ni1nY206UEBbMjAwMTpkYjg6OjFdOjEyMw==#v6"
+        );
+        let server_key: Vec<u8> = (0x00..=0x1f).collect();
+        let user_key: Vec<u8> = (0x20..=0x3f).collect();
+        let password = format!("{}:{}", BASE64_STANDARD.encode(server_key), BASE64_STANDARD.encode(user_key));
+        let modern = |form| shadowsocks(SsCipher::Blake3Aes256Gcm, &password, "192.0.2.10", 8388, "n1", form);
+        assert_eq!(
+            modern(SsLink::Legacy),
+            "ss://MjAyMi1ibGFrZTMtYWVzLTI1Ni1nY206QUFFQ0F3UUZCZ2NJQ1FvTERBME9EeEFSRWhNVUZSWVhHQmthR3h3ZEhoOD06SUNFaUl5UWxKaWNvS1NvckxDMHVMekF4TWpNME5UWTNPRGs2T3p3OVBqOD1AMTkyLjAuMi4xMDo4Mzg4#n1"
+        );
+        assert_eq!(
+            modern(SsLink::Sip002),
+            "ss://2022-blake3-aes-256-gcm:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8%3D%3AICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8%3D@192.0.2.10:8388#n1"
+        );
+    }
+}

@@ -1,0 +1,47 @@
+//! Access sessions as staff see them: who is in, through which door; put them out.
+
+use gatehouse_model::EndedWhy;
+use gatehouse_store::{visit as rows, visit::VisitRow};
+
+use crate::{
+    Ctx, Error, Result, account,
+    audit::{self, Object, Stream},
+};
+
+/// Lists visits newest first before an id: open ones only, or all; of one login or of everybody.
+pub async fn list(
+    ctx: &Ctx,
+    before: Option<i64>,
+    only_open: bool,
+    login: Option<&str>,
+    limit: i64,
+) -> Result<Vec<VisitRow>> {
+    ctx.require("audit.session.read")?;
+    let account = match login {
+        Some(login) => Some(account::find(ctx, login).await?.id),
+        None => None,
+    };
+    Ok(rows::list(&mut ctx.read(), before.unwrap_or(i64::MAX), only_open, account, limit.clamp(1, 1_000)).await?)
+}
+
+/// Asks the process that holds a visit to end it; it obeys within a second. `NotFound` when it is over.
+pub async fn end(ctx: &Ctx, uuid: &str) -> Result<()> {
+    ctx.require("audit.session.terminate")?;
+    let (_, _, by) = ctx.actor_name();
+    let mut tx = ctx.begin().await?;
+    if rows::ask_end(&mut tx, uuid, EndedWhy::Kicked.as_str(), &by, ctx.now()).await? == 0 {
+        return Err(Error::NotFound { what: "open visit" });
+    }
+    audit::record(
+        &mut tx,
+        ctx,
+        Stream::Access,
+        "audit.session.terminate",
+        Object::new("visit", None, uuid),
+        "ok",
+        None,
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(())
+}
