@@ -1,0 +1,7 @@
+//! Golden exchanges of the oa surface through its real router.
+
+#![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
+
+mod path;
+mod support;
+mod transport;
