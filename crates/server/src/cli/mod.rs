@@ -16,10 +16,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::Context;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use crate::{
-    config::{Config, ConfigError, Ini, Sources},
-    serve::log,
-};
+use crate::config::{Config, ConfigError, Ini, Sources};
 use output::Output;
 
 const AFTER_HELP: &str = "\

@@ -32,7 +32,9 @@ impl Node {
             }
             Self::RotateKey { node } => {
                 manage::rotate_key(ctx, find(ctx, &node).await?).await?;
-                output.show(&json!({ "result": "rotated" }), |_| "rotated; users must fetch their links again".to_owned())?;
+                output.show(&json!({ "result": "rotated" }), |_| {
+                    "rotated; users must fetch their links again".to_owned()
+                })?;
             }
         }
         opened.close().await

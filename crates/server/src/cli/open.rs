@@ -3,11 +3,11 @@
 use std::os::unix::fs::DirBuilderExt;
 
 use anyhow::Context;
-use gatehouse_domain::{Actor, App, Clock, Ctx, Random, app::Open, seal::KeyRing};
+use gatehouse_domain::{Actor, App, Clock, Ctx, Open, Random, seal::KeyRing};
 use gatehouse_model::{Origin, Secret};
 use gatehouse_store::{Db, OpenOptions};
 
-use super::{Global, Output, output};
+use super::{Global, output};
 use crate::{
     config::{Config, Synchronous},
     serve::log,

@@ -43,7 +43,7 @@ impl Default for HttpConfig {
         Self {
             listen: Listen::local(8080),
             trusted_proxies: Networks::default(),
-            max_connections: 20_000,
+            max_connections: 16_000,
             header_timeout: Span(Duration::from_secs(30)),
             drain: Span(Duration::from_secs(10)),
             tls: None,

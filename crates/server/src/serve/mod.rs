@@ -25,7 +25,7 @@ use site::Site;
 const METRICS_CONNECTIONS: usize = 64;
 
 /// Files the process needs beside the HTTP connections: database, log, doors.
-const SPARE_FILES: u64 = 256;
+const SPARE_FILES: u64 = 512;
 
 /// After the HTTP connections: how long doors and tasks may take to end (specs/proxy.md §15 promises 10 s).
 const TASKS_END: Duration = Duration::from_secs(12);
@@ -83,11 +83,7 @@ pub(crate) async fn run(
     ready: impl FnOnce(&Listeners) -> std::io::Result<()>,
 ) -> anyhow::Result<()> {
     let signals = signal::Signals::new().context("cannot listen to signals")?;
-    let files = signal::raise_open_files();
-    let wanted = config.http.max_connections as u64 + SPARE_FILES;
-    if files < wanted {
-        tracing::warn!(limit = files, wanted, "the limit of open files is lower than http.max_connections needs");
-    }
+    let connections = connection_limit(config.http.max_connections, signal::raise_open_files());
     let recorder = pages::install_recorder()?;
     app.start(&process_name()).await.context("cannot register this process")?;
 
@@ -102,13 +98,13 @@ pub(crate) async fn run(
             connections: TaskTracker::new(),
         })
     };
-    let public = server(config.http.max_connections, listeners.tls.clone());
+    let public = server(connections, listeners.tls.clone());
     let private = server(METRICS_CONNECTIONS, None);
     app.spawn("signals", signals.obey(app.shutdown().clone(), listeners.tls.clone()));
     start_door(&app);
+    let (shared, own) = sites(&app, config);
     ready(&listeners)?;
 
-    let (shared, own) = sites(&app, config);
     let metrics = Arc::new(Site::new(pages::health(app.clone()).merge(pages::metrics(recorder))));
     for (list, server, site) in
         [(listeners.shared, &public, shared), (listeners.oa, &public, own), (listeners.metrics, &private, metrics)]
@@ -129,16 +125,23 @@ pub(crate) async fn run(
     Ok(())
 }
 
+/// How many connections are held: as configured, but never so many that doors and database find no file left.
+fn connection_limit(configured: usize, open_files: u64) -> usize {
+    let affordable = usize::try_from(open_files.saturating_sub(SPARE_FILES)).unwrap_or(usize::MAX).max(1);
+    if affordable < configured {
+        tracing::warn!("http.max_connections = {configured} is cut to {affordable}: {open_files} files may be open");
+    }
+    configured.min(affordable)
+}
+
 /// The shared site, and that of the oa surface's own listeners.
 fn sites(app: &App, config: &Config) -> (Arc<Site>, Arc<Site>) {
     let mut shared = Site::new(pages::health(app.clone()));
     let mut own = Site::new(Router::new());
-    if config.oa.enabled {
-        if config.oa.listen.0.is_empty() {
-            shared.add(gatehouse_oa::router(app.clone()), &config.oa);
-        } else {
-            own.add(gatehouse_oa::own_router(app.clone()), &config.oa);
-        }
+    match (config.oa.enabled, config.oa.listen.0.is_empty()) {
+        (true, true) => shared.add(gatehouse_oa::router(app.clone()), &config.oa),
+        (true, false) => own = Site::own(gatehouse_oa::own_router(app.clone()), &config.oa),
+        (false, _) => {}
     }
     (Arc::new(shared), Arc::new(own))
 }

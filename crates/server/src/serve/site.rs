@@ -10,7 +10,6 @@ use axum::{
 use crate::config::SurfaceConfig;
 
 /// The routers of one listener.
-#[derive(Default)]
 pub(crate) struct Site {
     /// Surfaces with a host name of their own.
     by_host: Vec<(String, Router)>,
@@ -19,16 +18,28 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// A site whose every path is a plain 404 until something is added.
+    /// A site of the house's pages; every other path is a plain 404 until a surface is added.
     pub(crate) fn new(pages: Router) -> Self {
         Self { by_host: Vec::new(), rest: pages.fallback(not_found) }
+    }
+
+    /// The site of a surface's own listener: the surface answers its unknown paths itself.
+    pub(crate) fn own(surface: Router, config: &SurfaceConfig) -> Self {
+        let placed = match config.prefix.as_str() {
+            "" => surface,
+            prefix => Router::new().nest(prefix, surface).fallback(not_found),
+        };
+        match &config.host {
+            Some(host) => Self { by_host: vec![(host.to_lowercase(), placed)], ..Self::new(Router::new()) },
+            None => Self { by_host: Vec::new(), rest: placed },
+        }
     }
 
     /// Adds a surface under its prefix, for its host name only if it has one.
     pub(crate) fn add(&mut self, surface: Router, config: &SurfaceConfig) {
         let placed = if config.prefix.is_empty() { surface } else { Router::new().nest(&config.prefix, surface) };
         match &config.host {
-            Some(host) => self.by_host.push((host.to_lowercase(), placed)),
+            Some(host) => self.by_host.push((host.to_lowercase(), placed.fallback(not_found))),
             None => self.rest = std::mem::take(&mut self.rest).merge(placed),
         }
     }
@@ -82,6 +93,22 @@ mod tests {
         assert_eq!(status(&site, "any", "/oa/v1/x").await, 200);
         assert_eq!(status(&site, "any", "/v1/x").await, 404);
         assert_eq!(status(&site, "any", "/healthz").await, 200);
+    }
+
+    #[tokio::test]
+    async fn a_surface_on_its_own_listener_answers_unknown_paths_itself() {
+        let own = || surface().fallback(async || (StatusCode::IM_A_TEAPOT, "unknown to the surface"));
+        let config = |host: Option<&str>, prefix: &str| SurfaceConfig {
+            host: host.map(str::to_owned),
+            prefix: prefix.to_owned(),
+            ..SurfaceConfig::default()
+        };
+        let site = Site::own(own(), &config(None, ""));
+        assert_eq!((status(&site, "any", "/v1/x").await, status(&site, "any", "/x").await), (200, 418));
+        let site = Site::own(own(), &config(None, "/oa"));
+        assert_eq!((status(&site, "any", "/oa/x").await, status(&site, "any", "/v1/x").await), (418, 404));
+        let site = Site::own(own(), &config(Some("oa"), ""));
+        assert_eq!((status(&site, "oa", "/x").await, status(&site, "any", "/v1/x").await), (418, 404));
     }
 
     #[tokio::test]

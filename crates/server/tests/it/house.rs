@@ -58,7 +58,11 @@ impl House {
     /// The command line with these arguments, blank-separated, in a clean environment.
     pub(crate) fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gatehouse"));
-        command.args(arguments.split_ascii_whitespace()).current_dir(self.path()).env_clear().env("GATEHOUSE__DATA_DIR", "data");
+        command
+            .args(arguments.split_ascii_whitespace())
+            .current_dir(self.path())
+            .env_clear()
+            .env("GATEHOUSE__DATA_DIR", "data");
         // Hashing at full cost would make every new database cost a second of a debug build.
         command.env("GATEHOUSE__LOGIN__ARGON2_MEMORY", "8").env("GATEHOUSE__LOGIN__ARGON2_PASSES", "1");
         command

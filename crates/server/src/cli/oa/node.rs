@@ -30,11 +30,19 @@ struct Listed {
 impl Node {
     pub(crate) async fn run(self, global: &Global, output: Output) -> anyhow::Result<()> {
         let opened = open::open(global).await?;
-        let nodes: Vec<Listed> = manage::list(&opened.ctx).await?.into_iter().map(|node| listed(&opened.ctx, node)).collect();
+        let nodes: Vec<Listed> =
+            manage::list(&opened.ctx).await?.into_iter().map(|node| listed(&opened.ctx, node)).collect();
         output.table(["name", "type", "address", "groups", "listed", "problem"], &nodes, |node| {
             let is_listed = if node.is_listed { "yes" } else { "no" };
             let problem = node.problem.clone().unwrap_or_default();
-            [node.name.clone(), node.kind.to_owned(), node.address.clone(), node.groups.join(","), is_listed.to_owned(), problem]
+            [
+                node.name.clone(),
+                node.kind.to_owned(),
+                node.address.clone(),
+                node.groups.join(","),
+                is_listed.to_owned(),
+                problem,
+            ]
         })?;
         opened.close().await
     }

@@ -39,7 +39,12 @@ impl Token {
             Self::List { reveal } => {
                 let tokens = token::list(ctx, reveal).await?;
                 output.table(["label", "token", "made", "last used"], &tokens, |row| {
-                    [row.label.clone(), row.token.clone(), output::time(Some(row.created_at)), output::time(row.last_used_at)]
+                    [
+                        row.label.clone(),
+                        row.token.clone(),
+                        output::time(Some(row.created_at)),
+                        output::time(row.last_used_at),
+                    ]
                 })?;
             }
             Self::Delete { token } => {

@@ -49,7 +49,11 @@ impl User {
                     (page, next) = user::list(ctx, after, PAGE).await?;
                     users.extend(page);
                 }
-                output.table(["username", "state", "code", "reason", "attempts", "next attempt", "last error"], &users, row)?;
+                output.table(
+                    ["username", "state", "code", "reason", "attempts", "next attempt", "last error"],
+                    &users,
+                    row,
+                )?;
                 return opened.close().await;
             }
             Self::Show { username } => {
