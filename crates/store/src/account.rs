@@ -131,7 +131,7 @@ pub async fn list(q: &mut impl Query, after: AccountId, limit: i64) -> Result<Ve
 
 /// Counts accounts.
 pub async fn count(q: &mut impl Query) -> Result<i64> {
-    let row: Option<(i64,)> = q.one(sql!("SELECT CAST(COUNT(*) AS BIGINT) FROM account"), args![]).await?;
+    let row: Option<(i64,)> = q.one(sql!("SELECT CAST(COUNT(*) AS BIGINT) AS rows FROM account"), args![]).await?;
     Ok(row.map_or(0, |(n,)| n))
 }
 

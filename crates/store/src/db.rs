@@ -106,7 +106,7 @@ impl Db {
 
     /// Asks the database for a sign of life.
     pub async fn ping(&self) -> Result<()> {
-        self.read().one::<(i64,)>(sql!("SELECT CAST(1 AS BIGINT)"), args![]).await.map(drop)
+        self.read().one::<(i64,)>(sql!("SELECT CAST(1 AS BIGINT) AS one"), args![]).await.map(drop)
     }
 
     /// Waits for what runs, then closes every connection; later calls are `Unavailable`.
@@ -114,7 +114,6 @@ impl Db {
         match &self.pools {
             Pools::Sqlite { read, write } => {
                 read.close().await;
-                // Last, so that it moves the log into the file and removes it.
                 write.close().await;
             }
             Pools::Postgres(pool) => pool.close().await,
@@ -156,8 +155,10 @@ fn open_sqlite(connect: SqliteConnectOptions, options: &OpenOptions) -> Result<P
         // Pages: 16 MiB of log between check points; after a huge transaction the log file shrinks back to 64 MiB.
         .pragma("wal_autocheckpoint", "4096")
         .pragma("journal_size_limit", "67108864");
+    // Not opened read-only: whichever connection closes last moves the log into the file.
+    let read = connect.pragma("query_only", "ON");
     Ok(Pools::Sqlite {
-        read: Pool::new(connect.read_only(true), options.max_readers, options.acquire_timeout),
+        read: Pool::new(read, options.max_readers, options.acquire_timeout),
         write: Pool::new(write, 1, options.acquire_timeout),
     })
 }

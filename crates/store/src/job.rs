@@ -99,7 +99,7 @@ pub async fn find_next_at(q: &mut impl Query, kind: &str) -> Result<Option<Milli
     let row: Option<(Option<Millis>,)> = q
         .one(
             sql!(
-                "SELECT MIN(CASE WHEN lease_until IS NULL OR lease_until < run_at THEN run_at ELSE lease_until END) \
+                "SELECT MIN(CASE WHEN lease_until IS NULL OR lease_until < run_at THEN run_at ELSE lease_until END) AS due_at \
                  FROM (SELECT run_at, lease_until FROM job WHERE kind = $1 ORDER BY run_at, id LIMIT 64) AS head"
             ),
             args![kind],
@@ -113,7 +113,7 @@ pub async fn count(q: &mut impl Query, kind: &str, before: Millis) -> Result<(i6
     let row: Option<(i64, i64)> = q
         .one(
             sql!(
-                "SELECT CAST(COUNT(*) AS BIGINT), CAST(COALESCE(SUM(CASE WHEN run_at < $2 THEN 1 ELSE 0 END), 0) AS BIGINT) \
+                "SELECT CAST(COUNT(*) AS BIGINT) AS jobs, CAST(COALESCE(SUM(CASE WHEN run_at < $2 THEN 1 ELSE 0 END), 0) AS BIGINT) AS waiting \
                  FROM job WHERE kind = $1"
             ),
             args![kind, before],

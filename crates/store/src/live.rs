@@ -26,7 +26,7 @@ pub async fn list_changes(q: &mut impl Query, aspect: &str, after: i64, limit: i
 /// The oldest revision of an aspect whose changes are still listed.
 pub async fn find_oldest_change(q: &mut impl Query, aspect: &str) -> Result<Option<i64>> {
     let row: Option<(Option<i64>,)> =
-        q.one(sql!("SELECT MIN(revision) FROM live_change WHERE aspect = $1"), args![aspect]).await?;
+        q.one(sql!("SELECT MIN(revision) AS revision FROM live_change WHERE aspect = $1"), args![aspect]).await?;
     Ok(row.and_then(|(revision,)| revision))
 }
 

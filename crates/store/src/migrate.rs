@@ -40,20 +40,31 @@ impl Migration {
     }
 }
 
+/// The tables that get their first rows from a migration.
+pub(crate) fn seeded_tables() -> impl Iterator<Item = &'static str> {
+    let scripts = MIGRATIONS.iter().map(|migration| migration.sqlite);
+    scripts.flat_map(|script| script.split("INSERT INTO ").skip(1)).filter_map(|rest| rest.split_whitespace().next())
+}
+
 impl Db {
     /// Brings the schema up to date and returns the names of the migrations it applied. Several processes may try at once.
     ///
     /// `Other` if the database was migrated by a newer program or a migration was edited after it was applied.
     pub async fn migrate(&self) -> Result<Vec<String>> {
         let here = Location::caller();
-        let link = match &self.pools {
-            // Its own connection: tables are rebuilt with foreign keys off, which cannot be switched in a transaction.
+        match &self.pools {
             Pools::Sqlite { write, .. } => {
-                let options = write.options().clone().foreign_keys(false).busy_timeout(PATIENCE);
-                Link::Sqlite(Pool::new(options, 1, PATIENCE).lease(here).await?)
+                // Its own connection: tables are rebuilt with foreign keys off, which cannot be switched in a transaction.
+                let own = Pool::new(write.options().clone().foreign_keys(false).busy_timeout(PATIENCE), 1, PATIENCE);
+                let applied = self.migrate_on(Link::Sqlite(own.lease(here).await?)).await;
+                own.close().await;
+                applied
             }
-            Pools::Postgres(pool) => Link::Postgres(pool.lease(here).await?),
-        };
+            Pools::Postgres(pool) => self.migrate_on(Link::Postgres(pool.lease(here).await?)).await,
+        }
+    }
+
+    async fn migrate_on(&self, link: Link) -> Result<Vec<String>> {
         let mut tx = Tx::begin_on(self.clone(), link).await?;
         // Any number will do, as long as it is always the same.
         let lock = sql! { sqlite: "SELECT $1 IS NULL AS locked", postgres: "SELECT pg_advisory_xact_lock($1) IS NULL AS locked" };
@@ -61,15 +72,15 @@ impl Db {
         let applied = applied(&mut tx).await?;
         if applied.is_none() {
             let create = sql! {
-                sqlite: "CREATE TABLE schema_migration (version INTEGER PRIMARY KEY, name TEXT NOT NULL, sql TEXT NOT NULL) STRICT",
-                postgres: "CREATE TABLE schema_migration (version BIGINT PRIMARY KEY, name TEXT NOT NULL, sql TEXT NOT NULL)"
+                sqlite: "CREATE TABLE IF NOT EXISTS schema_migration (version INTEGER PRIMARY KEY, name TEXT NOT NULL, sql TEXT NOT NULL) STRICT",
+                postgres: "CREATE TABLE IF NOT EXISTS schema_migration (version BIGINT PRIMARY KEY, name TEXT NOT NULL, sql TEXT NOT NULL)"
             };
             tx.exec(create, args![]).await?;
         }
         let pending = pending(self.engine(), applied.unwrap_or_default())?;
         for (version, migration) in &pending {
             let text = migration.text(self.engine());
-            tx.batch(here, text).await?;
+            tx.batch(Location::caller(), text).await?;
             let record = sql!("INSERT INTO schema_migration (version, name, sql) VALUES ($1, $2, $3)");
             tx.exec(record, args![*version, migration.name, text]).await?;
         }

@@ -244,8 +244,9 @@ pub async fn delete_group(tx: &mut Tx, id: NodeGroupId) -> Result<u64> {
 
 /// How many passes are in a group.
 pub async fn count_members(q: &mut impl Query, id: NodeGroupId) -> Result<i64> {
-    let row: Option<(i64,)> =
-        q.one(sql!("SELECT CAST(COUNT(*) AS BIGINT) FROM proxy_pass WHERE node_group_id = $1"), args![id]).await?;
+    let row: Option<(i64,)> = q
+        .one(sql!("SELECT CAST(COUNT(*) AS BIGINT) AS rows FROM proxy_pass WHERE node_group_id = $1"), args![id])
+        .await?;
     Ok(row.map_or(0, |(n,)| n))
 }
 

@@ -204,7 +204,7 @@ pub async fn reschedule_deletions(tx: &mut Tx, delay: i64) -> Result<u64> {
 /// Counts rows per state and code.
 pub async fn count_by_state(q: &mut impl Query) -> Result<Vec<(String, i64, i64)>> {
     q.all(
-        sql!("SELECT state, code, CAST(COUNT(*) AS BIGINT) FROM oa_user GROUP BY state, code ORDER BY state, code"),
+        sql!("SELECT state, code, CAST(COUNT(*) AS BIGINT) AS rows FROM oa_user GROUP BY state, code ORDER BY state, code"),
         args![],
     )
     .await

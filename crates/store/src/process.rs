@@ -32,7 +32,7 @@ pub async fn end(tx: &mut Tx, id: i64, at: Millis) -> Result<u64> {
 pub async fn count_running(q: &mut impl Query, since: Millis) -> Result<i64> {
     let row: Option<(i64,)> = q
         .one(
-            sql!("SELECT CAST(COUNT(*) AS BIGINT) FROM process WHERE ended_at IS NULL AND seen_at >= $1"),
+            sql!("SELECT CAST(COUNT(*) AS BIGINT) AS rows FROM process WHERE ended_at IS NULL AND seen_at >= $1"),
             args![since],
         )
         .await?;

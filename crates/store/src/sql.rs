@@ -1,7 +1,9 @@
 //! Statements: literal SQL, checked at compile time for its parameter count and by the statement test on both engines.
 
 use crate::Engine;
+use std::collections::BTreeSet;
 use std::panic::Location;
+use std::sync::{Mutex, PoisonError};
 
 /// One SQL statement: its text for either engine, how many parameters it takes, and where it was written.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +22,20 @@ impl Statement {
         let arity = highest_parameter(sqlite);
         assert!(arity == highest_parameter(postgres), "both texts must take the same parameters");
         Self { sqlite, postgres, arity, at: Location::caller() }
+    }
+
+    /// Makes one of a text put together at run time, for both engines. Each distinct text is kept for ever, as prepared
+    /// statements are: the parts must come from a limited set, never from values.
+    #[track_caller]
+    pub(crate) fn built(text: String) -> Self {
+        static TEXTS: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+        let mut texts = TEXTS.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = texts.get(&*text).copied().unwrap_or_else(|| {
+            let text: &'static str = text.leak();
+            texts.insert(text);
+            text
+        });
+        Self::new(text, text)
     }
 
     /// The text for one engine.

@@ -1,0 +1,24 @@
+//! Real peers: other people's programs, started on free loopback ports and ended by their process id.
+//!
+//! * [`Client::start`] starts an unmodified proxy client that points at a [`Server`]; what it offers is a SOCKS port.
+//! * [`RealServer`] starts other people's proxy servers, to prove the clients and to compare with in benches.
+//! * [`Origin`], [`Nginx`] and [`Echo`] are what lies behind a proxy.
+//! * [`Socks`] speaks to a client's port, and [`Socks::exercise`] does one cell of the table in specs/proxy.md §18.
+//!
+//! The programs are installed by `cargo xtask test`; a missing one is an error that says so.
+
+mod client;
+mod echo;
+mod origin;
+mod process;
+mod server;
+mod socks;
+mod tls;
+
+pub use client::{Client, Protocol, Server};
+pub use echo::Echo;
+pub use origin::{Nginx, Origin, random_bytes};
+pub use process::{Peer, Program, free_port, peers_dir, wait_for};
+pub use server::RealServer;
+pub use socks::{Association, Socks, Target, Traffic};
+pub use tls::{SelfSigned, Tls, certificate_of, trusting_client_config};

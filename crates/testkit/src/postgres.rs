@@ -1,0 +1,189 @@
+//! PostgreSQL for tests: one throw-away cluster per test process, a migrated template in it, a copy of that per test.
+//!
+//! `GATEHOUSE_TEST_PG`, a URL with the right to create databases, names an existing cluster instead.
+
+use anyhow::{Context as _, Result, ensure};
+use gatehouse_store::{Db, OpenOptions};
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A migrated database of its own, for one test.
+pub struct Database {
+    name: String,
+    cluster: &'static Cluster,
+}
+
+/// Makes a database with every migration applied and nothing else.
+pub async fn database() -> Result<Database> {
+    static TEMPLATE: tokio::sync::OnceCell<Database> = tokio::sync::OnceCell::const_new();
+    let template = TEMPLATE.get_or_try_init(async || {
+        let template = empty_database()?;
+        let db = Db::open(&template.url(), &OpenOptions::default()).await?;
+        db.migrate().await?;
+        db.close().await;
+        anyhow::Ok(template)
+    });
+    Database::create(&format!("TEMPLATE \"{}\"", template.await?.name))
+}
+
+/// Makes a database with nothing in it.
+pub fn empty_database() -> Result<Database> {
+    Database::create("TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'")
+}
+
+impl Database {
+    fn create(how: &str) -> Result<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let cluster = Cluster::get()?;
+        let name = format!("gatehouse_test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        cluster.psql(&format!("CREATE DATABASE \"{name}\" {how}"))?;
+        Ok(Self { name, cluster })
+    }
+
+    /// Runs SQL behind everybody's back.
+    pub fn execute(&self, sql: &str) -> Result<()> {
+        run(command(&self.cluster.psql).args(["--no-psqlrc", "--quiet", "--command", sql, "--dbname"]).arg(self.url()))
+    }
+
+    /// What [`Db::open`] takes.
+    pub fn url(&self) -> String {
+        self.cluster.url(&self.name)
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        // The throw-away cluster goes as a whole; in an existing one, only what a failed test left is worth keeping.
+        if self.cluster.watchdog.is_none() && !std::thread::panicking() {
+            // Nothing to be done about a failure here; its own process will say no more than this one.
+            let _ = self.cluster.psql(&format!("DROP DATABASE \"{}\" WITH (FORCE)", self.name));
+        }
+    }
+}
+
+/// A running PostgreSQL.
+struct Cluster {
+    /// Any of its databases.
+    base: String,
+    psql: PathBuf,
+    /// Stops and removes the cluster when its input ends, which the kernel sees to however this process ends: statics
+    /// are never dropped, and a killed process drops nothing. None for an existing cluster.
+    watchdog: Option<Child>,
+}
+
+impl Cluster {
+    fn get() -> Result<&'static Self> {
+        static CLUSTER: OnceLock<std::result::Result<Cluster, String>> = OnceLock::new();
+        CLUSTER.get_or_init(|| Self::find().map_err(|e| format!("{e:#}"))).as_ref().map_err(|e| anyhow::anyhow!("{e}"))
+    }
+
+    fn find() -> Result<Self> {
+        let bin = binaries()?;
+        #[expect(clippy::disallowed_methods, reason = "the test harness has no configuration")]
+        let existing = std::env::var("GATEHOUSE_TEST_PG");
+        match existing {
+            Ok(base) => Ok(Self { base, psql: bin.join("psql"), watchdog: None }),
+            Err(_unset) => Self::start(&bin),
+        }
+    }
+
+    fn start(bin: &Path) -> Result<Self> {
+        let home = std::env::temp_dir().join(format!("gatehouse-pg-{}", std::process::id()));
+        let data = home.join("data");
+        run(command("install").args(["-d", "-m", "700"]).args(owner()?).arg(&home))?;
+        let watchdog = watch(bin, &home)?;
+        run(as_server(&bin.join("initdb"))?
+            .args(["--no-sync", "--no-instructions", "--auth=trust", "--username=postgres"])
+            .args(["--encoding=UTF8", "--locale=C.UTF-8", "--pgdata"])
+            .arg(&data))?;
+        let mut settings = fs::OpenOptions::new().append(true).open(data.join("postgresql.conf"))?;
+        write!(
+            settings,
+            "listen_addresses = ''\nunix_socket_directories = '{}'\nmax_connections = 300\nshared_buffers = '32MB'\n\
+             fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n",
+            home.display()
+        )?;
+        drop(settings);
+        run(as_server(&bin.join("pg_ctl"))?
+            .args(["--wait", "--silent", "--timeout=60", "start", "--pgdata"])
+            .arg(&data)
+            .arg("--log")
+            .arg(home.join("log")))?;
+        let base = format!("postgres://postgres@localhost/postgres?host={}", home.display());
+        Ok(Self { base, psql: bin.join("psql"), watchdog: Some(watchdog) })
+    }
+
+    /// The URL of one of its databases.
+    fn url(&self, name: &str) -> String {
+        let (address, options) = self.base.split_once('?').map_or((&*self.base, None), |(a, o)| (a, Some(o)));
+        let (scheme, rest) = address.split_once("://").unwrap_or(("postgres", address));
+        let server = rest.split_once('/').map_or(rest, |(server, _)| server);
+        let options = options.map(|options| format!("?{options}")).unwrap_or_default();
+        format!("{scheme}://{server}/{name}{options}")
+    }
+
+    fn psql(&self, statement: &str) -> Result<()> {
+        run(command(&self.psql).args(["--no-psqlrc", "--quiet", "--command", statement, "--dbname"]).arg(&self.base))
+    }
+}
+
+/// Starts the process that cleans up behind us.
+fn watch(bin: &Path, home: &Path) -> Result<Child> {
+    let script =
+        r#"trap '' HUP INT TERM; read -r _; "$0" --pgdata="$1/data" --mode=immediate --wait stop; rm -rf "$1""#;
+    let mut sh = as_server(Path::new("sh"))?;
+    // A group of its own: an interrupt from the terminal is for the tests only.
+    sh.args(["-c", script]).arg(bin.join("pg_ctl")).arg(home).process_group(0);
+    Ok(sh.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?)
+}
+
+/// Where PostgreSQL's programs are; Debian keeps the server's out of the path.
+fn binaries() -> Result<PathBuf> {
+    let mut versions: Vec<(u32, PathBuf)> = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin"))))
+        .collect();
+    versions.sort_unstable();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let candidates = versions.into_iter().rev().map(|(_, bin)| bin).chain(std::env::split_paths(&path));
+    candidates.into_iter().find(|bin| bin.join("initdb").exists()).context("no PostgreSQL: apt-get install postgresql")
+}
+
+fn is_root() -> Result<bool> {
+    Ok(fs::metadata("/proc/self")?.uid() == 0)
+}
+
+/// PostgreSQL refuses to run as root, so that the server and its files are the user postgres's then.
+fn as_server(program: &Path) -> Result<Command> {
+    if !is_root()? {
+        return Ok(command(program));
+    }
+    let mut setpriv = command("setpriv");
+    setpriv.args(["--reuid=postgres", "--regid=postgres", "--init-groups", "--"]).arg(program);
+    Ok(setpriv)
+}
+
+fn owner() -> Result<&'static [&'static str]> {
+    Ok(if is_root()? { &["-o", "postgres", "-g", "postgres"] } else { &[] })
+}
+
+fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new(program);
+    // The working directory may be closed to the user postgres.
+    command.current_dir("/").stdin(Stdio::null());
+    command
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    let output = command.output().with_context(|| format!("cannot run {}", command.get_program().display()))?;
+    ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}

@@ -1,0 +1,3 @@
+//! The testkit's own tests: it must not be the reason why others' tests pass.
+
+mod peer;
