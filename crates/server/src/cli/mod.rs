@@ -4,6 +4,7 @@ mod account;
 mod check_config;
 mod completions;
 mod database;
+mod demo;
 mod node;
 mod oa;
 mod open;
@@ -59,6 +60,8 @@ pub(crate) struct Global {
 enum Command {
     /// Serve all surfaces and doors until SIGTERM or SIGINT
     Serve(serve::Serve),
+    /// Serve on loopback with sample data, and print one ready-to-paste command for each surface and door
+    Demo(demo::Demo),
     /// Bring the database's schema up to date and stop
     Migrate,
     /// Check the configuration; each problem is named with key, value and line
@@ -120,6 +123,7 @@ async fn dispatch(command: Option<Command>, global: &Global) -> anyhow::Result<(
     match command {
         None => Ok(Cli::command().print_help()?),
         Some(Command::Serve(command)) => command.run(global, serve::Mode::Serve).await,
+        Some(Command::Demo(command)) => command.run(global).await,
         Some(Command::RunProd(command)) => command.run(global, serve::Mode::Prod).await,
         Some(Command::RunDebug(command)) => command.run(global, serve::Mode::Debug).await,
         Some(Command::Migrate) => database::migrate(global, output).await,

@@ -36,7 +36,10 @@ pub(crate) async fn open(global: &Global) -> anyhow::Result<Opened> {
 /// As [`open`], with a configuration that was read already.
 pub(crate) async fn open_configured(config: Config) -> anyhow::Result<Opened> {
     log::init_quiet()?;
-    let app = open_app(&config).await?;
+    let (app, password) = open_app(&config).await?;
+    if let Some(password) = password {
+        tell_password(&password)?;
+    }
     Ok(Opened { config, ctx: app.ctx(Actor::Operator, Origin::Cli) })
 }
 
@@ -49,13 +52,13 @@ pub(crate) async fn pending(config: &Config) -> anyhow::Result<Vec<String>> {
     Ok(pending?)
 }
 
-/// Makes the data directory, opens keys and database, and tells the administrator's password if this made it.
-pub(crate) async fn open_app(config: &Config) -> anyhow::Result<App> {
+/// Makes the data directory and opens keys and database; gives the administrator's password if this made it.
+pub(crate) async fn open_app(config: &Config) -> anyhow::Result<(App, Option<Secret>)> {
     make_private(&config.data_dir)?;
     let random = Random::System;
     let keys = KeyRing::open(&config.key_ring_file, &random)
         .with_context(|| format!("cannot use the key ring {}", config.key_ring_file.display()))?;
-    let (app, password) = App::open(Open {
+    App::open(Open {
         database_url: Secret::new(config.database_url()),
         options: store_options(config),
         keys,
@@ -64,11 +67,7 @@ pub(crate) async fn open_app(config: &Config) -> anyhow::Result<App> {
         random,
     })
     .await
-    .context("cannot open the database")?;
-    if let Some(password) = password {
-        tell_password(&password)?;
-    }
-    Ok(app)
+    .context("cannot open the database")
 }
 
 /// How the store opens a database.
@@ -89,8 +88,8 @@ fn make_private(directory: &std::path::Path) -> anyhow::Result<()> {
     })
 }
 
-/// On standard error, so that it never mixes with a command's result.
-fn tell_password(password: &Secret) -> std::io::Result<()> {
+/// Shows it once, on standard error, so that it never mixes with a command's result.
+pub(crate) fn tell_password(password: &Secret) -> std::io::Result<()> {
     output::note("this database is new; its administrator, shown only now:")?;
     output::note(format_args!("  login     administrator\n  password  {}", password.expose()))
 }

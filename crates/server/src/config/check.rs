@@ -71,7 +71,7 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
         need(!span.0.is_zero(), key, "longer than 0");
     }
     for (index, entry) in proxy.egress_allow.iter().enumerate() {
-        if let Err(rule) = parse_egress(entry) {
+        if let Err(rule) = check_egress(entry) {
             need(false, &format!("proxy.egress_allow[{index}]"), rule);
         }
     }
@@ -94,24 +94,22 @@ const EXTRA_NODE_TYPES: [&str; 9] = [
 /// Ranges in which an allowance must name ports: it would open every service of this machine.
 const LOCAL: [&str; 6] = ["127.0.0.0/8", "0.0.0.0/8", "169.254.0.0/16", "::/127", "fe80::/10", "::ffff:0.0.0.0/96"];
 
-/// Reads an entry of `proxy.egress_allow`: `CIDR[:port[-port]]`, a bare address is a network of one, IPv6 with ports in
-/// brackets. Errors: the rule that is broken.
-pub(crate) fn parse_egress(entry: &str) -> Result<(IpNet, Option<RangeInclusive<u16>>), &'static str> {
-    const SYNTAX: &str = "`CIDR`, `CIDR:port` or `CIDR:port-port`, IPv6 as `[CIDR]:port`";
-    let network = |text: &str| text.parse().ok().or_else(|| text.parse::<std::net::IpAddr>().ok().map(IpNet::from));
-    let (net, ports) = match network(entry) {
-        Some(net) => (net, None),
-        None => {
-            let (net, ports) = entry.rsplit_once(':').ok_or(SYNTAX)?;
-            let net = net.strip_prefix('[').and_then(|net| net.strip_suffix(']')).unwrap_or(net);
-            (network(net).ok_or(SYNTAX)?, Some(parse_ports(ports).ok_or(SYNTAX)?))
-        }
-    };
-    let is_local = LOCAL.iter().filter_map(|local| local.parse::<IpNet>().ok()).any(|local| overlap(&local, &net));
-    if ports.is_none() && is_local {
+/// Checks an entry of `proxy.egress_allow`: `CIDR[:port[-port]]`. Errors: the rule that is broken.
+pub(super) fn check_egress(entry: &str) -> Result<(), &'static str> {
+    const SYNTAX: &str = "`CIDR`, `CIDR:port` or `CIDR:port-port`, such as \"192.0.2.10/32:443\"";
+    let (address, rest) = entry.split_once('/').ok_or(SYNTAX)?;
+    let (prefix, ports) = rest.split_once(':').map_or((rest, None), |(prefix, ports)| (prefix, Some(ports)));
+    let net: IpNet = format!("{address}/{prefix}").parse().map_err(|_| SYNTAX)?;
+    match ports.map(parse_ports) {
+        Some(Some(ports)) if ports != (1..=u16::MAX) => return Ok(()),
+        Some(None) => return Err(SYNTAX),
+        _ => {}
+    }
+    let is_local = LOCAL.iter().filter_map(|local| local.parse().ok()).any(|local| overlap(&local, &net));
+    if is_local {
         return Err("covers loopback or link-local addresses, hence must name ports: `127.0.0.1/32:8080`");
     }
-    Ok((net, ports))
+    Ok(())
 }
 
 fn parse_ports(text: &str) -> Option<RangeInclusive<u16>> {

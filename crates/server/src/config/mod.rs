@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 use gatehouse_domain::Settings;
 use gatehouse_domain::settings::OaBackend;
 
-pub(crate) use check::{oa_backend_refusal, parse_egress};
-pub(crate) use ini::{DatabaseSource, Ini};
+use check::oa_backend_refusal;
+pub(crate) use ini::Ini;
 use layer::Layers;
 pub(crate) use problem::ConfigError;
 use problem::Problem;

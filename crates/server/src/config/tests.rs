@@ -269,17 +269,16 @@ fn the_config_ini_fills_what_is_unset_and_selects_the_panel() {
 
 #[test]
 fn entries_that_allow_targets_are_checked() {
-    for good in
-        ["192.0.2.10/32:443", "10.0.0.0/8", "10.1.2.3", "10.1.2.3:80-90", "[fd00::/8]:53", "fd00::/8", "127.0.0.1:80"]
+    for good in ["192.0.2.10/32:443", "10.0.0.0/8", "10.1.2.3/32:80-90", "fd00::/8:53", "fd00::/8", "127.0.0.1/32:80"] {
+        assert_eq!(check::check_egress(good), Ok(()), "{good}");
+    }
+    for bad in ["127.0.0.0/8", "::1/128", "169.254.1.1/32", "fe80::/64", "0.0.0.0/0", "::/0", "127.0.0.1/32:1-65535"] {
+        assert!(check::check_egress(bad).unwrap_err().contains("must name ports"), "{bad}");
+    }
+    for bad in
+        ["", "10.0.0.1", "example.com:80", "10.0.0.0/33", "10.0.0.1/32:0", "10.0.0.1/32:90-80", "10.0.0.0/8:x", ":80"]
     {
-        assert!(parse_egress(good).is_ok(), "{good}");
-    }
-    let must_name_ports = ["127.0.0.1", "127.0.0.0/8", "::1", "169.254.1.1/32", "fe80::/64", "0.0.0.0/0", "::/0"];
-    for bad in must_name_ports {
-        assert!(parse_egress(bad).unwrap_err().contains("must name ports"), "{bad}");
-    }
-    for bad in ["", "example.com:80", "10.0.0.0/33", "10.0.0.1:0", "10.0.0.1:90-80", "10.0.0.1:x", ":80"] {
-        assert!(parse_egress(bad).is_err(), "{bad}");
+        assert!(check::check_egress(bad).is_err(), "{bad}");
     }
 }
 

@@ -59,8 +59,21 @@ impl Listeners {
         listeners.filter_map(|(name, listener)| Some((name, listener.local_addr().ok()?))).collect()
     }
 
-    /// The scheme of the HTTP listeners.
-    pub(crate) fn scheme(&self) -> &'static str {
+    /// The HTTP listeners a test picks, as entries of `proxy.egress_allow`; never the metrics one.
+    pub(crate) fn targets(&self, picks: impl Fn(&SocketAddr) -> bool) -> Vec<String> {
+        let public = self.addresses().into_iter().filter(|(name, _)| *name != "metrics").map(|(_, address)| address);
+        let entry = |at: SocketAddr| format!("{}/{}:{}", at.ip(), if at.is_ipv4() { 32 } else { 128 }, at.port());
+        public.filter(picks).map(entry).collect()
+    }
+
+    /// The base URL under which the oa surface is reached.
+    pub(crate) fn base_url(&self) -> String {
+        let first = |wanted| self.addresses().into_iter().find(|(name, _)| *name == wanted);
+        let address = first("oa").or_else(|| first("http")).map(|(_, address)| address.to_string());
+        format!("{}://{}", self.scheme(), address.unwrap_or_default())
+    }
+
+    fn scheme(&self) -> &'static str {
         if self.tls.is_some() { "https" } else { "http" }
     }
 }
@@ -80,7 +93,7 @@ pub(crate) async fn run(
     app: App,
     config: &Config,
     listeners: Listeners,
-    ready: impl FnOnce(&Listeners) -> std::io::Result<()>,
+    ready: impl FnOnce(&App, &Listeners) -> std::io::Result<()>,
 ) -> anyhow::Result<()> {
     let signals = signal::Signals::new().context("cannot listen to signals")?;
     let connections = connection_limit(config.http.max_connections, signal::raise_open_files());
@@ -100,10 +113,10 @@ pub(crate) async fn run(
     };
     let public = server(connections, listeners.tls.clone());
     let private = server(METRICS_CONNECTIONS, None);
-    app.spawn("signals", signals.obey(app.shutdown().clone(), listeners.tls.clone()));
+    let signals = signals.obey(app.shutdown().clone(), listeners.tls.clone());
     start_door(&app);
     let (shared, own) = sites(&app, config);
-    ready(&listeners)?;
+    ready(&app, &listeners)?;
 
     let metrics = Arc::new(Site::new(pages::health(app.clone()).merge(pages::metrics(recorder))));
     for (list, server, site) in
@@ -114,13 +127,20 @@ pub(crate) async fn run(
         }
     }
 
-    app.shutdown().cancelled().await;
-    tokio::join!(public.finish(config.http.drain.0), private.finish(config.http.drain.0));
-    app.tracker().close();
-    if timeout(TASKS_END, app.tracker().wait()).await.is_err() {
-        tracing::warn!("{} tasks did not end in time and are given up", app.tracker().len());
+    let ended = async {
+        app.shutdown().cancelled().await;
+        tokio::join!(public.finish(config.http.drain.0), private.finish(config.http.drain.0));
+        app.tracker().close();
+        if timeout(TASKS_END, app.tracker().wait()).await.is_err() {
+            tracing::warn!("{} tasks did not end in time and are given up", app.tracker().len());
+        }
+        app.stop().await.context("the database was not closed in order")
+    };
+    // Beside the end, not before it: a second signal counts until the last moment.
+    tokio::select! {
+        ended = ended => ended?,
+        () = signals => {}
     }
-    app.stop().await.context("the database was not closed in order")?;
     tracing::info!("stopped");
     Ok(())
 }

@@ -139,6 +139,7 @@ impl Running {
         let status = self.wait();
         let log = self.log();
         assert_eq!(status.code(), Some(0), "{log}");
+        assert!(!log.contains("did not end in time") && !log.contains("panicked"), "{log}");
         log
     }
 
