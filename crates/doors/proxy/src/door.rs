@@ -4,7 +4,10 @@ use std::{
     collections::BTreeSet,
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicI64, Ordering::Relaxed},
+        atomic::{
+            AtomicBool, AtomicI64, AtomicU64, AtomicUsize,
+            Ordering::{Relaxed, SeqCst},
+        },
     },
     time::Duration,
 };
@@ -35,8 +38,36 @@ pub(crate) struct Door {
     pub(crate) tasks: TaskTracker,
     /// Fires after the drain: every flow ends.
     pub(crate) shutdown: CancellationToken,
+    /// Batches of counters on their way to the database.
+    pub(crate) batches: Batches,
     stale: AtomicBool,
-    exhausted: Mutex<BTreeSet<AccountId>>,
+    draining: AtomicBool,
+    flows: AtomicUsize,
+    rechecks: Mutex<BTreeSet<AccountId>>,
+}
+
+/// Says whether `used` of a row can be trusted: only if no batch was under way while it was read.
+#[derive(Debug, Default)]
+pub(crate) struct Batches {
+    under_way: AtomicUsize,
+    ended: AtomicU64,
+}
+
+impl Batches {
+    pub(crate) fn begin(&self) {
+        self.under_way.fetch_add(1, SeqCst);
+    }
+
+    pub(crate) fn end(&self) {
+        self.ended.fetch_add(1, SeqCst);
+        self.under_way.fetch_sub(1, SeqCst);
+    }
+
+    /// A mark to compare; `None`: a batch is under way.
+    pub(crate) fn mark(&self) -> Option<u64> {
+        let ended = self.ended.load(SeqCst);
+        (self.under_way.load(SeqCst) == 0).then_some(ended)
+    }
 }
 
 impl Door {
@@ -55,8 +86,11 @@ impl Door {
             buffers: Pool::default(),
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
+            batches: Batches::default(),
             stale: AtomicBool::new(false),
-            exhausted: Mutex::default(),
+            draining: AtomicBool::new(false),
+            flows: AtomicUsize::new(0),
+            rechecks: Mutex::default(),
         }))
     }
 
@@ -70,14 +104,37 @@ impl Door {
         self.stale.store(age > self.settings.stale_limit.0, Relaxed);
     }
 
-    /// Notes that a quota was reached by our own count, so that the database's word is asked for.
-    pub(crate) fn exhausted(&self, id: AccountId) {
-        self.exhausted.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+    /// Refuses new flows from now on.
+    pub(crate) fn drain(&self) {
+        self.draining.store(true, Relaxed);
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Relaxed)
+    }
+
+    /// Flows open now.
+    pub(crate) fn flows(&self) -> usize {
+        self.flows.load(SeqCst)
+    }
+
+    pub(crate) fn flow_begins(&self) {
+        self.flows.fetch_add(1, SeqCst);
+    }
+
+    pub(crate) fn flow_ends(&self) {
+        self.flows.fetch_sub(1, SeqCst);
+    }
+
+    /// Notes an account whose traffic the database must be asked for again: a quota reached by our own count, or a row
+    /// read while counters were on their way.
+    pub(crate) fn recheck(&self, id: AccountId) {
+        self.rechecks.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
     }
 
     /// Accounts noted since the last call.
-    pub(crate) fn take_exhausted(&self) -> Vec<AccountId> {
-        std::mem::take(&mut *self.exhausted.lock().unwrap_or_else(PoisonError::into_inner)).into_iter().collect()
+    pub(crate) fn take_rechecks(&self) -> Vec<AccountId> {
+        std::mem::take(&mut *self.rechecks.lock().unwrap_or_else(PoisonError::into_inner)).into_iter().collect()
     }
 
     pub(crate) fn handshake_timeout(&self) -> Duration {
@@ -91,6 +148,8 @@ pub(crate) struct NodeState {
     pub(crate) id: NodeId,
     /// Ends the listener and every flow.
     pub(crate) token: CancellationToken,
+    /// Ends the listener alone.
+    pub(crate) listening: CancellationToken,
     pub(crate) gate: Arc<Gate>,
     groups: ArcSwap<BTreeSet<NodeGroupId>>,
     rate: AtomicI64,
@@ -103,9 +162,11 @@ pub(crate) struct NodeState {
 impl NodeState {
     pub(crate) fn new(node: &Node, shutdown: &CancellationToken) -> Arc<Self> {
         let flows = |network: Network| metrics::gauge!("gatehouse_proxy_flows", "node" => node.id.to_string(), "network" => network.as_str());
+        let token = shutdown.child_token();
         Arc::new(Self {
             id: node.id,
-            token: shutdown.child_token(),
+            listening: token.child_token(),
+            token,
             gate: Arc::default(),
             groups: ArcSwap::from_pointee(node.group_ids.clone()),
             rate: AtomicI64::new(node.rate),
@@ -133,6 +194,11 @@ impl NodeState {
 
     pub(crate) fn serves(&self, group: NodeGroupId) -> bool {
         self.groups.load().contains(&group)
+    }
+
+    /// Ends the listener; flows go on.
+    pub(crate) fn close(&self) {
+        self.listening.cancel();
     }
 
     /// Ends the listener and every flow on it.

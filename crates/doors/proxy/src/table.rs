@@ -12,12 +12,15 @@ use std::{
 
 use arc_swap::ArcSwap;
 use gatehouse_domain::proxy::user::ProxyUser;
-use gatehouse_model::{AccountId, EndedWhy, Millis, NodeGroupId, SsCipher};
+use gatehouse_model::{AccountId, EndedWhy, Millis, NodeGroupId, NodeId, SsCipher};
 use uuid::Uuid;
 
 use crate::user::{Account, User};
 
 const SHARDS: usize = 256;
+
+/// A key and who it names from now on.
+type Keyed<'a, const N: usize> = ([u8; N], Option<&'a Arc<User>>);
 
 /// An immutable map behind each first byte of the key; keys are hashes or random, so the shards are even.
 struct Shards<const N: usize>(Vec<ArcSwap<HashMap<[u8; N], Arc<User>>>>);
@@ -34,7 +37,7 @@ impl<const N: usize> Shards<N> {
 
     /// Removes and then inserts, swapping each touched shard once.
     fn apply(&self, change: &Change, key_of: impl Fn(&User) -> [u8; N]) {
-        let mut touched: BTreeMap<u8, Vec<([u8; N], Option<&Arc<User>>)>> = BTreeMap::new();
+        let mut touched: BTreeMap<u8, Vec<Keyed<'_, N>>> = BTreeMap::new();
         let mut touch = |user: &User, entry| {
             let key = key_of(user);
             touched.entry(key.first().copied().unwrap_or(0)).or_default().push((key, entry));
@@ -143,6 +146,24 @@ impl UserTable {
         rows.groups.values().map(BTreeMap::len).sum()
     }
 
+    /// An account, whether it is admissible or not.
+    pub(crate) fn account(&self, id: AccountId) -> Option<Arc<Account>> {
+        let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        rows.all.get(&id).map(|row| Arc::clone(&row.account))
+    }
+
+    /// Ends visits on a node whose user is of certain groups.
+    pub(crate) fn end_visits(&self, node: NodeId, is_meant: impl Fn(NodeGroupId) -> bool, why: EndedWhy) {
+        let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        for row in rows.all.values() {
+            let visits = row.account.visits();
+            visits
+                .iter()
+                .filter(|visit| visit.node_id == node && is_meant(visit.user.group))
+                .for_each(|visit| visit.end(why));
+        }
+    }
+
     /// Every account the table knows.
     pub(crate) fn accounts(&self) -> BTreeSet<AccountId> {
         self.rows.lock().unwrap_or_else(PoisonError::into_inner).all.keys().copied().collect()
@@ -216,12 +237,12 @@ impl Rows {
             }
         }
         if let Ok((uuid, group)) = verdict {
-            let user = Arc::new(User::new(account, uuid, group));
-            self.groups.entry(group).or_default().insert(id, Arc::clone(&user));
+            let fresh = Arc::new(User::new(account, uuid, group));
+            self.groups.entry(group).or_default().insert(id, Arc::clone(&fresh));
             if let Some(known) = self.all.get_mut(&id) {
-                known.user = Some(Arc::clone(&user));
+                known.user = Some(Arc::clone(&fresh));
             }
-            change.added.push(user);
+            change.added.push(fresh);
         }
     }
 

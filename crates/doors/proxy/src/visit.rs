@@ -86,6 +86,8 @@ impl Network {
 pub(crate) enum Refused {
     #[error("stale")]
     Stale,
+    #[error("shutdown")]
+    Shutdown,
     #[error("not_eligible")]
     NotEligible,
     #[error("flows")]
@@ -128,6 +130,9 @@ fn try_admit(
     if door.is_stale() {
         return Err(Refused::Stale);
     }
+    if door.is_draining() {
+        return Err(Refused::Shutdown);
+    }
     let mut visits = user.account.visits();
     if !user.is_live() || node.why().is_some() || !node.serves(user.group) {
         return Err(Refused::NotEligible);
@@ -142,36 +147,36 @@ fn try_admit(
     let open = |visit: &&Arc<Visit>| visit.is_open();
     let mine =
         |visit: &&Arc<Visit>| visit.node_id == node.id && visit.address == address && Arc::ptr_eq(&visit.user, user);
-    let visit = match visits.iter().filter(open).find(mine) {
-        Some(visit) => Arc::clone(visit),
-        None => {
-            let limit = user.account.device_limit();
-            let devices: BTreeSet<_> = visits.iter().filter(open).map(|visit| device(visit.address)).collect();
-            if limit > 0 && devices.len() >= limit && !devices.contains(&device(address)) {
-                return Err(Refused::Devices);
-            }
-            let visit = Arc::new(Visit {
-                uuid: door.random.uuid(),
-                user: Arc::clone(user),
-                node_id: node.id,
-                address,
-                since: door.clock.now(),
-                up: AtomicU64::new(0),
-                down: AtomicU64::new(0),
-                charged: AtomicI64::new(0),
-                flows: AtomicU32::new(0),
-                idle_since: AtomicI64::new(0),
-                why: OnceLock::new(),
-                token: node.token.child_token(),
-            });
-            visits.push(Arc::clone(&visit));
-            node.opened(Arc::clone(&visit));
-            visit
+    let visit = if let Some(visit) = visits.iter().filter(open).find(mine) {
+        Arc::clone(visit)
+    } else {
+        let limit = user.account.device_limit();
+        let devices: BTreeSet<_> = visits.iter().filter(open).map(|visit| device(visit.address)).collect();
+        if limit > 0 && devices.len() >= limit && !devices.contains(&device(address)) {
+            return Err(Refused::Devices);
         }
+        let visit = Arc::new(Visit {
+            uuid: door.random.uuid(),
+            user: Arc::clone(user),
+            node_id: node.id,
+            address,
+            since: door.clock.now(),
+            up: AtomicU64::new(0),
+            down: AtomicU64::new(0),
+            charged: AtomicI64::new(0),
+            flows: AtomicU32::new(0),
+            idle_since: AtomicI64::new(0),
+            why: OnceLock::new(),
+            token: node.token.child_token(),
+        });
+        visits.push(Arc::clone(&visit));
+        node.opened(Arc::clone(&visit));
+        visit
     };
     visit.flows.fetch_add(1, AcqRel);
     count.fetch_add(1, AcqRel);
     drop(visits);
+    door.flow_begins();
     node.flows(network).increment(1.0);
     Ok(Flow { door: Arc::clone(door), node: Arc::clone(node), visit, network })
 }
@@ -215,7 +220,7 @@ impl Flow {
         visit.charged.fetch_add(hundredths, Relaxed);
         if visit.user.account.charge(hundredths) && visit.user.is_live() {
             visit.user.cut(EndedWhy::Quota);
-            self.door.exhausted(visit.user.account.id);
+            self.door.recheck(visit.user.account.id);
         }
     }
 }
@@ -230,6 +235,7 @@ impl Drop for Flow {
         self.visit.idle_since.store(self.door.clock.now().0, Relaxed);
         self.visit.flows.fetch_sub(1, AcqRel);
         self.node.flows(self.network).decrement(1.0);
+        self.door.flow_ends();
     }
 }
 

@@ -24,7 +24,7 @@ use crate::{
 
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an answer is used again.
-pub(crate) const NAME_TTL: Duration = Duration::from_secs(60);
+pub(crate) const NAME_TTL: Duration = Duration::from_mins(1);
 const NAMES: usize = 10_000;
 
 /// Why a target is not reached. The client learns nothing of it.
@@ -39,12 +39,15 @@ pub(crate) enum Unreachable {
     Io(#[from] io::Error),
 }
 
+/// Addresses of a name, and until when they are used.
+type Answer = (Vec<IpAddr>, Instant);
+
 /// Resolver and rules of this process.
 pub(crate) struct Egress {
     rules: Rules,
     ipv6: Ipv6Policy,
     connect_timeout: Duration,
-    names: Mutex<HashMap<Box<str>, (Vec<IpAddr>, Instant)>>,
+    names: Mutex<HashMap<Box<str>, Answer>>,
 }
 
 impl Egress {

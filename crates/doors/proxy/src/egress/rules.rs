@@ -73,7 +73,8 @@ impl Allowed {
         };
         // An entry for this machine must say which of its services is meant.
         let is_open = ports == (1..=u16::MAX);
-        (!ports.is_empty() && !(is_open && is_machine(net))).then_some(Self { net, ports })
+        let is_bad = ports.is_empty() || (is_open && is_machine(net));
+        (!is_bad).then_some(Self { net, ports })
     }
 }
 

@@ -107,19 +107,12 @@ impl Chunks {
 
 impl Codec for Chunks {
     fn open(&mut self, raw: &mut [u8]) -> Result<Option<Opened>, Forged> {
-        let payload = match self.pending {
-            Some(payload) => payload,
-            None => {
-                let Some(length) = raw.get_mut(..LENGTH) else { return Ok(None) };
-                self.open.open(length)?;
-                let payload = usize::from(be16(raw, 0).ok_or(Forged)?);
-                if payload > self.largest {
-                    return Err(Forged);
-                }
-                self.pending = Some(payload);
-                payload
-            }
-        };
+        if self.pending.is_none() {
+            let Some(length) = raw.get_mut(..LENGTH) else { return Ok(None) };
+            self.open.open(length)?;
+            self.pending = be16(raw, 0).map(usize::from);
+        }
+        let payload = self.pending.filter(|payload| *payload <= self.largest).ok_or(Forged)?;
         let Some(sealed) = raw.get_mut(LENGTH..LENGTH + payload + TAG) else { return Ok(None) };
         self.open.open(sealed)?;
         self.pending = None;

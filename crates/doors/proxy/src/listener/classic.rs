@@ -39,7 +39,7 @@ use crate::{
 const YIELD_AFTER: usize = 256;
 /// Failed full trials per client address and minute.
 const FAILURES: u32 = 20;
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 /// Client addresses remembered.
 const ADDRESSES: usize = 65_536;
 
@@ -262,21 +262,21 @@ impl Server {
             return Err("replay");
         }
         let mut chunks = self.chunks(&user, &salt);
-        let mut used = salt_length;
+        let mut taken = salt_length;
         // The address may be spread over several chunks.
         let mut header = Vec::new();
         loop {
-            let raw = buffer.get_mut(used..read).unwrap_or_default();
+            let raw = buffer.get_mut(taken..read).unwrap_or_default();
             let Some(opened) = chunks.open(raw).map_err(|_| "forged")? else {
                 read += fill(tcp, buffer, read).await?;
                 continue;
             };
-            let payload = used + opened.payload.start..used + opened.payload.end;
+            let payload = taken + opened.payload.start..taken + opened.payload.end;
             header.extend_from_slice(buffer.get(payload).unwrap_or_default());
-            used += opened.length;
+            taken += opened.length;
             if let Some((target, length)) = Address::parse_socks(&header).map_err(|_| "header")? {
                 let early = header.split_off(length);
-                return Ok(Request { user, chunks, target, early, used, read });
+                return Ok(Request { user, chunks, target, early, used: taken, read });
             }
         }
     }

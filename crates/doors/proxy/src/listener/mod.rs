@@ -24,6 +24,7 @@ use gatehouse_domain::proxy::node::{self, Node, Protocol};
 use gatehouse_model::SsCipher;
 use tokio::{
     net::{TcpListener, TcpStream, UdpSocket},
+    task::JoinHandle,
     time::{Instant, sleep, sleep_until, timeout_at},
 };
 
@@ -101,7 +102,7 @@ where
 {
     loop {
         let accepted = tokio::select! {
-            () = node.token.cancelled() => return,
+            () = node.listening.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
         let (tcp, peer) = match accepted {
@@ -181,6 +182,17 @@ pub(crate) struct Running {
     pub(crate) tls: Option<Tls>,
     /// The trials of a classic listener.
     pub(crate) trials: Option<Arc<Trials>>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Waits until the listening sockets are closed; its state has ended.
+    pub(crate) async fn ended(self) {
+        for task in self.tasks {
+            // A task that panicked has closed its socket as well.
+            let _ = task.await;
+        }
+    }
 }
 
 /// Binds and serves a node until its state ends.
@@ -200,18 +212,18 @@ pub(crate) async fn start(
                 door: Arc::clone(door),
                 node: Arc::clone(state),
                 cipher: *cipher,
-                server_key: server_key.clone(),
+                key: server_key.clone(),
                 replay: memory(*cipher, port),
             });
-            spawn_accept(door, state, tcp, move |stranger| Arc::clone(&server).serve(stranger));
+            let mut tasks = vec![spawn_accept(door, state, tcp, move |stranger| Arc::clone(&server).serve(stranger))];
             if let Some(udp) = udp.map(Arc::new) {
                 let (door, state) = (Arc::clone(door), Arc::clone(state));
                 let sessions =
                     Sessions2022::new(Arc::clone(&door), Arc::clone(&state), *cipher, server_key, Arc::clone(&udp));
                 let sessions = sessions.ok_or(StartError::ServerKey)?;
-                door.tasks.spawn(datagram::receive(Arc::clone(&door), state, udp, sessions));
+                tasks.push(door.tasks.spawn(datagram::receive(Arc::clone(&door), state, udp, sessions)));
             }
-            Ok(Running { port, tls: None, trials: None })
+            Ok(Running { port, tls: None, trials: None, tasks })
         }
         Protocol::Shadowsocks { cipher, allow_classic, classic_user_cap, .. } => {
             if !allow_classic {
@@ -222,12 +234,12 @@ pub(crate) async fn start(
             let trials = Arc::new(Trials::new(Arc::clone(door), Arc::clone(state), *cipher, cap));
             let replay = memory(*cipher, port);
             let server = Arc::new(classic::Server { trials: Arc::clone(&trials), replay: Arc::clone(&replay) });
-            spawn_accept(door, state, tcp, move |stranger| Arc::clone(&server).serve(stranger));
+            let mut tasks = vec![spawn_accept(door, state, tcp, move |stranger| Arc::clone(&server).serve(stranger))];
             if let Some(socket) = udp.map(Arc::new) {
                 let sessions = ClassicSessions::new(Arc::clone(&trials), replay, Arc::clone(&socket));
-                door.tasks.spawn(datagram::receive(Arc::clone(door), Arc::clone(state), socket, sessions));
+                tasks.push(door.tasks.spawn(datagram::receive(Arc::clone(door), Arc::clone(state), socket, sessions)));
             }
-            Ok(Running { port, tls: None, trials: Some(trials) })
+            Ok(Running { port, tls: None, trials: Some(trials), tasks })
         }
         Protocol::Trojan(settings) => start_tls(door, state, node, settings, Inner::Trojan).await,
         Protocol::Vless(settings) => start_tls(door, state, node, settings, Inner::Vless).await,
@@ -251,16 +263,16 @@ async fn start_tls(
         acceptor: tls.acceptor(),
         fallback: settings.fallback.clone(),
     });
-    spawn_accept(door, state, tcp, move |stranger| Arc::clone(&server).serve(stranger));
-    Ok(Running { port, tls: Some(tls), trials: None })
+    let tasks = vec![spawn_accept(door, state, tcp, move |stranger| Arc::clone(&server).serve(stranger))];
+    Ok(Running { port, tls: Some(tls), trials: None, tasks })
 }
 
-fn spawn_accept<F, T>(door: &Arc<Door>, state: &Arc<NodeState>, listener: TcpListener, serve: F)
+fn spawn_accept<F, T>(door: &Arc<Door>, state: &Arc<NodeState>, listener: TcpListener, serve: F) -> JoinHandle<()>
 where
     F: Fn(Stranger) -> T + Send + 'static,
     T: Future<Output = ()> + Send + 'static,
 {
-    door.tasks.spawn(accept(Arc::clone(door), Arc::clone(state), listener, serve));
+    door.tasks.spawn(accept(Arc::clone(door), Arc::clone(state), listener, serve))
 }
 
 /// What a running listener keeps from its predecessor on the same port.

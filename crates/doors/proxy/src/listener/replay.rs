@@ -36,20 +36,20 @@ impl Replay {
 
     /// Remembers the salt of an authentic TCP request; `false`: it was there before.
     pub(crate) fn is_new_tcp(&self, salt: &[u8]) -> bool {
-        self.count(self.tcp.check_nonce_replay(self.kind, salt).is_ok())
+        count(self.tcp.check_nonce_replay(self.kind, salt).is_ok())
     }
 
     /// Remembers the salt of an authentic classic packet; `false`: it was there before.
     pub(crate) fn is_new_udp(&self, salt: &[u8]) -> bool {
-        self.count(self.udp.check_nonce_replay(self.kind, salt).is_ok())
+        count(self.udp.check_nonce_replay(self.kind, salt).is_ok())
     }
+}
 
-    fn count(&self, is_new: bool) -> bool {
-        if !is_new {
-            metrics::counter!("gatehouse_proxy_replays_total").increment(1);
-        }
-        is_new
+fn count(is_new: bool) -> bool {
+    if !is_new {
+        metrics::counter!("gatehouse_proxy_replays_total").increment(1);
     }
+    is_new
 }
 
 /// The packet numbers of one UDP session: repeats and those older than the newest 2,048 are refused.
@@ -96,7 +96,6 @@ impl Window {
         }
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "below 33")]
     fn word(number: u64) -> usize {
         (number / 64 % Self::WORDS as u64) as usize
     }

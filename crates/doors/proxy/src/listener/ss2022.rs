@@ -40,7 +40,7 @@ pub(crate) struct Server {
     pub(crate) door: Arc<Door>,
     pub(crate) node: Arc<NodeState>,
     pub(crate) cipher: SsCipher,
-    pub(crate) server_key: Vec<u8>,
+    pub(crate) key: Vec<u8>,
     pub(crate) replay: Arc<Replay>,
 }
 
@@ -173,7 +173,7 @@ impl Server {
         let (salt, rest) = first.split_at_mut_checked(salt_length).ok_or("short")?;
         let (identity, rest) = rest.split_first_chunk_mut::<IDENTITY>().ok_or("short")?;
         let (header, _) = rest.split_at_mut_checked(FIXED).ok_or("short")?;
-        let block = BlockCipher::new(self.cipher, identity_subkey(self.cipher, &self.server_key, salt).as_slice());
+        let block = BlockCipher::new(self.cipher, identity_subkey(self.cipher, &self.key, salt).as_slice());
         let identity = block.ok_or("key")?.decrypt(identity);
         let user = self.door.table.by_identity(self.cipher, &identity).ok_or("unknown_user")?;
         let key = user.ss2022_key(self.cipher);

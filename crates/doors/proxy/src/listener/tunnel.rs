@@ -149,12 +149,9 @@ impl Server {
 
     /// Handshake and request, both before the deadline.
     async fn open(&self, tcp: TcpStream, deadline: Instant) -> Option<(TlsStream<TcpStream>, Opening)> {
-        let mut stream = match timeout_at(deadline, self.acceptor.accept(tcp)).await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(_)) | Err(_) => {
-                self.node.failed("tls");
-                return None;
-            }
+        let Ok(Ok(mut stream)) = timeout_at(deadline, self.acceptor.accept(tcp)).await else {
+            self.node.failed("tls");
+            return None;
         };
         let mut read = Vec::with_capacity(1_024);
         let opening = loop {

@@ -14,17 +14,17 @@ pub(crate) fn parse(bytes: &[u8], table: &UserTable) -> Hello {
     }
     let Some((uuid, rest)) = rest.split_first_chunk::<16>() else { return Hello::More };
     let Some(user) = table.by_uuid(uuid) else { return Hello::Foreign("unknown_user") };
-    let Some((length, rest)) = rest.split_first() else { return Hello::More };
-    let Some((addons, rest)) = rest.split_at_checked(usize::from(*length)) else { return Hello::More };
+    let Some((addons, rest)) = rest.split_first() else { return Hello::More };
+    let Some((addons, rest)) = rest.split_at_checked(usize::from(*addons)) else { return Hello::More };
     if let [FLOW_TAG, length, ..] = addons
         && *length > 0
     {
         return Hello::Refused("flow_unsupported");
     }
-    let used = 1 + 16 + 1 + addons.len() + 1;
+    let length = 1 + 16 + 1 + addons.len() + 1;
     let Some((command, rest)) = rest.split_first() else { return Hello::More };
     if *command == 3 {
-        return Hello::Request(Request { user, command: Command::Xudp }, used);
+        return Hello::Request(Request { user, command: Command::Xudp }, length);
     }
     let command = match command {
         1 => Command::Connect,
@@ -32,7 +32,7 @@ pub(crate) fn parse(bytes: &[u8], table: &UserTable) -> Hello {
         _ => return Hello::Refused("command"),
     };
     match Address::parse_vless(rest) {
-        Ok(Some((target, length))) => Hello::Request(Request { user, command: command(target) }, used + length),
+        Ok(Some((target, more))) => Hello::Request(Request { user, command: command(target) }, length + more),
         Ok(None) => Hello::More,
         Err(_) => Hello::Refused("address"),
     }

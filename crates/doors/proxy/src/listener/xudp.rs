@@ -233,7 +233,7 @@ impl Carrier {
                     }
                     _ => return,
                 },
-                Some(reply) = replies.recv(), if out.len() < BATCH => self.write(reply, &mut out),
+                Some(reply) = replies.recv(), if out.len() < BATCH => self.write(&reply, &mut out),
                 more = read.read_buf(&mut input) => if !matches!(more, Ok(more) if more > 0) { return },
                 () = sleep_until(last + self.door.settings.udp_idle.0) => return,
             }
@@ -244,7 +244,7 @@ impl Carrier {
         }
     }
 
-    fn write(&mut self, reply: Reply, out: &mut Vec<u8>) {
+    fn write(&mut self, reply: &Reply, out: &mut Vec<u8>) {
         out.extend_from_slice(std::mem::take(&mut self.head));
         self.framing.write(reply.session, reply.from, &reply.payload, out);
     }
@@ -290,16 +290,15 @@ impl Carrier {
         replies: &mpsc::Sender<Reply>,
     ) -> bool {
         let running = sessions.get(&session).filter(|packets| !packets.is_closed());
-        let packets = match running {
-            Some(packets) => packets.clone(),
-            None => {
-                let Ok(flow) = admit(&self.door, &self.node, &self.user, self.peer, Network::Udp) else { return false };
-                let (packets, receiver) = udp::queue();
-                let answers = Answers { session, replies: replies.clone() };
-                self.door.tasks.spawn(udp::run(flow, receiver, answers));
-                sessions.insert(session, packets.clone());
-                packets
-            }
+        let packets = if let Some(packets) = running {
+            packets.clone()
+        } else {
+            let Ok(flow) = admit(&self.door, &self.node, &self.user, self.peer, Network::Udp) else { return false };
+            let (packets, receiver) = udp::queue();
+            let answers = Answers { session, replies: replies.clone() };
+            self.door.tasks.spawn(udp::run(flow, receiver, answers));
+            sessions.insert(session, packets.clone());
+            packets
         };
         // A full queue loses the packet, as any network may.
         let _ = packets.try_send(packet);

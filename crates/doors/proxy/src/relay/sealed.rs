@@ -82,7 +82,7 @@ impl<C: Codec> Sealed<C> {
             let taken = bytes.min(first.len());
             first.start += taken;
             bytes -= taken;
-            if !first.is_empty() {
+            if first.start < first.end {
                 break;
             }
             self.plain.pop_front();

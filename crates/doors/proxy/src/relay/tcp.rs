@@ -21,7 +21,7 @@ use super::buffer::{Buffer, Pool, Size};
 use crate::{user::Direction, visit::Flow};
 
 /// After one side closed.
-const HALF_CLOSED_IDLE: Duration = Duration::from_secs(60);
+const HALF_CLOSED_IDLE: Duration = Duration::from_mins(1);
 /// Frames sealed at once.
 const FRAMES: usize = 4;
 

@@ -68,29 +68,30 @@ pub(crate) async fn run(flow: Flow, packets: mpsc::Receiver<Packet>, replies: im
     let _ = token.run_until_cancelled(session.run(packets, replies)).await;
 }
 
-/// A socket for both families where the kernel has both.
+/// A socket for both families where the kernel has both; whether it is.
 fn open(policy: Ipv6Policy) -> io::Result<(UdpSocket, bool)> {
-    let dual = || {
-        let socket = socket2::Socket::new(socket2::Domain::IPV6, socket2::Type::DGRAM, None)?;
-        socket.set_only_v6(false)?;
-        bind(&socket, Ipv6Addr::UNSPECIFIED.into())?;
-        io::Result::Ok(socket)
+    let dual = (policy != Ipv6Policy::Off).then(open_dual).and_then(Result::ok);
+    let is_dual = dual.is_some();
+    let socket = match dual {
+        Some(socket) => socket,
+        None => bind(
+            socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None)?,
+            Ipv4Addr::UNSPECIFIED.into(),
+        )?,
     };
-    let (socket, is_dual) =
-        match if policy == Ipv6Policy::Off { Err(io::ErrorKind::Unsupported.into()) } else { dual() } {
-            Ok(socket) => (socket, true),
-            Err(_) => {
-                let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None)?;
-                bind(&socket, Ipv4Addr::UNSPECIFIED.into())?;
-                (socket, false)
-            }
-        };
     Ok((UdpSocket::from_std(socket.into())?, is_dual))
 }
 
-fn bind(socket: &socket2::Socket, ip: IpAddr) -> io::Result<()> {
+fn open_dual() -> io::Result<socket2::Socket> {
+    let socket = socket2::Socket::new(socket2::Domain::IPV6, socket2::Type::DGRAM, None)?;
+    socket.set_only_v6(false)?;
+    bind(socket, Ipv6Addr::UNSPECIFIED.into())
+}
+
+fn bind(socket: socket2::Socket, ip: IpAddr) -> io::Result<socket2::Socket> {
     socket.set_nonblocking(true)?;
-    socket.bind(&SocketAddr::new(ip, 0).into())
+    socket.bind(&SocketAddr::new(ip, 0).into())?;
+    Ok(socket)
 }
 
 struct Session {

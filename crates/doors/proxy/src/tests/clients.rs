@@ -122,37 +122,25 @@ impl World {
     }
 
     pub(super) async fn tls(&self, tcp: TcpStream) -> TlsStream<TcpStream> {
-        let (Protocol::Trojan(tls) | Protocol::Vless(tls)) = &self.node.protocol else { panic!("no TLS") };
-        let Certificate::Content { cert_pem, .. } = &tls.certificate else { panic!("no content") };
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(cert_pem.as_bytes()).unwrap()).unwrap();
-        let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        TlsConnector::from(Arc::new(config)).connect("node.example.net".try_into().unwrap(), tcp).await.unwrap()
+        tls_client(&self.node.protocol, tcp).await
     }
 
     /// The request of a TLS protocol up to and with the address.
     pub(super) fn request(&self, id: i64, command: u8, target: SocketAddr) -> Vec<u8> {
         let uuid = testing::uuid(id);
         let mut bytes = Vec::new();
-        match self.kind {
-            Kind::Trojan => {
-                bytes.extend_from_slice(hex::encode(crate::user::trojan_hash(uuid.to_string().as_bytes())).as_bytes());
-                bytes.extend_from_slice(b"\r\n");
-                bytes.push(command);
-                write_socks(target, &mut bytes);
-                bytes.extend_from_slice(b"\r\n");
-            }
-            _ => {
-                bytes.push(0);
-                bytes.extend_from_slice(uuid.as_bytes());
-                bytes.extend_from_slice(&[0, command]);
-                if command != 3 {
-                    write_vless(target, &mut bytes);
-                }
+        if self.kind == Kind::Trojan {
+            bytes.extend_from_slice(hex::encode(crate::user::trojan_hash(uuid.to_string().as_bytes())).as_bytes());
+            bytes.extend_from_slice(b"\r\n");
+            bytes.push(command);
+            write_socks(target, &mut bytes);
+            bytes.extend_from_slice(b"\r\n");
+        } else {
+            bytes.push(0);
+            bytes.extend_from_slice(uuid.as_bytes());
+            bytes.extend_from_slice(&[0, command]);
+            if command != 3 {
+                write_vless(target, &mut bytes);
             }
         }
         bytes
@@ -184,13 +172,27 @@ impl World {
     }
 }
 
+/// A TLS connection that trusts the node's own certificate.
+pub(super) async fn tls_client(protocol: &Protocol, tcp: TcpStream) -> TlsStream<TcpStream> {
+    let (Protocol::Trojan(tls) | Protocol::Vless(tls)) = protocol else { panic!("no TLS") };
+    let Certificate::Content { cert_pem, .. } = &tls.certificate else { panic!("no content") };
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(cert_pem.as_bytes()).unwrap()).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    TlsConnector::from(Arc::new(config)).connect("node.example.net".try_into().unwrap(), tcp).await.unwrap()
+}
+
 /// Sends bytes, closes the sending side and returns everything that came back.
 pub(super) async fn exchange(stream: Box<dyn Stream>, bytes: &[u8]) -> Vec<u8> {
     let (mut read, mut write) = tokio::io::split(stream);
     let mut answer = Vec::new();
     let send = async {
         // The crate's client cannot take a first write beyond one chunk.
-        for part in bytes.chunks(30_000) {
+        for part in bytes.chunks(10_000) {
             write.write_all(part).await.unwrap();
         }
         write.shutdown().await.unwrap();

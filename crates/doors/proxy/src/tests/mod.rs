@@ -1,5 +1,6 @@
 //! Real traffic over loopback: the crate's own clients for Shadowsocks, small ones for Trojan and VLESS.
 
+mod app;
 mod clients;
 mod limits;
 mod strangers;

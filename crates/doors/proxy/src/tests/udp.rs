@@ -77,7 +77,7 @@ impl Client {
             Self::Xudp(stream, is_open, _) => {
                 let mut meta = vec![0, 0, if *is_open { 2 } else { 1 }, 1];
                 // With the address once more in every second packet.
-                if !*is_open || payload.len() % 2 == 0 {
+                if !*is_open || payload.len().is_multiple_of(2) {
                     meta.push(2);
                     write_vless(target, &mut meta);
                     if !*is_open {
