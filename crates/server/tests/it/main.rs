@@ -1,0 +1,12 @@
+//! The real binary from outside: command line, listeners, signals, restarts.
+
+#[cfg(test)]
+mod command;
+#[cfg(test)]
+mod config;
+#[cfg(test)]
+mod house;
+#[cfg(test)]
+mod serving;
+#[cfg(test)]
+mod tokens;
