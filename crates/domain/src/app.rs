@@ -117,6 +117,11 @@ impl App {
         &self.0.db
     }
 
+    /// Time, for doors that stamp packets.
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
     /// Now.
     pub fn now(&self) -> Millis {
         self.0.clock.now()

@@ -1,5 +1,6 @@
 //! The database: one of two engines behind the same verbs.
 
+use crate::group::Group;
 use crate::pool::{Lease, Pool};
 use crate::row::encode;
 use crate::{Args, Error, Result, Row, Signals, Statement, Tx, args, sql};
@@ -50,6 +51,14 @@ impl Default for OpenOptions {
 pub struct Db {
     pub(crate) pools: Pools,
     signals: Arc<Signals>,
+    group: Arc<Group>,
+}
+
+impl std::fmt::Debug for Db {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Never the address: it may hold a password.
+        f.debug_tuple("Db").field(&self.engine()).finish()
+    }
 }
 
 #[derive(Clone)]
@@ -74,7 +83,7 @@ impl Db {
         } else {
             return Err(Error::other(Location::caller(), "a database URL begins with sqlite:// or postgres://"));
         };
-        let db = Self { pools, signals: Arc::default() };
+        let db = Self { pools, signals: Arc::default(), group: Arc::default() };
         // The writer goes first: it turns write-ahead logging on, and readers find its files.
         db.writer(Location::caller()).await?;
         db.ping().await?;
@@ -89,6 +98,16 @@ impl Db {
     /// Begins a write transaction: alone on SQLite, read committed on PostgreSQL. Await nothing but the database inside.
     pub async fn begin(&self) -> Result<Tx> {
         Tx::begin(self.clone()).await
+    }
+
+    /// The shared commit of waiting transactions; used on SQLite only.
+    pub(crate) fn group(&self) -> &Group {
+        &self.group
+    }
+
+    /// Whether somebody waits for the one writer of SQLite.
+    pub(crate) fn is_writer_wanted(&self) -> bool {
+        matches!(&self.pools, Pools::Sqlite { write, .. } if write.is_wanted())
     }
 
     /// Which engine this is, for diagnostics.
@@ -245,6 +264,14 @@ impl Link {
     pub(crate) fn enter_transaction(&mut self) {
         match self {
             Self::Sqlite(lease) => lease.enter_transaction(),
+            Self::Postgres(lease) => lease.enter_transaction(),
+        }
+    }
+
+    /// From now on the end of the lease rolls back to the savepoint `member`, and no further.
+    pub(crate) fn enter_savepoint(&mut self) {
+        match self {
+            Self::Sqlite(lease) => lease.enter_savepoint(),
             Self::Postgres(lease) => lease.enter_transaction(),
         }
     }

@@ -81,7 +81,7 @@ const fn highest_parameter(sql: &str) -> usize {
     highest
 }
 
-/// Makes a [`Statement`](crate::Statement) of one literal for both engines, or, where they must differ, of one for each:
+/// Makes a [`Statement`] of one literal for both engines, or, where they must differ, of one for each:
 /// `sql!("SELECT …")`, `sql! { sqlite: "…", postgres: "…" }`.
 #[macro_export]
 macro_rules! sql {

@@ -1,7 +1,7 @@
 //! Write transactions and what their commits announce.
 
 use crate::db::Link;
-use crate::{Args, Aspect, Db, Error, Query, Result, Row, Statement, args, sql};
+use crate::{Args, Aspect, Db, Error, Query, Result, Row, Statement, args, group, sql};
 use std::collections::BTreeSet;
 use std::panic::Location;
 
@@ -13,6 +13,8 @@ const MAX_OBJECTS: usize = 256;
 pub struct Tx {
     db: Db,
     link: Link,
+    /// Runs as a savepoint inside the transaction of an open group commit.
+    is_member: bool,
     failed: bool,
     touched: BTreeSet<(Aspect, Option<i64>)>,
     wakes_jobs: bool,
@@ -20,8 +22,13 @@ pub struct Tx {
 
 impl Tx {
     pub(crate) async fn begin(db: Db) -> Result<Self> {
-        let link = db.writer(Location::caller()).await?;
-        Self::begin_on(db, link).await
+        let mut link = db.writer(Location::caller()).await?;
+        if !db.group().is_open() {
+            return Self::begin_on(db, link).await;
+        }
+        link.enter_savepoint();
+        link.exec(sql!("SAVEPOINT member"), args![]).await?;
+        Ok(Self { db, link, is_member: true, failed: false, touched: BTreeSet::new(), wakes_jobs: false })
     }
 
     pub(crate) async fn begin_on(db: Db, mut link: Link) -> Result<Self> {
@@ -29,7 +36,7 @@ impl Tx {
         let begin = sql! { sqlite: "BEGIN IMMEDIATE", postgres: "BEGIN ISOLATION LEVEL READ COMMITTED" };
         link.enter_transaction();
         link.exec(begin, args![]).await?;
-        Ok(Self { db, link, failed: false, touched: BTreeSet::new(), wakes_jobs: false })
+        Ok(Self { db, link, is_member: false, failed: false, touched: BTreeSet::new(), wakes_jobs: false })
     }
 
     /// Runs a statement and tells how many rows it changed.
@@ -61,11 +68,24 @@ impl Tx {
     /// `Unavailable` leaves open whether it happened, as the connection may have been lost in the middle.
     pub async fn commit(mut self) -> Result<()> {
         self.announce().await?;
-        let commit = sql!("COMMIT");
-        self.exec(commit, args![]).await?;
+        if self.is_member {
+            self.exec(sql!("RELEASE member"), args![]).await?;
+        }
+        let shared = self.db.is_writer_wanted().then(|| self.db.group().join());
+        if shared.is_none() {
+            let result = self.exec(sql!("COMMIT"), args![]).await.map(drop);
+            self.db.group().close(&result);
+            result?;
+        }
         self.link.leave_transaction();
         let Self { db, link, touched, wakes_jobs, .. } = self;
         drop(link);
+        if let Some((members, is_new)) = shared {
+            if is_new {
+                group::drive(db.clone());
+            }
+            group::outcome(members).await?;
+        }
         if !touched.is_empty() {
             db.signals().bump_live();
         }

@@ -4,6 +4,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use gatehouse_store::{Db, OpenOptions};
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
@@ -23,27 +24,38 @@ pub struct Database {
 pub async fn database() -> Result<Database> {
     static TEMPLATE: tokio::sync::OnceCell<Database> = tokio::sync::OnceCell::const_new();
     let template = TEMPLATE.get_or_try_init(async || {
-        let template = empty_database()?;
+        let template = Database::create("template", EMPTY)?;
         let db = Db::open(&template.url(), &OpenOptions::default()).await?;
         db.migrate().await?;
         db.close().await;
         anyhow::Ok(template)
     });
-    Database::create(&format!("TEMPLATE \"{}\"", template.await?.name))
+    Database::create(&next_name(), &format!("TEMPLATE \"{}\"", template.await?.name))
 }
+
+const EMPTY: &str = "TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'";
 
 /// Makes a database with nothing in it.
 pub fn empty_database() -> Result<Database> {
-    Database::create("TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'")
+    Database::create(&next_name(), EMPTY)
+}
+
+fn next_name() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    COUNT.fetch_add(1, Ordering::Relaxed).to_string()
 }
 
 impl Database {
-    fn create(how: &str) -> Result<Self> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
+    fn create(name: &str, how: &str) -> Result<Self> {
         let cluster = Cluster::get()?;
-        let name = format!("gatehouse_test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let name = format!("gatehouse_test_{}_{name}", std::process::id());
         cluster.psql(&format!("CREATE DATABASE \"{name}\" {how}"))?;
         Ok(Self { name, cluster })
+    }
+
+    /// Runs SQL behind everybody's back.
+    pub fn execute(&self, sql: &str) -> Result<()> {
+        run(command(&self.cluster.psql).args(["--no-psqlrc", "--quiet", "--command", sql, "--dbname"]).arg(self.url()))
     }
 
     /// What [`Db::open`] takes.
@@ -55,7 +67,7 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         // The throw-away cluster goes as a whole; in an existing one, only what a failed test left is worth keeping.
-        if self.cluster.watchdog.is_none() && !std::thread::panicking() {
+        if !self.cluster.is_ours && !std::thread::panicking() {
             // Nothing to be done about a failure here; its own process will say no more than this one.
             let _ = self.cluster.psql(&format!("DROP DATABASE \"{}\" WITH (FORCE)", self.name));
         }
@@ -67,9 +79,9 @@ struct Cluster {
     /// Any of its databases.
     base: String,
     psql: PathBuf,
-    /// Stops and removes the cluster when its input ends, which the kernel sees to however this process ends: statics
-    /// are never dropped, and a killed process drops nothing. None for an existing cluster.
-    watchdog: Option<Child>,
+    is_ours: bool,
+    /// Held for its input, which ends when this process does.
+    _watchdog: Child,
 }
 
 impl Cluster {
@@ -83,7 +95,13 @@ impl Cluster {
         #[expect(clippy::disallowed_methods, reason = "the test harness has no configuration")]
         let existing = std::env::var("GATEHOUSE_TEST_PG");
         match existing {
-            Ok(base) => Ok(Self { base, psql: bin.join("psql"), watchdog: None }),
+            Ok(base) => {
+                let psql = bin.join("psql");
+                let drop = format!("DROP DATABASE IF EXISTS \"gatehouse_test_{}_template\"", std::process::id());
+                let script = r#""$0" --no-psqlrc --quiet --command "$1" --dbname "$2""#;
+                let watchdog = watch(command("sh"), script, &[psql.as_os_str(), drop.as_ref(), base.as_ref()])?;
+                Ok(Self { base, psql, is_ours: false, _watchdog: watchdog })
+            }
             Err(_unset) => Self::start(&bin),
         }
     }
@@ -92,7 +110,9 @@ impl Cluster {
         let home = std::env::temp_dir().join(format!("gatehouse-pg-{}", std::process::id()));
         let data = home.join("data");
         run(command("install").args(["-d", "-m", "700"]).args(owner()?).arg(&home))?;
-        let watchdog = watch(bin, &home)?;
+        let script = r#""$0" --pgdata="$1/data" --mode=immediate --wait stop; rm -rf "$1""#;
+        let pg_ctl = bin.join("pg_ctl");
+        let watchdog = watch(as_server("sh".as_ref())?, script, &[pg_ctl.as_os_str(), home.as_os_str()])?;
         run(as_server(&bin.join("initdb"))?
             .args(["--no-sync", "--no-instructions", "--auth=trust", "--username=postgres"])
             .args(["--encoding=UTF8", "--locale=C.UTF-8", "--pgdata"])
@@ -105,13 +125,13 @@ impl Cluster {
             home.display()
         )?;
         drop(settings);
-        run(as_server(&bin.join("pg_ctl"))?
+        run(as_server(&pg_ctl)?
             .args(["--wait", "--silent", "--timeout=60", "start", "--pgdata"])
             .arg(&data)
             .arg("--log")
             .arg(home.join("log")))?;
         let base = format!("postgres://postgres@localhost/postgres?host={}", home.display());
-        Ok(Self { base, psql: bin.join("psql"), watchdog: Some(watchdog) })
+        Ok(Self { base, psql: bin.join("psql"), is_ours: true, _watchdog: watchdog })
     }
 
     /// The URL of one of its databases.
@@ -128,14 +148,12 @@ impl Cluster {
     }
 }
 
-/// Starts the process that cleans up behind us.
-fn watch(bin: &Path, home: &Path) -> Result<Child> {
-    let script =
-        r#"trap '' HUP INT TERM; read -r _; "$0" --pgdata="$1/data" --mode=immediate --wait stop; rm -rf "$1""#;
-    let mut sh = as_server(Path::new("sh"))?;
+/// Starts the shell that cleans up behind us. It waits for the end of its input, which the kernel sees to however this
+/// process ends: statics are never dropped, and a killed process drops nothing.
+fn watch(mut shell: Command, script: &str, args: &[&OsStr]) -> Result<Child> {
+    shell.arg("-c").arg(format!("trap '' HUP INT TERM; read -r _; {script}")).args(args);
     // A group of its own: an interrupt from the terminal is for the tests only.
-    sh.args(["-c", script]).arg(bin.join("pg_ctl")).arg(home).process_group(0);
-    Ok(sh.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?)
+    Ok(shell.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?)
 }
 
 /// Where PostgreSQL's programs are; Debian keeps the server's out of the path.
@@ -170,7 +188,7 @@ fn owner() -> Result<&'static [&'static str]> {
     Ok(if is_root()? { &["-o", "postgres", "-g", "postgres"] } else { &[] })
 }
 
-fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
+fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     // The working directory may be closed to the user postgres.
     command.current_dir("/").stdin(Stdio::null());

@@ -376,3 +376,24 @@ fn applying_can_be_awaited_from_any_task() {
     }
     let _: fn(&Ctx, &StateFile) = check;
 }
+
+#[tokio::test]
+async fn the_examples_of_the_documentation_can_be_applied() {
+    let test = app().await;
+    let text = include_str!("../../../../docs/STATE.md");
+    let blocks: Vec<_> = text.split("```").skip(1).step_by(2).collect();
+    assert_eq!(blocks.len(), 4);
+    let mut changes = Vec::new();
+    for block in blocks {
+        let file: StateFile = match block.split_once('\n').unwrap() {
+            ("toml", toml) => toml::from_str(toml).unwrap(),
+            (_, json) => serde_json::from_str(json).unwrap(),
+        };
+        match apply::apply(&test.operator(), &file, Mode::Write).await.unwrap() {
+            Applied::Done(items) => changes.push(items.iter().any(|item| item.change != Change::Unchanged)),
+            Applied::Refused(problems) => panic!("{problems:#?}"),
+        }
+    }
+    // The last one says again in JSON what the one before said in TOML.
+    assert_eq!(changes, [true, true, true, false]);
+}

@@ -32,7 +32,7 @@ impl Fixture {
                 (database.url(), Keep::Database(database))
             }
         };
-        Self { db: Db::open(&url, &OpenOptions::default()).await.unwrap(), url, _keep: keep }
+        Self { db: open(&url).await, url, _keep: keep }
     }
 
     /// A database that was never migrated.
@@ -47,13 +47,20 @@ impl Fixture {
                 (database.url(), Keep::Database(database))
             }
         };
-        Self { db: Db::open(&url, &OpenOptions::default()).await.unwrap(), url, _keep: keep }
+        Self { db: open(&url).await, url, _keep: keep }
     }
 
     /// Opens the same database once more, as another process would.
     pub(crate) async fn open_again(&self) -> Db {
-        Db::open(&self.url, &OpenOptions::default()).await.unwrap()
+        open(&self.url).await
     }
+}
+
+/// Patient and careless: nothing here is about slow disks or power cuts.
+async fn open(url: &str) -> Db {
+    let acquire_timeout = std::time::Duration::from_mins(1);
+    let options = OpenOptions { sqlite_synchronous_full: false, acquire_timeout, ..OpenOptions::default() };
+    Db::open(url, &options).await.unwrap()
 }
 
 /// The bytes of a migrated SQLite file.

@@ -212,21 +212,57 @@ both! {
 
     async fn signals_follow_the_commit_and_only_the_commit(fixture: &Fixture) {
         let db = &fixture.db;
-        let live = db.signals().live();
+        let (live, jobs) = (db.signals().live(), db.signals().jobs());
         let mut dropped = db.begin().await.unwrap();
         dropped.touch(Aspect::Node, None);
         dropped.wake_jobs();
         drop(dropped);
         add(db, "untouched").await.unwrap();
-        assert_eq!(*live.borrow(), 0);
-        assert!(tokio::time::timeout(Duration::ZERO, db.signals().jobs().notified()).await.is_err());
+        assert_eq!((*live.borrow(), *jobs.borrow()), (0, 0));
 
         let mut tx = db.begin().await.unwrap();
         tx.touch(Aspect::Node, None);
         tx.wake_jobs();
         tx.commit().await.unwrap();
-        assert_eq!(*live.borrow(), 1);
-        tokio::time::timeout(Duration::from_secs(5), db.signals().jobs().notified()).await.unwrap();
+        assert_eq!((*live.borrow(), *jobs.borrow()), (1, 1));
+    }
+
+    async fn transactions_that_commit_together_fail_alone(fixture: &Fixture) {
+        let mut tasks = JoinSet::new();
+        for n in 0..200_u32 {
+            let db = fixture.db.clone();
+            tasks.spawn(async move {
+                let mut tx = db.begin().await.unwrap();
+                tx.exec(ADD, args![format!("{n}"), Millis(1)]).await.unwrap();
+                match n % 5 {
+                    // Somebody else's name: only this transaction is undone.
+                    0 => assert!(tx.exec(ADD, args![format!("{n}"), Millis(1)]).await.is_err()),
+                    1 => drop(tx),
+                    // Gives up while it waits for the disk: its rows are whole or not there.
+                    2 => drop(tokio::time::timeout(Duration::from_micros(50), tx.commit()).await),
+                    _ => {
+                        tx.commit().await.unwrap();
+                        let seen = names(&mut db.read()).await;
+                        assert!(seen.contains(&format!("{n}")), "what was acknowledged is there");
+                    }
+                }
+            });
+        }
+        while let Some(done) = tasks.join_next().await {
+            done.unwrap();
+        }
+        // Nothing is left open: the next transaction begins at once, and another process can write.
+        add(&fixture.db, "last").await.unwrap();
+        add(&fixture.open_again().await, "very last").await.unwrap();
+        let seen = names(&mut fixture.db.read()).await;
+        for n in 0..200_u32 {
+            let is_there = seen.contains(&format!("{n}"));
+            match n % 5 {
+                0 | 1 => assert!(!is_there, "{n}"),
+                2 => {}
+                _ => assert!(is_there, "{n}"),
+            }
+        }
     }
 
     async fn concurrent_read_then_write_transactions_lose_nothing(fixture: &Fixture) {

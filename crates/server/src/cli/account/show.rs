@@ -1,0 +1,81 @@
+//! How accounts are printed
+
+use gatehouse_domain::{
+    Ctx,
+    account::view::{self, AccountView, ProxyView},
+};
+use gatehouse_model::AccountId;
+
+use crate::cli::{Output, output};
+
+/// Rows read from the database at a time.
+const PAGE: i64 = 1_000;
+
+/// All accounts, by id.
+pub(super) async fn list(ctx: &Ctx, output: Output) -> anyhow::Result<()> {
+    let mut accounts = Vec::new();
+    let mut after = AccountId(0);
+    loop {
+        let page = view::list(ctx, after, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = last.id;
+        accounts.extend(page);
+    }
+    Ok(output.table(["id", "login", "state", "passes", "roles", "origin", "name", "e-mail"], &accounts, row)?)
+}
+
+fn row(account: &AccountView) -> [String; 8] {
+    [
+        account.id.to_string(),
+        account.login.clone(),
+        state(account),
+        passes(account),
+        account.roles.join(","),
+        account.origin.clone(),
+        account.name.clone().unwrap_or_default(),
+        account.email.clone().unwrap_or_default(),
+    ]
+}
+
+fn state(account: &AccountView) -> String {
+    match (account.is_enabled, &account.disabled_why) {
+        (true, _) => "enabled".to_owned(),
+        (false, None) => "disabled".to_owned(),
+        (false, Some(why)) => format!("disabled ({why})"),
+    }
+}
+
+fn passes(account: &AccountView) -> String {
+    account.passes.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(",")
+}
+
+/// One account for people.
+pub(super) fn details(account: &AccountView) -> String {
+    let mut pairs = vec![
+        ("id", account.id.to_string()),
+        ("login", account.login.clone()),
+        ("state", state(account)),
+        ("name", account.name.clone().unwrap_or_default()),
+        ("e-mail", account.email.clone().unwrap_or_default()),
+        ("phone", account.phone.clone().unwrap_or_default()),
+        ("passes", passes(account)),
+        ("roles", account.roles.join(", ")),
+        ("origin", account.origin.clone()),
+        ("made", output::time(Some(account.created_at))),
+    ];
+    pairs.extend(account.proxy.iter().flat_map(proxy));
+    output::details(&pairs)
+}
+
+fn proxy(pass: &ProxyView) -> Vec<(&'static str, String)> {
+    let or_none = |number: i64, unit: &str| if number == 0 { "none".to_owned() } else { format!("{number}{unit}") };
+    vec![
+        ("proxy group", pass.node_group.clone().unwrap_or_else(|| "none".to_owned())),
+        ("proxy quota", pass.quota.map_or_else(|| "none".to_owned(), |bytes| format!("{bytes} bytes"))),
+        ("proxy expires", pass.expires_at.map_or_else(|| "never".to_owned(), |at| output::time(Some(at)))),
+        ("proxy speed limit", or_none(pass.speed_limit, " Mbit/s")),
+        ("proxy device limit", or_none(pass.device_limit, "")),
+        ("proxy traffic", format!("{} up, {} down, bytes", pass.up, pass.down)),
+        ("proxy last used", output::time(pass.last_at)),
+    ]
+}

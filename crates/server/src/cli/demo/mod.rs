@@ -1,0 +1,87 @@
+//! `demo`: everything on loopback, with sample data and one ready-to-paste command for each surface and door
+
+mod house;
+mod print;
+
+use std::{net::IpAddr, path::PathBuf};
+
+use anyhow::Context;
+use clap::Args;
+
+use super::{BadUsage, Global, open, serve::Addresses};
+use crate::{
+    config::Config,
+    serve::{self, Listeners, log},
+};
+
+/// The file that tells a demo's data directory from an installation.
+const MARK: &str = "demo";
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    #[command(flatten)]
+    addresses: Addresses,
+}
+
+impl Demo {
+    pub(crate) async fn run(self, global: &Global) -> anyhow::Result<()> {
+        let mut sources = global.sources();
+        self.addresses.add_to(&mut sources);
+        let is_given = global.data_dir.is_some() || sources.env.iter().any(|(name, _)| name == "GATEHOUSE__DATA_DIR");
+        let fresh = (!is_given).then(fresh_directory);
+        sources.flag("demo", "data_dir", fresh.as_ref().map(|path| path.display()));
+        let mut config = Config::load(sources)?;
+        refuse_outside(&config)?;
+        if let Some(refusal) = config.serving_refusal() {
+            return Err(BadUsage(refusal).into());
+        }
+        log::init(&config.log, None)?;
+        let listeners = Listeners::bind(&config)?;
+        // What the printed proxy commands fetch is the demo itself.
+        config.settings.proxy.egress_allow.extend(listeners.targets(|_| true));
+        let outcome = serve_demo(&config, listeners).await;
+        if let Some(path) = fresh.filter(|path| path.exists()) {
+            std::fs::remove_dir_all(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+        }
+        outcome
+    }
+}
+
+async fn serve_demo(config: &Config, listeners: Listeners) -> anyhow::Result<()> {
+    let mark = config.data_dir.join(MARK);
+    let (app, new_password) = open::open_app(config).await?;
+    if new_password.is_none() && !mark.exists() {
+        let place = config.data_dir.display();
+        return Err(BadUsage(format!(
+            "{place} holds an installation that no demo made; choose another with --data-dir"
+        ))
+        .into());
+    }
+    std::fs::write(&mark, "Made by `gatehouse demo`: its passwords are known to everybody.\n")?;
+    let token = house::furnish(&app).await.context("cannot make the sample data")?;
+    let data_dir = config.data_dir.clone();
+    serve::run(app, config, listeners, move |app, listeners| print::when_ready(app, listeners, data_dir, token)).await
+}
+
+/// Everybody knows the demo's passwords, so nobody else may reach it.
+fn refuse_outside(config: &Config) -> Result<(), BadUsage> {
+    let listeners = [
+        ("http.listen", &config.http.listen),
+        ("metrics.listen", &config.metrics.listen),
+        ("oa.listen", &config.oa.listen),
+    ];
+    let addresses =
+        listeners.into_iter().flat_map(|(key, listen)| listen.0.iter().map(move |address| (key, address.ip())));
+    let proxy: (&str, IpAddr) = ("proxy.listen", config.settings.proxy.listen);
+    match addresses.chain([proxy]).find(|(_, ip)| !ip.is_loopback()) {
+        None => Ok(()),
+        Some((key, ip)) => Err(BadUsage(format!(
+            "the demo listens on loopback only, its passwords are public: {key} is {ip}; use `gatehouse serve` for others"
+        ))),
+    }
+}
+
+fn fresh_directory() -> PathBuf {
+    let name: String = gatehouse_domain::Random::System.bytes::<6>().iter().map(|byte| format!("{byte:02x}")).collect();
+    std::env::temp_dir().join(format!("gatehouse-demo-{name}"))
+}

@@ -1,0 +1,137 @@
+//! What the demo prints once everything listens
+
+use std::{fmt::Write, path::PathBuf, time::Duration};
+
+use gatehouse_domain::{
+    Actor, App, Error, account,
+    proxy::{
+        credential::ss_client_password,
+        link,
+        node::{Node, Protocol, Tls},
+        user,
+    },
+    settings::SsLink,
+};
+use gatehouse_model::Origin;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::house::USER;
+use crate::{cli::output, serve::Listeners};
+
+/// How long the nodes may take to listen before the commands are printed without them.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// First SOCKS port of the printed clients.
+const SOCKS: u16 = 1081;
+
+/// Prints the addresses now, and the commands as soon as every node listens.
+pub(super) fn when_ready(app: &App, listeners: &Listeners, data_dir: PathBuf, token: String) -> std::io::Result<()> {
+    crate::serve::announce(listeners)?;
+    let base = listeners.base_url();
+    let app = app.clone();
+    app.clone().spawn("demo.print", async move {
+        let user = wait(&app).await;
+        let text = match user {
+            Ok(user) => commands(&app, &base, &data_dir, &token, user),
+            Err(error) => format!("the demo user could not be made: {}", error.chain()),
+        };
+        if let Err(error) = output::line(text) {
+            tracing::warn!("the commands could not be printed: {error}");
+        }
+    });
+    Ok(())
+}
+
+/// Waits until the user exists and all nodes have ports, and gives the user's uuid.
+async fn wait(app: &App) -> Result<Option<Uuid>, Error> {
+    let ctx = app.ctx(Actor::Operator, Origin::Cli);
+    let mut waited = Duration::ZERO;
+    loop {
+        let found = match account::find(&ctx, USER).await {
+            Ok(account) => user::some(app, &[account.id]).await?.pop(),
+            Err(Error::NotFound { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        let nodes = app.live().nodes();
+        let are_up = !nodes.nodes.is_empty() && nodes.nodes.iter().all(|node| node.client_port().is_some());
+        if (found.is_some() && are_up) || waited >= PATIENCE {
+            return Ok(found.map(|user| user.uuid));
+        }
+        const STEP: Duration = Duration::from_millis(50);
+        waited += STEP;
+        if app.pause(STEP).await {
+            return Ok(None);
+        }
+    }
+}
+
+fn commands(app: &App, base: &str, data_dir: &std::path::Path, token: &str, user: Option<Uuid>) -> String {
+    let mut text = format!(
+        "\nstaff    administrator / administrator\ndata     {}\ntoken    {token}\n\n\
+         # oa: make a user, read its links, delete it (specs of django-sspanel-api)\n",
+        data_dir.display()
+    );
+    for endpoint in ["generateUserProfile", "getConnInfoByUser", "delUserProfile"] {
+        let _ = writeln!(text, "curl -s -F token={token} -F username=alice {base}/v1/{endpoint}");
+    }
+    let _ = writeln!(text, "\n# proxy: fetch the demo itself through each node, as user {USER}");
+    let nodes = app.live().nodes();
+    for (node, socks) in nodes.nodes.iter().zip(SOCKS..) {
+        match user.and_then(|user| Some((client(node, user, socks)?, link::of(node, user, SsLink::Sip002)?))) {
+            Some((client, link)) => {
+                let fetch = format!("curl -sk -x socks5h://127.0.0.1:{socks} {base}/healthz");
+                let _ = writeln!(text, "# {}: {}\n{client} & sleep 1; {fetch}; kill $!", node.name, link.expose());
+            }
+            None => {
+                let _ = writeln!(text, "# {}: does not listen, see `gatehouse node list`", node.name);
+            }
+        }
+    }
+    let _ = write!(text, "\n# state\ngatehouse account list --data-dir {}", data_dir.display());
+    text
+}
+
+/// A shell command that starts a client with a SOCKS port; the programs are those of Debian, and shadowsocks-rust.
+fn client(node: &Node, user: Uuid, socks: u16) -> Option<String> {
+    let (host, port) = (&node.host, node.client_port()?);
+    Some(match &node.protocol {
+        Protocol::Shadowsocks { cipher, server_key, .. } => {
+            let password = ss_client_password(user, *cipher, server_key);
+            let password = password.expose();
+            if cipher.is_2022() {
+                format!("sslocal -b 127.0.0.1:{socks} -s {host}:{port} -m {cipher} -k '{password}' -U >/dev/null")
+            } else {
+                format!("ss-local -s {host} -p {port} -l {socks} -m {cipher} -k '{password}' -u >/dev/null")
+            }
+        }
+        Protocol::Trojan(tls) => v2ray(
+            &json!({ "protocol": "trojan", "settings": { "servers": [
+            { "address": host, "port": port, "password": user.hyphenated().to_string() }
+        ] } }),
+            node,
+            tls,
+            socks,
+        ),
+        Protocol::Vless(tls) => v2ray(
+            &json!({ "protocol": "vless", "settings": { "vnext": [
+            { "address": host, "port": port, "users": [{ "id": user.hyphenated().to_string(), "encryption": "none" }] }
+        ] } }),
+            node,
+            tls,
+            socks,
+        ),
+        Protocol::Remote(_) => return None,
+    })
+}
+
+fn v2ray(outbound: &Value, node: &Node, tls: &Tls, socks: u16) -> String {
+    let mut outbound = outbound.clone();
+    if let Value::Object(fields) = &mut outbound {
+        let settings = json!({ "serverName": link::server_name(node, tls), "allowInsecure": true });
+        fields.insert("streamSettings".to_owned(), json!({ "security": "tls", "tlsSettings": settings }));
+    }
+    let inbound = json!({ "listen": "127.0.0.1", "port": socks, "protocol": "socks", "settings": { "udp": true } });
+    let config = json!({ "log": { "loglevel": "warning" }, "inbounds": [inbound], "outbounds": [outbound] });
+    format!("v2ray -config stdin: <<< '{config}' >/dev/null")
+}

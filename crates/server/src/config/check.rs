@@ -1,0 +1,135 @@
+//! Rules that a type alone does not say.
+
+use std::{ops::RangeInclusive, time::Duration};
+
+use gatehouse_model::NodeKind;
+use ipnet::IpNet;
+
+use super::{Config, Problem};
+
+/// Every value that breaks a rule.
+pub(super) fn check(config: &Config) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut need = |holds: bool, key: &str, rule: &str| {
+        if !holds {
+            problems.push(Problem::new(key, rule));
+        }
+    };
+    let settings = &config.settings;
+    let (proxy, oa, login) = (&settings.proxy, &settings.oa, &settings.login);
+
+    need(!config.http.listen.0.is_empty(), "http.listen", "name at least one address");
+    need(config.http.max_connections > 0, "http.max_connections", "at least 1");
+    need(!config.http.header_timeout.0.is_zero(), "http.header_timeout", "longer than 0");
+    need(config.database.max_connections != Some(0), "database.max_connections", "at least 1");
+    let url = config.database_url();
+    let known = ["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
+    need(known, "database.url", "starts with sqlite: or postgres://");
+    let filter = config.log.filter.parse::<tracing_subscriber::filter::Targets>();
+    need(filter.is_ok(), "log.filter", "directives such as \"info\" or \"info,gatehouse_proxy=debug\"");
+    need(login.argon2_memory >= 8, "login.argon2_memory", "at least 8 (KiB)");
+    need(login.argon2_passes >= 1, "login.argon2_passes", "at least 1");
+    need(login.hash_parallel >= 1, "login.hash_parallel", "at least 1");
+
+    for (key, zone) in [("time_zone", &config.time_zone), ("oa.time_zone", &config.oa.time_zone)] {
+        let known = zone.as_deref().is_none_or(|zone| jiff::tz::TimeZone::get(zone).is_ok());
+        need(known, key, "a zone of the IANA database such as \"Asia/Shanghai\"");
+    }
+    let prefix = config.oa.prefix.as_str();
+    let is_path = prefix.starts_with('/') && !prefix.ends_with('/') && !prefix.contains(['{', '}', '*', '?', '#', ' ']);
+    need(prefix.is_empty() || is_path, "oa.prefix", "empty, or begins with / and does not end with it");
+    let is_name = config.oa.host.as_deref().is_none_or(|host| !host.is_empty() && !host.contains(['/', ' ']));
+    need(is_name, "oa.host", "a host name without scheme and path");
+
+    let domain = oa.user_email_domain.as_str();
+    let is_domain = !domain.is_empty() && domain.len() <= 200 && !domain.contains(['@', ' ', '/']);
+    need(is_domain, "oa.user_email_domain", "a domain such as \"example.com\"");
+    need(oa.body_limit.0 > 0, "oa.body_limit", "larger than 0");
+    need(!oa.request_timeout.0.is_zero(), "oa.request_timeout", "longer than 0");
+    need(!oa.retry_min.0.is_zero(), "oa.retry_min", "longer than 0");
+    need(oa.retry_max.0 >= oa.retry_min.0, "oa.retry_max", "not shorter than oa.retry_min");
+    let endpoints = ["generate", "delete", "conn"];
+    let known = oa.rate_limit.apply_to.iter().all(|name| endpoints.contains(&name.as_str()));
+    need(known, "oa.rate_limit.apply_to", "a list out of generate, delete, conn");
+    let rule = format!("known are {}", EXTRA_NODE_TYPES.join(", "));
+    for (index, name) in oa.extra_node_types.iter().enumerate() {
+        need(EXTRA_NODE_TYPES.contains(&name.as_str()), &format!("oa.extra_node_types[{index}]"), &rule);
+    }
+
+    let seconds = |n| Duration::from_secs(n);
+    let flush = (seconds(1)..=seconds(60)).contains(&proxy.flush_interval.0);
+    need(flush, "proxy.flush_interval", "from 1s to 60s");
+    need(proxy.classic_user_cap <= 5_000, "proxy.classic_user_cap", "at most 5000");
+    for (key, span) in [
+        ("proxy.handshake_timeout", proxy.handshake_timeout),
+        ("proxy.connect_timeout", proxy.connect_timeout),
+        ("proxy.tcp_idle", proxy.tcp_idle),
+        ("proxy.udp_idle", proxy.udp_idle),
+        ("proxy.visit_idle", proxy.visit_idle),
+        ("proxy.stale_limit", proxy.stale_limit),
+    ] {
+        need(!span.0.is_zero(), key, "longer than 0");
+    }
+    for (index, entry) in proxy.egress_allow.iter().enumerate() {
+        if let Err(rule) = check_egress(entry) {
+            need(false, &format!("proxy.egress_allow[{index}]"), rule);
+        }
+    }
+    problems
+}
+
+/// What `oa.extra_node_types` may name: every type but the three that are always listed.
+const EXTRA_NODE_TYPES: [&str; 9] = [
+    "hysteria2",
+    NodeKind::Hysteria.as_str(),
+    NodeKind::Vmess.as_str(),
+    NodeKind::Tuic.as_str(),
+    NodeKind::Anytls.as_str(),
+    NodeKind::Socks.as_str(),
+    NodeKind::Naive.as_str(),
+    NodeKind::Http.as_str(),
+    NodeKind::Mieru.as_str(),
+];
+
+/// Ranges in which an allowance must name ports: it would open every service of this machine.
+const LOCAL: [&str; 6] = ["127.0.0.0/8", "0.0.0.0/8", "169.254.0.0/16", "::/127", "fe80::/10", "::ffff:0.0.0.0/96"];
+
+/// Checks an entry of `proxy.egress_allow`: `CIDR[:port[-port]]`. Errors: the rule that is broken.
+pub(super) fn check_egress(entry: &str) -> Result<(), &'static str> {
+    const SYNTAX: &str = "`CIDR`, `CIDR:port` or `CIDR:port-port`, such as \"192.0.2.10/32:443\"";
+    let (address, rest) = entry.split_once('/').ok_or(SYNTAX)?;
+    let (prefix, ports) = rest.split_once(':').map_or((rest, None), |(prefix, ports)| (prefix, Some(ports)));
+    let net: IpNet = format!("{address}/{prefix}").parse().map_err(|_| SYNTAX)?;
+    match ports.map(parse_ports) {
+        Some(Some(ports)) if ports != (1..=u16::MAX) => return Ok(()),
+        Some(None) => return Err(SYNTAX),
+        _ => {}
+    }
+    let is_local = LOCAL.iter().filter_map(|local| local.parse().ok()).any(|local| overlap(&local, &net));
+    if is_local {
+        return Err("covers loopback or link-local addresses, hence must name ports: `127.0.0.1/32:8080`");
+    }
+    Ok(())
+}
+
+fn parse_ports(text: &str) -> Option<RangeInclusive<u16>> {
+    let (from, to) = text.split_once('-').unwrap_or((text, text));
+    let (from, to) = (from.parse().ok()?, to.parse().ok()?);
+    (0 < from && from <= to).then_some(from..=to)
+}
+
+fn overlap(a: &IpNet, b: &IpNet) -> bool {
+    a.contains(b) || b.contains(a)
+}
+
+/// The words for a back end that cannot serve yet.
+pub(crate) fn oa_backend_refusal(config: &Config) -> String {
+    let by = match (&config.ini, config.files.first()) {
+        (Some(_), Some(path)) => format!("{} names a panel, which selects it", path.display()),
+        _ => "oa.backend selects it".to_owned(),
+    };
+    format!(
+        "the back end django-sspanel is not part of this version ({by}); add `--oa-backend local`, or set \
+         oa.backend = \"local\", to serve with gatehouse's own accounts and nodes"
+    )
+}

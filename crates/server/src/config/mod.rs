@@ -1,0 +1,187 @@
+//! The configuration: defaults, then the original's `config.ini`, the TOML file, the environment, flags; later ones win.
+//!
+//! `deploy/gatehouse.example.toml` documents every key; a test keeps it equal to the defaults written here.
+
+mod check;
+mod ini;
+mod layer;
+mod problem;
+mod section;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
+use gatehouse_domain::Settings;
+use gatehouse_domain::settings::OaBackend;
+
+use check::oa_backend_refusal;
+pub(crate) use ini::Ini;
+use layer::Layers;
+pub(crate) use problem::ConfigError;
+use problem::Problem;
+pub(crate) use section::{
+    DatabaseConfig, HttpConfig, Listen, LogConfig, LogFormat, MetricsConfig, SurfaceConfig, Synchronous, TlsConfig,
+};
+
+/// The commented configuration file that documents every key.
+pub(crate) const EXAMPLE: &str = include_str!("../../../../deploy/gatehouse.example.toml");
+
+/// Read when no `--config` is given and the file exists.
+pub(crate) const SYSTEM_FILE: &str = "/etc/gatehouse/gatehouse.toml";
+
+/// The data directory of an installed system; where it does not exist, `./gatehouse-data` is used.
+const SYSTEM_DATA_DIR: &str = "/var/lib/gatehouse";
+
+/// Everything a process is told from outside.
+#[derive(Debug, Default)]
+pub(crate) struct Config {
+    /// `[http]`
+    pub(crate) http: HttpConfig,
+    /// `[metrics]`
+    pub(crate) metrics: MetricsConfig,
+    /// `[database]`
+    pub(crate) database: DatabaseConfig,
+    /// `[log]`
+    pub(crate) log: LogConfig,
+    /// Where database, keys and logs live.
+    pub(crate) data_dir: PathBuf,
+    /// The file of the sealing keys, made on first start.
+    pub(crate) key_ring_file: PathBuf,
+    /// What surfaces use that name no zone of their own.
+    pub(crate) time_zone: Option<String>,
+    /// The keys of `[oa]` that every surface has.
+    pub(crate) oa: SurfaceConfig,
+    /// What the domain reads.
+    pub(crate) settings: Settings,
+    /// The original's file, when one was read; `oa import` takes its database from it.
+    pub(crate) ini: Option<Ini>,
+    /// The files that were read.
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// Where a configuration comes from.
+#[derive(Debug, Default)]
+pub(crate) struct Sources {
+    /// `--config`; unset: [`SYSTEM_FILE`] when it exists.
+    pub(crate) file: Option<PathBuf>,
+    /// `--oa-config`.
+    pub(crate) ini: Option<PathBuf>,
+    /// The variables of the environment; only `GATEHOUSE__…` are looked at.
+    pub(crate) env: Vec<(String, String)>,
+    /// Key, value and name of each flag given.
+    pub(crate) flags: Vec<(&'static str, String, &'static str)>,
+}
+
+impl Sources {
+    /// Files as given, environment of this process.
+    pub(crate) fn of_process(file: Option<PathBuf>, ini: Option<PathBuf>) -> Self {
+        let text = |os: std::ffi::OsString| os.to_string_lossy().into_owned();
+        let env = std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
+        Self { file, ini, env, flags: Vec::new() }
+    }
+
+    /// Sets one key from a flag that was given.
+    pub(crate) fn flag(&mut self, flag: &'static str, key: &'static str, value: Option<impl ToString>) {
+        self.flags.extend(value.map(|value| (key, value.to_string(), flag)));
+    }
+}
+
+impl Config {
+    /// Reads all sources and checks every value; all problems are reported together, each with its place.
+    pub(crate) fn load(sources: Sources) -> Result<Self, ConfigError> {
+        let mut layers = Layers::default();
+        let mut files = Vec::new();
+        let ini = sources.ini.as_deref().map(|path| read_ini(path, &mut layers)).transpose()?;
+        files.extend(sources.ini);
+        let file = sources.file.or_else(|| Some(PathBuf::from(SYSTEM_FILE)).filter(|path| path.exists()));
+        if let Some(path) = file {
+            let text = std::fs::read_to_string(&path).map_err(|error| {
+                ConfigError::one(format!("cannot read configuration file {}: {error}", path.display()))
+            })?;
+            layers.add_file(&path, &text)?;
+            files.push(path);
+        }
+        layers.add_env(&sources.env);
+        for (key, value, flag) in sources.flags {
+            layers.add_flag(key, &value, flag);
+        }
+        let mut problems = layers.read_secret_files();
+        let shown = layers.clone();
+        let mut config = Self::from_layers(layers, &mut problems);
+        config.ini = ini;
+        config.files = files;
+        if problems.is_empty() {
+            problems = check::check(&config);
+        }
+        if problems.is_empty() { Ok(config) } else { Err(shown.explain(&problems)) }
+    }
+
+    fn from_layers(mut layers: Layers, problems: &mut Vec<Problem>) -> Self {
+        let top: section::Top = layers.top(problems);
+        let data_dir = top.data_dir.unwrap_or_else(default_data_dir);
+        let config = Self {
+            key_ring_file: top.key_ring_file.unwrap_or_else(|| data_dir.join("key-ring")),
+            data_dir,
+            time_zone: top.time_zone,
+            oa: layers.surface("oa", problems),
+            http: layers.section("http", problems),
+            metrics: layers.section("metrics", problems),
+            database: layers.section("database", problems),
+            log: layers.section("log", problems),
+            settings: Settings {
+                login: layers.section("login", problems),
+                visits: layers.section("visits", problems),
+                audit: layers.section("audit", problems),
+                oa: layers.section("oa", problems),
+                proxy: layers.section("proxy", problems),
+            },
+            ini: None,
+            files: Vec::new(),
+        };
+        layers.refuse_rest(problems);
+        config
+    }
+
+    /// The database this process opens: the configured one, else a file in the data directory.
+    pub(crate) fn database_url(&self) -> String {
+        match &self.database.url {
+            Some(url) => url.expose().to_owned(),
+            None => {
+                let path = self.data_dir.join("gatehouse.db").display().to_string();
+                // The path stands in a URL.
+                format!("sqlite://{}", path.replace('%', "%25").replace('?', "%3F"))
+            }
+        }
+    }
+
+    /// Makes the data directory, for its owner only.
+    pub(crate) fn make_data_dir(&self) -> anyhow::Result<()> {
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.data_dir);
+        made.with_context(|| {
+            format!("cannot make the data directory {}; choose another with --data-dir", self.data_dir.display())
+        })
+    }
+
+    /// Why these settings cannot be served although every value is valid.
+    pub(crate) fn serving_refusal(&self) -> Option<String> {
+        (self.oa.enabled && self.settings.oa.backend == OaBackend::DjangoSspanel).then(|| oa_backend_refusal(self))
+    }
+}
+
+fn read_ini(path: &Path, layers: &mut Layers) -> Result<Ini, ConfigError> {
+    let failed = |cause: String| ConfigError::one(format!("读取配置文件 {} 失败，失败原因为: {cause}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    let ini = Ini::parse(&text).map_err(|error| failed(error.to_string()))?;
+    ini.fill(path, layers)?;
+    Ok(ini)
+}
+
+fn default_data_dir() -> PathBuf {
+    let system = Path::new(SYSTEM_DATA_DIR);
+    if system.is_dir() { system.to_path_buf() } else { PathBuf::from("gatehouse-data") }
+}

@@ -1,0 +1,138 @@
+//! HTTP/1.1 connections: bounded in number, memory and time, and finished in order at shutdown.
+//!
+//! Built on hyper itself rather than on a ready-made server because each bound matters here: a connection holds a permit
+//! from its accept to its end, costs no buffer before its first byte, and has a deadline for every request head.
+
+use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{ConnectInfo, Request},
+    response::Response,
+};
+use gatehouse_kit::TrustedProxies;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    time::timeout,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::ServiceExt;
+
+use super::{site::Site, tls::Tls};
+
+/// Largest request head, and the read buffer of one connection.
+const HEAD_LIMIT: usize = 32 << 10;
+
+/// What the connections of a group of listeners share.
+pub(crate) struct Server {
+    /// One per connection.
+    pub(crate) permits: Arc<Semaphore>,
+    /// From the accept, or the answer before, to a complete request head.
+    pub(crate) header_timeout: Duration,
+    /// Whose forwarded headers are believed.
+    pub(crate) proxies: TrustedProxies,
+    /// Set: every connection speaks TLS.
+    pub(crate) tls: Option<Arc<Tls>>,
+    /// Cancelled: no new connections, requests under way are finished.
+    pub(crate) stop: CancellationToken,
+    /// Cancelled: connections are dropped where they stand.
+    pub(crate) kill: CancellationToken,
+    /// Every connection's task.
+    pub(crate) connections: TaskTracker,
+}
+
+impl Server {
+    /// Accepts connections until the stop.
+    pub(crate) async fn accept(self: Arc<Self>, listener: TcpListener, site: Arc<Site>) {
+        while let Some(accepted) = self.stop.run_until_cancelled(self.next(&listener)).await {
+            let Some((stream, peer, permit)) = accepted else { return };
+            let (server, site) = (Arc::clone(&self), Arc::clone(&site));
+            self.connections.spawn(async move {
+                let _permit = permit;
+                let open = metrics::gauge!("gatehouse_http_connections");
+                open.increment(1);
+                let kill = server.kill.clone();
+                kill.run_until_cancelled(server.serve(stream, peer, site)).await;
+                open.decrement(1);
+            });
+        }
+    }
+
+    /// The next connection, once there is room for it; `None`: the permits were closed.
+    async fn next(&self, listener: &TcpListener) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+        let permit = Arc::clone(&self.permits).acquire_owned().await.ok()?;
+        loop {
+            match listener.accept().await {
+                Ok((stream, peer)) => return Some((stream, peer, permit)),
+                Err(error) => {
+                    // Out of descriptors, mostly: others must end first. Errors of the one connection pass as well.
+                    tracing::warn!("accepting a connection failed: {error}");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            }
+        }
+    }
+
+    async fn serve(&self, stream: TcpStream, peer: SocketAddr, site: Arc<Site>) {
+        // Answers are small: none may wait for more bytes. Failing here means that the peer is gone already.
+        if stream.set_nodelay(true).is_err() {
+            return;
+        }
+        let first_byte = self.stop.run_until_cancelled(timeout(self.header_timeout, stream.readable()));
+        let Some(Ok(Ok(()))) = first_byte.await else { return };
+        let Some(tls) = &self.tls else { return self.speak(stream, peer, site).await };
+        match timeout(self.header_timeout, tls.acceptor().accept(stream)).await {
+            Ok(Ok(stream)) => self.speak(stream, peer, site).await,
+            Ok(Err(error)) => tracing::debug!("TLS handshake failed: {error}"),
+            Err(_elapsed) => tracing::debug!("TLS handshake took too long"),
+        }
+    }
+
+    async fn speak(&self, stream: impl AsyncRead + AsyncWrite + Unpin, peer: SocketAddr, site: Arc<Site>) {
+        let answer = service_fn(|request: Request<Incoming>| {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(ConnectInfo(peer));
+            self.proxies.mark(&mut request);
+            respond(site.router(&request).clone(), request)
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.header_timeout)
+            .max_buf_size(HEAD_LIMIT)
+            .serve_connection(TokioIo::new(stream), answer);
+        let mut connection = pin!(connection);
+        let ended = match self.stop.run_until_cancelled(connection.as_mut()).await {
+            Some(ended) => ended,
+            None => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::trace!("connection broke: {error}");
+        }
+    }
+
+    /// Ends all connections: requests under way have `drain` to finish.
+    pub(crate) async fn finish(&self, drain: Duration) {
+        self.stop.cancel();
+        self.connections.close();
+        if timeout(drain, self.connections.wait()).await.is_err() {
+            tracing::warn!("{} connections are dropped, they did not finish in {drain:?}", self.connections.len());
+            self.kill.cancel();
+            self.connections.wait().await;
+        }
+    }
+}
+
+async fn respond(router: Router, request: Request) -> Result<Response, Infallible> {
+    router.oneshot(request).await
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,214 @@
+//! Serving: listeners, surfaces, doors, and their end.
+
+mod http;
+mod listen;
+mod lock;
+pub(crate) mod log;
+mod pages;
+pub(crate) mod signal;
+mod site;
+mod tls;
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context;
+use axum::Router;
+use gatehouse_domain::{App, proxy::node::Node};
+use gatehouse_kit::TrustedProxies;
+use tokio::{net::TcpListener, sync::Semaphore, time::timeout};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{cli::output, config::Config};
+use http::Server;
+use lock::Lock;
+use site::Site;
+
+/// Connections of the metrics listener; it answers even when the others are full.
+const METRICS_CONNECTIONS: usize = 64;
+
+/// Files the process needs beside the HTTP connections: database, log, doors.
+const SPARE_FILES: u64 = 512;
+
+/// After the HTTP connections: how long doors and tasks may take to end (specs/proxy.md §15 promises 10 s).
+const TASKS_END: Duration = Duration::from_secs(12);
+
+/// Bound sockets and the right to serve. Taken before the database is opened, so that a taken port changes nothing.
+pub(crate) struct Listeners {
+    shared: Vec<TcpListener>,
+    oa: Vec<TcpListener>,
+    metrics: Vec<TcpListener>,
+    tls: Option<Arc<tls::Tls>>,
+    _lock: Lock,
+}
+
+impl Listeners {
+    /// Binds what the configuration asks for and reads the certificate.
+    pub(crate) fn bind(config: &Config) -> anyhow::Result<Self> {
+        let none = crate::config::Listen::default();
+        let own = if config.oa.enabled { &config.oa.listen } else { &none };
+        let metrics = if config.metrics.enabled { &config.metrics.listen } else { &none };
+        Ok(Self {
+            tls: tls::Tls::load(config.http.tls.as_ref())?,
+            shared: listen::bind(&config.http.listen, "http.listen")?,
+            oa: listen::bind(own, "oa.listen")?,
+            metrics: listen::bind(metrics, "metrics.listen")?,
+            _lock: Lock::take(config)?,
+        })
+    }
+
+    /// Where they listen: name, address.
+    pub(crate) fn addresses(&self) -> Vec<(&'static str, SocketAddr)> {
+        let named = [("http", &self.shared), ("oa", &self.oa), ("metrics", &self.metrics)];
+        let listeners = named.into_iter().flat_map(|(name, list)| list.iter().map(move |listener| (name, listener)));
+        listeners.filter_map(|(name, listener)| Some((name, listener.local_addr().ok()?))).collect()
+    }
+
+    /// The HTTP listeners a test picks, as entries of `proxy.egress_allow`; never the metrics one.
+    pub(crate) fn targets(&self, picks: impl Fn(&SocketAddr) -> bool) -> Vec<String> {
+        let public = self.addresses().into_iter().filter(|(name, _)| *name != "metrics").map(|(_, address)| address);
+        let entry = |at: SocketAddr| format!("{}/{}:{}", at.ip(), if at.is_ipv4() { 32 } else { 128 }, at.port());
+        public.filter(picks).map(entry).collect()
+    }
+
+    /// The base URL under which the oa surface is reached.
+    pub(crate) fn base_url(&self) -> String {
+        let first = |wanted| self.addresses().into_iter().find(|(name, _)| *name == wanted);
+        let address = first("oa").or_else(|| first("http")).map(|(_, address)| address.to_string());
+        format!("{}://{}", self.scheme(), address.unwrap_or_default())
+    }
+
+    fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
+}
+
+/// Prints where the server listens, one line per listener: `name  URL`.
+pub(crate) fn announce(listeners: &Listeners) -> std::io::Result<()> {
+    for (name, address) in listeners.addresses() {
+        let (scheme, path) = if name == "metrics" { ("http", "/metrics") } else { (listeners.scheme(), "") };
+        output::line(format_args!("{name:<8} {scheme}://{address}{path}"))?;
+    }
+    Ok(())
+}
+
+/// Serves until a signal, then ends everything in order: no new connections, requests and flows finish, counters are
+/// written, the database is closed. `ready` runs once everything listens.
+pub(crate) async fn run(
+    app: App,
+    config: &Config,
+    listeners: Listeners,
+    ready: impl FnOnce(&App, &Listeners) -> std::io::Result<()>,
+) -> anyhow::Result<()> {
+    let signals = signal::Signals::new().context("cannot listen to signals")?;
+    let connections = connection_limit(config.http.max_connections, signal::raise_open_files());
+    let recorder = pages::install_recorder()?;
+    app.start(&process_name()).await.context("cannot register this process")?;
+
+    let server = |connections: usize, tls| {
+        Arc::new(Server {
+            permits: Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS))),
+            header_timeout: config.http.header_timeout.0,
+            proxies: TrustedProxies::new(config.http.trusted_proxies.0.iter().copied()),
+            tls,
+            stop: app.shutdown().clone(),
+            kill: CancellationToken::new(),
+            connections: TaskTracker::new(),
+        })
+    };
+    let public = server(connections, listeners.tls.clone());
+    let private = server(METRICS_CONNECTIONS, None);
+    let signals = signals.obey(app.shutdown().clone(), listeners.tls.clone());
+    warn_of_hidden_nodes(&app);
+    start_door(&app);
+    let (shared, own) = sites(&app, config);
+    ready(&app, &listeners)?;
+
+    let metrics = Arc::new(Site::new(pages::health(app.clone()).merge(pages::metrics(recorder))));
+    for (list, server, site) in
+        [(listeners.shared, &public, shared), (listeners.oa, &public, own), (listeners.metrics, &private, metrics)]
+    {
+        for listener in list {
+            app.spawn("http.accept", Arc::clone(server).accept(listener, Arc::clone(&site)));
+        }
+    }
+
+    let ended = async {
+        app.shutdown().cancelled().await;
+        tokio::join!(public.finish(config.http.drain.0), private.finish(config.http.drain.0));
+        app.tracker().close();
+        if timeout(TASKS_END, app.tracker().wait()).await.is_err() {
+            tracing::warn!("{} tasks did not end in time and are given up", app.tracker().len());
+        }
+        app.stop().await.context("the database was not closed in order")
+    };
+    // Beside the end, not before it: a second signal counts until the last moment.
+    tokio::select! {
+        ended = ended => ended?,
+        () = signals => {}
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Whether users are sent to a node from elsewhere although it listens on loopback only.
+pub(crate) fn is_hidden_behind_loopback(node: &Node, default: IpAddr) -> bool {
+    let is_local_name = node.host == "localhost" || node.host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+    node.is_embedded && node.is_enabled && !is_local_name && node.listen_ip.unwrap_or(default).is_loopback()
+}
+
+/// Warns of nodes nobody can reach.
+fn warn_of_hidden_nodes(app: &App) {
+    let default = app.settings().proxy.listen;
+    for node in app.live().nodes().nodes.iter().filter(|node| is_hidden_behind_loopback(node, default)) {
+        tracing::warn!(
+            "node {} ({}): users are sent to {}, but it listens on loopback only",
+            node.id,
+            node.name,
+            node.host
+        );
+    }
+}
+
+/// How many connections are held: as configured, but never so many that doors and database find no file left.
+fn connection_limit(configured: usize, open_files: u64) -> usize {
+    let affordable = usize::try_from(open_files.saturating_sub(SPARE_FILES)).unwrap_or(usize::MAX).max(1);
+    if affordable < configured {
+        tracing::warn!("http.max_connections = {configured} is cut to {affordable}: {open_files} files may be open");
+    }
+    configured.min(affordable)
+}
+
+/// The shared site, and that of the oa surface's own listeners.
+fn sites(app: &App, config: &Config) -> (Arc<Site>, Arc<Site>) {
+    let mut shared = Site::new(pages::health(app.clone()));
+    let mut own = Site::new(Router::new());
+    match (config.oa.enabled, config.oa.listen.0.is_empty()) {
+        (true, true) => shared.add(gatehouse_oa::router(app.clone()), &config.oa),
+        (true, false) => own = Site::own(gatehouse_oa::own_router(app.clone()), &config.oa),
+        (false, _) => {}
+    }
+    (Arc::new(shared), Arc::new(own))
+}
+
+fn start_door(app: &App) {
+    if !app.settings().proxy.enabled {
+        return;
+    }
+    let door = app.clone();
+    app.spawn("proxy", async move {
+        if let Err(error) = gatehouse_proxy::run(door.clone()).await {
+            tracing::error!("the proxy door failed, stopping: {}", error.chain());
+            door.shutdown().cancel();
+        }
+    });
+}
+
+/// Names the process among those that share the database.
+fn process_name() -> String {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    format!("{host}/{}", std::process::id())
+}
