@@ -165,8 +165,14 @@ fn oa(ctx: &Ctx, file: &StateFile, problems: &mut Problems) {
         }
     }
     problems.unique("username", file.oa.user.iter().map(|user| (user.username.clone(), user.entry())));
+    // The user's account has its name, so the one cannot go without the other.
+    let accounts: HashMap<String, Presence> =
+        file.account.iter().map(|account| (fold_key(&account.login), account.state)).collect();
     for user in &file.oa.user {
         let entry = user.entry();
+        if accounts.get(&fold_key(&user.username)).is_some_and(|state| *state != user.state) {
+            problems.refuse(&entry, "state", "is not that of the [[account]] with this login");
+        }
         problems.text(&entry, "username", &user.username, 1, 255);
         if user.state == Presence::Present && ctx.app.settings().oa.admin_names.contains(&user.username) {
             problems.refuse(&entry, "username", "is reserved by oa.admin_names");

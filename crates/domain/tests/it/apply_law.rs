@@ -121,7 +121,8 @@ async fn run(files: Vec<StateFile>) -> usize {
 fn applying_twice_is_applying_once() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let applied = std::cell::Cell::new(0);
-    let config = ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() };
+    let config =
+        ProptestConfig { cases: 64, max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() };
     let outcome = proptest::test_runner::TestRunner::new(config).run(&vec(file(), 1..5), |files| {
         applied.set(applied.get() + runtime.block_on(run(files)));
         Ok(())

@@ -42,7 +42,7 @@ async fn everything_wrong_is_told_at_once() {
 
         [oa]
         token = [{ label = "", value = "v" }, { label = "x", value = "v" }]
-        user = [{ username = "admin" }]
+        user = [{ username = "admin" }, { username = "bob", state = "absent" }]
         "#,
     )
     .await;
@@ -63,6 +63,7 @@ async fn everything_wrong_is_told_at_once() {
         "[[oa.token]] `x`: value: the same as that of [[oa.token]] ``",
         "[[oa.token]] ``: label: 1 to 255 characters, none of control",
         "[[oa.user]] `admin`: username: is reserved by oa.admin_names",
+        "[[oa.user]] `bob`: state: is not that of the [[account]] with this login",
     ];
     assert_eq!(problems, expected);
 }
