@@ -8,6 +8,7 @@ pub mod apply;
 pub mod audit;
 pub mod clock;
 mod ctx;
+pub mod doctor;
 pub mod error;
 pub mod job;
 pub mod live;

@@ -204,6 +204,6 @@ pub(crate) async fn labelled(q: &mut impl Query, label: &str) -> Result<Vec<ApiT
     Ok(tokens)
 }
 
-fn place(row: &str) -> Place<'_> {
+pub(crate) fn place(row: &str) -> Place<'_> {
     Place { table: "api_token", column: "secret", row }
 }

@@ -28,6 +28,7 @@ mod apply;
 mod apply_law;
 mod apply_refusal;
 mod audit;
+mod doctor;
 mod live;
 mod oa;
 mod picture;
