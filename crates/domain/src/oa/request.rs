@@ -122,17 +122,24 @@ impl State {
     }
 }
 
+/// Whether a name is acceptable as such; the rule it breaks if it is not.
+pub(super) fn check_username(admin_names: &[String], username: &str) -> std::result::Result<(), &'static str> {
+    if username.is_empty() || username.chars().count() > MAX_USERNAME {
+        Err("1 to 255 characters")
+    } else if username.chars().any(char::is_control) {
+        Err("no control characters")
+    } else if admin_names.iter().any(|name| name == username) {
+        Err("reserved")
+    } else {
+        Ok(())
+    }
+}
+
 /// Steps 2 and 4 of specs/oa.md §1.4: is the name acceptable, and what is the user's state.
 async fn enter(ctx: &Ctx, username: &str) -> Result<(OaEntryRow, State)> {
     let refused = |rule: &str| Err(Error::invalid("username", rule));
-    if username.is_empty() || username.chars().count() > MAX_USERNAME {
-        return refused("1 to 255 characters");
-    }
-    if username.chars().any(char::is_control) {
-        return refused("no control characters");
-    }
-    if ctx.app.settings().oa.admin_names.iter().any(|name| name == username) {
-        return refused("reserved");
+    if let Err(rule) = check_username(&ctx.app.settings().oa.admin_names, username) {
+        return refused(rule);
     }
     let entry = rows::find_entry(&mut ctx.read(), username).await?;
     let entry = entry.ok_or_else(|| Error::internal("the entry query returned no row"))?;

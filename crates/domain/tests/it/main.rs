@@ -31,6 +31,7 @@ mod audit;
 mod doctor;
 mod live;
 mod oa;
+mod oa_import;
 mod picture;
 mod session;
 mod usage;
