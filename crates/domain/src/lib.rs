@@ -8,6 +8,7 @@ pub mod audit;
 pub mod clock;
 mod ctx;
 pub mod error;
+mod gather;
 pub mod job;
 pub mod live;
 pub mod oa;
