@@ -106,14 +106,12 @@ impl Server {
             .max_buf_size(HEAD_LIMIT)
             .serve_connection(TokioIo::new(stream), answer);
         let mut connection = pin!(connection);
-        let ended = match self.stop.run_until_cancelled(connection.as_mut()).await {
-            Some(ended) => ended,
-            None => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        };
-        if let Err(error) = ended {
+        let mut ended = self.stop.run_until_cancelled(connection.as_mut()).await;
+        if ended.is_none() {
+            connection.as_mut().graceful_shutdown();
+            ended = Some(connection.await);
+        }
+        if let Some(Err(error)) = ended {
             tracing::trace!("connection broke: {error}");
         }
     }
