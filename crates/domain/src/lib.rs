@@ -4,9 +4,11 @@
 
 pub mod account;
 mod app;
+pub mod apply;
 pub mod audit;
 pub mod clock;
 mod ctx;
+pub mod doctor;
 pub mod error;
 mod gather;
 pub mod job;

@@ -127,7 +127,7 @@ pub fn is_listable(settings: &Settings, node: &Node) -> bool {
     node.is_shown && node.is_serving() && is_listed_type(settings, node.protocol.kind()) && link::is_complete(node)
 }
 
-fn is_listed_type(settings: &Settings, kind: NodeKind) -> bool {
+pub(crate) fn is_listed_type(settings: &Settings, kind: NodeKind) -> bool {
     matches!(kind, NodeKind::Shadowsocks | NodeKind::Vless | NodeKind::Trojan)
         || settings.oa.extra_node_types.iter().any(|name| name == kind.as_str())
 }
