@@ -10,8 +10,12 @@ mod section;
 #[cfg(test)]
 mod tests;
 
-use std::path::{Path, PathBuf};
+use std::{
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
 
+use anyhow::Context;
 use gatehouse_domain::Settings;
 use gatehouse_domain::settings::OaBackend;
 
@@ -153,6 +157,14 @@ impl Config {
                 format!("sqlite://{}", path.replace('%', "%25").replace('?', "%3F"))
             }
         }
+    }
+
+    /// Makes the data directory, for its owner only.
+    pub(crate) fn make_data_dir(&self) -> anyhow::Result<()> {
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.data_dir);
+        made.with_context(|| {
+            format!("cannot make the data directory {}; choose another with --data-dir", self.data_dir.display())
+        })
     }
 
     /// Why these settings cannot be served although every value is valid.

@@ -1,7 +1,7 @@
 //! A data directory of its own and the binary to work on it.
 
 use std::{
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read, Write},
     path::Path,
     process::{Child, ChildStderr, Command, ExitStatus, Stdio},
     sync::mpsc,
@@ -73,6 +73,14 @@ impl House {
         ended(self.command(arguments).stdin(Stdio::null()).output().unwrap())
     }
 
+    /// Runs a command with something on its standard input.
+    pub(crate) fn run_with(&self, arguments: &str, input: &str) -> Ended {
+        let mut command = self.command(arguments);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        ended(child.wait_with_output().unwrap())
+    }
+
     /// Starts a server on free ports and waits until it listens.
     pub(crate) fn serve(&self, arguments: &str) -> Running {
         let free = "--listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0";
@@ -89,25 +97,34 @@ pub(crate) fn ended(output: std::process::Output) -> Ended {
 pub(crate) struct Running {
     child: Child,
     stderr: Option<ChildStderr>,
-    /// The lines printed until everything listened.
+    lines: mpsc::Receiver<String>,
+    /// The lines printed so far.
     pub(crate) announced: Vec<String>,
 }
 
 impl Running {
-    /// Reads standard output until the line of the metrics listener, which comes last.
+    /// Starts it and waits until everything listens: the metrics listener is announced last.
     pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let (send, lines) = mpsc::channel();
         std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
-        let mut running = Self { stderr: child.stderr.take(), child, announced: Vec::new() };
-        while !running.announced.iter().any(|line| line.starts_with("metrics")) {
-            match lines.recv_timeout(PATIENCE) {
-                Ok(line) => running.announced.push(line),
-                Err(_) => panic!("the server does not listen: {}", running.kill()),
+        let mut running = Self { stderr: child.stderr.take(), child, lines, announced: Vec::new() };
+        running.read_until("metrics");
+        running
+    }
+
+    /// Reads standard output up to a line that begins so.
+    pub(crate) fn read_until(&mut self, beginning: &str) {
+        while !self.announced.iter().any(|line| line.starts_with(beginning)) {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => self.announced.push(line),
+                Err(_) => {
+                    let log = self.end_hard();
+                    panic!("no line {beginning:?}: {:?} {log}", self.announced);
+                }
             }
         }
-        running
     }
 
     /// The base URL announced under a name.
@@ -145,6 +162,10 @@ impl Running {
 
     /// Ends it as `kill -9` does and returns what it logged.
     pub(crate) fn kill(mut self) -> String {
+        self.end_hard()
+    }
+
+    fn end_hard(&mut self) -> String {
         self.child.kill().unwrap();
         self.wait();
         self.log()

@@ -1,9 +1,17 @@
 //! The real binary from outside: command line, listeners, signals, restarts.
 
 #[cfg(test)]
+mod account;
+#[cfg(test)]
 mod command;
 #[cfg(test)]
 mod config;
+#[cfg(test)]
+mod database;
+#[cfg(test)]
+mod demo;
+#[cfg(test)]
+mod doctor;
 #[cfg(test)]
 mod house;
 #[cfg(test)]

@@ -56,7 +56,7 @@ impl Oa {
         };
         let answer = async {
             let _permit = self.admit(action, asked.address())?;
-            let given = request::read(&parts.headers, parts.uri.query(), body);
+            let given = request::read(&parts.headers, parts.uri.query(), &body);
             let ctx = oa::authenticate(&self.app, asked.caller().clone(), &given.token).await?;
             let username =
                 String::from_utf8(given.username).map_err(|_bytes| Error::invalid("username", "is UTF-8"))?;
