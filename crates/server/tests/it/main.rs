@@ -7,6 +7,10 @@ mod config;
 #[cfg(test)]
 mod house;
 #[cfg(test)]
+mod oa;
+#[cfg(test)]
 mod serving;
 #[cfg(test)]
 mod tokens;
+#[cfg(test)]
+mod wire;
