@@ -10,6 +10,7 @@ pub mod clock;
 mod ctx;
 pub mod doctor;
 pub mod error;
+mod gather;
 pub mod job;
 pub mod live;
 pub mod oa;

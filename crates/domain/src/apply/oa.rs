@@ -94,7 +94,7 @@ pub(super) async fn users(
 }
 
 async fn make(ctx: &Ctx, tx: &mut Tx, username: &str) -> Result<Change> {
-    let entry = rows::find_entry(tx, username).await?;
+    let entry = rows::find_entry(tx, "", username).await?;
     if entry.as_ref().is_some_and(|entry| entry.is_staff) {
         return Err(Error::invalid("username", "is reserved: the login of staff"));
     }

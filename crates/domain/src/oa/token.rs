@@ -15,7 +15,7 @@ use crate::{
 };
 
 const KIND: &str = "oa";
-const PURPOSE: &str = "api_token.secret";
+pub(super) const PURPOSE: &str = "api_token.secret";
 const CODES: &str = "oa.user.create oa.user.read oa.user.delete";
 /// How exact `last_used_at` is: a write per request would be the dearest part of a query.
 const USE_GRAIN: Duration = Duration::from_secs(60);
@@ -35,28 +35,6 @@ pub struct TokenView {
     pub last_used_at: Option<Millis>,
 }
 
-/// Turns a token into the machine it names. Asks the database every time: new tokens work and deleted ones are refused at once.
-///
-/// Errors: `Unauthenticated` for an unknown, expired or empty token; `Unavailable` when the database does not answer,
-/// for good and bad tokens alike.
-pub async fn authenticate(app: &App, caller: Caller, token: &str) -> Result<Ctx> {
-    let row = if token.is_empty() { None } else { find(app, &mut app.db().read(), token).await? };
-    match row {
-        Some(row) if row.expires_at.is_none_or(|at| at > app.now()) => {
-            if row.last_used_at.is_none_or(|at| app.now().minus(USE_GRAIN) >= at) {
-                note_used(app, row.id);
-            }
-            let codes = crate::app::parse_codes(&row.codes);
-            let actor = Actor::Machine { id: row.id, label: row.label, codes };
-            Ok(Ctx { app: app.clone(), actor, origin: Origin::Oa, caller })
-        }
-        _ => {
-            note_refused(app, caller).await;
-            Err(Error::Unauthenticated { why: "unknown token" })
-        }
-    }
-}
-
 pub(crate) async fn find(app: &App, q: &mut impl Query, token: &str) -> Result<Option<ApiTokenRow>> {
     for hash in app.keys().hashes(PURPOSE, token) {
         if let Some(row) = rows::find(q, KIND, &hash).await? {
@@ -67,7 +45,10 @@ pub(crate) async fn find(app: &App, q: &mut impl Query, token: &str) -> Result<O
 }
 
 /// Records the use of a token beside the request, which does not wait for it.
-fn note_used(app: &App, id: ApiTokenId) {
+pub(super) fn note_used(app: &App, id: ApiTokenId, last: Option<Millis>) {
+    if last.is_some_and(|at| app.now().minus(USE_GRAIN) < at) {
+        return;
+    }
     if !app.once_per(USE_GRAIN, &format!("api_token {id}")) {
         return;
     }
@@ -90,7 +71,7 @@ fn note_used(app: &App, id: ApiTokenId) {
 }
 
 /// Audits refused tokens, one row per address and minute: a flood must not become a flood of writes.
-async fn note_refused(app: &App, caller: Caller) {
+pub(super) async fn note_refused(app: &App, caller: Caller) {
     metrics::counter!("gatehouse_oa_refused_tokens_total").increment(1);
     if !app.once_per(USE_GRAIN, &format!("oa.token {:?}", caller.address)) {
         return;

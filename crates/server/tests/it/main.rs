@@ -15,6 +15,12 @@ mod doctor;
 #[cfg(test)]
 mod house;
 #[cfg(test)]
+mod oa;
+#[cfg(test)]
+mod proxy;
+#[cfg(test)]
 mod serving;
 #[cfg(test)]
 mod tokens;
+#[cfg(test)]
+mod wire;

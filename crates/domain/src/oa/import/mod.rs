@@ -108,7 +108,7 @@ async fn write(ctx: &Ctx, tx: &mut Tx, plan: Plan) -> Result<Imported> {
 
 async fn write_user(ctx: &Ctx, tx: &mut Tx, user: &PlannedUser, imported: &mut Imported) -> Result<()> {
     let note = |why: &str| Note::new(format!("user `{}`", user.username), why);
-    if rows::find_entry(tx, &user.username).await?.is_some_and(|entry| entry.is_staff) {
+    if rows::find_entry(tx, "", &user.username).await?.is_some_and(|entry| entry.is_staff) {
         imported.skipped.push(note("reserved: staff"));
         return Ok(());
     }

@@ -7,7 +7,7 @@ use gatehouse_store::foreign::{OriginalOa, OriginalOaUser};
 use jiff::tz::TimeZone;
 
 use super::{Note, time};
-use crate::{oa::request::check_username, settings::OaSettings};
+use crate::{oa::entry::check_username, settings::OaSettings};
 
 /// What is to be imported.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
