@@ -1,13 +1,15 @@
 //! Stories of the domain, each on SQLite and on PostgreSQL, through the real application.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed test")]
 
 /// Expands a story to both engines.
 macro_rules! both {
     ($name:ident, |$engine:ident| $story:expr) => {
         mod $name {
+            use super::*;
+
             #[tokio::test]
             async fn sqlite() {
                 let $engine = gatehouse_testkit::Engine::Sqlite;
-                use super::*;
                 let result: anyhow::Result<()> = $story.await;
                 result.unwrap();
             }
@@ -15,7 +17,6 @@ macro_rules! both {
             #[tokio::test]
             async fn postgres() {
                 let $engine = gatehouse_testkit::Engine::Postgres;
-                use super::*;
                 let result: anyhow::Result<()> = $story.await;
                 result.unwrap();
             }
