@@ -3,6 +3,7 @@
 //! A request changes the row and enqueues a job in one transaction; the job does the work through the row's back end.
 
 pub mod backend;
+pub mod import;
 pub(crate) mod job;
 mod request;
 pub mod token;

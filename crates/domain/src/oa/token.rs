@@ -54,7 +54,7 @@ pub async fn authenticate(app: &App, caller: Caller, token: &str) -> Result<Ctx>
     }
 }
 
-async fn find(app: &App, token: &str) -> Result<Option<rows::ApiTokenRow>> {
+pub(crate) async fn find(app: &App, token: &str) -> Result<Option<rows::ApiTokenRow>> {
     for hash in app.keys().hashes(PURPOSE, token) {
         if let Some(row) = rows::find(&mut app.db().read(), KIND, &hash).await? {
             return Ok(Some(row));

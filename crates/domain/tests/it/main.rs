@@ -25,6 +25,7 @@ macro_rules! both {
 
 mod account;
 mod audit;
+mod import;
 mod live;
 mod oa;
 mod session;

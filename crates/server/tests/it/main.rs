@@ -15,6 +15,8 @@ mod doctor;
 #[cfg(test)]
 mod house;
 #[cfg(test)]
+mod import;
+#[cfg(test)]
 mod serving;
 #[cfg(test)]
 mod tokens;
