@@ -3,5 +3,7 @@
 pub mod app;
 pub mod peer;
 pub mod postgres;
+pub mod server;
 
 pub use app::{Engine, TestApp};
+pub use server::{Installation, RunningServer};

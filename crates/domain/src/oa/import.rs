@@ -74,7 +74,7 @@ pub async fn run(ctx: &Ctx, original: Original, zone: &TimeZone, dry_run: bool) 
     let unique: BTreeSet<String> = original.tokens.into_iter().collect();
     let mut tokens = Vec::new();
     for token in unique {
-        match token::find(&ctx.app, &token).await? {
+        match token::find(&ctx.app, &mut ctx.read(), &token).await? {
             Some(_) => report.tokens_known += 1,
             None => tokens.push(Secret::new(token)),
         }

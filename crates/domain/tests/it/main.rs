@@ -24,9 +24,14 @@ macro_rules! both {
 }
 
 mod account;
+mod apply;
+mod apply_law;
+mod apply_refusal;
 mod audit;
+mod doctor;
 mod import;
 mod live;
 mod oa;
+mod picture;
 mod session;
 mod usage;

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod account;
 #[cfg(test)]
+mod apply;
+#[cfg(test)]
 mod command;
 #[cfg(test)]
 mod config;
@@ -16,6 +18,8 @@ mod doctor;
 mod house;
 #[cfg(test)]
 mod import;
+#[cfg(test)]
+mod proxy;
 #[cfg(test)]
 mod serving;
 #[cfg(test)]

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 
 /// How long a peer may take until it accepts connections.
-const START: Duration = Duration::from_secs(10);
+const START: Duration = Duration::from_secs(30);
 
 /// The programs that `cargo xtask test` installs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +84,7 @@ fn is_free(port: u16) -> bool {
     addresses.iter().all(|address| TcpListener::bind(address).is_ok() && UdpSocket::bind(address).is_ok())
 }
 
-/// Waits until `ready` says yes, looking every 20 ms, and fails with `what` after 10 seconds.
+/// Waits until `ready` says yes, looking every 20 ms, and fails with `what` after 30 seconds.
 pub async fn wait_for(what: &str, mut ready: impl AsyncFnMut() -> Result<bool>) -> Result<()> {
     let start = Instant::now();
     while !ready().await? {
