@@ -19,8 +19,12 @@ mod house;
 #[cfg(test)]
 mod import;
 #[cfg(test)]
+mod oa;
+#[cfg(test)]
 mod proxy;
 #[cfg(test)]
 mod serving;
 #[cfg(test)]
 mod tokens;
+#[cfg(test)]
+mod wire;
