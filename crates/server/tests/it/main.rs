@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod account;
 #[cfg(test)]
+mod apply;
+#[cfg(test)]
 mod command;
 #[cfg(test)]
 mod config;
@@ -14,6 +16,8 @@ mod demo;
 mod doctor;
 #[cfg(test)]
 mod house;
+#[cfg(test)]
+mod import;
 #[cfg(test)]
 mod oa;
 #[cfg(test)]
