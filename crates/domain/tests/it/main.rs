@@ -32,6 +32,7 @@ mod doctor;
 mod import;
 mod live;
 mod oa;
+mod oa_import;
 mod picture;
 mod session;
 mod usage;
