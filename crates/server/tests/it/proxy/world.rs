@@ -179,10 +179,19 @@ pub(crate) struct User {
 }
 
 impl User {
+    /// The link of a node.
+    pub(crate) fn link(&self, node: &str) -> &str {
+        self.info(node)["ConnInfo"].as_str().unwrap()
+    }
+
+    fn info(&self, node: &str) -> &Value {
+        self.nodes.iter().find(|info| info["Name"] == node).expect("a node of that name")
+    }
+
     /// What the link of a node says; the values beside the link must say the same.
     pub(crate) async fn server(&self, node: &str) -> Server {
-        let info = self.nodes.iter().find(|info| info["Name"] == node).expect("a node of that name");
-        let server = link::read(info["ConnInfo"].as_str().unwrap()).await.unwrap();
+        let info = self.info(node);
+        let server = link::read(self.link(node)).await.unwrap();
         let (kind, method) = match &server.protocol {
             Protocol::Ss2022 { method, .. } | Protocol::SsClassic { method, .. } => ("ss", method.as_str()),
             Protocol::Trojan { .. } => ("trojan", ""),
