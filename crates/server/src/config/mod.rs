@@ -149,14 +149,12 @@ impl Config {
 
     /// The database this process opens: the configured one, else a file in the data directory.
     pub(crate) fn database_url(&self) -> String {
-        match &self.database.url {
-            Some(url) => url.expose().to_owned(),
-            None => {
-                let path = self.data_dir.join("gatehouse.db").display().to_string();
-                // The path stands in a URL.
-                format!("sqlite://{}", path.replace('%', "%25").replace('?', "%3F"))
-            }
+        if let Some(url) = &self.database.url {
+            return url.expose().to_owned();
         }
+        // The path stands in a URL.
+        let path = self.data_dir.join("gatehouse.db").display().to_string().replace('%', "%25").replace('?', "%3F");
+        format!("sqlite://{path}")
     }
 
     /// Makes the data directory, for its owner only.

@@ -117,13 +117,11 @@ impl Running {
     /// Reads standard output up to a line that begins so.
     pub(crate) fn read_until(&mut self, beginning: &str) {
         while !self.announced.iter().any(|line| line.starts_with(beginning)) {
-            match self.lines.recv_timeout(PATIENCE) {
-                Ok(line) => self.announced.push(line),
-                Err(_) => {
-                    let log = self.end_hard();
-                    panic!("no line {beginning:?}: {:?} {log}", self.announced);
-                }
-            }
+            let Ok(line) = self.lines.recv_timeout(PATIENCE) else {
+                let log = self.end_hard();
+                panic!("no line {beginning:?}: {:?} {log}", self.announced);
+            };
+            self.announced.push(line);
         }
     }
 

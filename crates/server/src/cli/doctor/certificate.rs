@@ -35,7 +35,7 @@ fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     Some((tag, content, rest))
 }
 
-/// UTCTime (tag 0x17, two digits of the year: 1950 to 2049) or GeneralizedTime (0x18), both in UTC.
+/// `UTCTime` (tag 0x17, two digits of the year: 1950 to 2049) or `GeneralizedTime` (0x18), both in UTC.
 fn moment(tag: u8, text: &str) -> Option<Millis> {
     let text = match tag {
         0x17 if text < "50" => format!("20{text}"),
