@@ -1,7 +1,12 @@
 //! What survives an end of the process: links always, counters up to the last flush.
 
-use std::time::{Duration, Instant};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
 
+use gatehouse_domain::{Actor, App, account::view};
+use gatehouse_model::Origin;
 use gatehouse_testkit::{
     Engine,
     peer::{Client, Peer, Socks, Traffic, free_port, wait_for},
@@ -48,26 +53,25 @@ async fn links_and_running_clients_outlive_a_restart() {
     world.finish(&[("ann", traffic)]).await;
 }
 
-/// A flush interval and what a busy machine adds to it.
-const LOST: Duration = Duration::from_secs(3);
-const LOAD: Duration = Duration::from_secs(5);
-
 async fn a_killed_server_loses_one_interval_at_most(engine: Engine) {
     let port = free_port().unwrap();
     let mut setup = Setup { engine, ..lasting() };
     setup.allowed.push(port);
     let (mut world, fountain) = (World::with(setup).await, Fountain::start(port).await);
+    let reader = world.installation.app().await.unwrap();
     let mut users = Vec::new();
     for (name, client) in CLIENTS {
         let user = world.user(name).await;
-        users.push((user.client(client, name).await, name));
+        users.push(user.client(client, name).await);
     }
     for _ in 0..2 {
-        let before = traffic(&world).await;
+        let before = charged(&reader).await;
         let sent_before = fountain.sent();
         let mut downloads = JoinSet::new();
-        for (peer, name) in &users {
+        let mut received = Vec::new();
+        for peer in &users {
             let mut opened = None;
+            // After a restart the nodes come up one by one.
             wait_for("the node", async || {
                 opened = fountain.open(peer.into()).await.ok();
                 Ok(opened.is_some())
@@ -75,46 +79,53 @@ async fn a_killed_server_loses_one_interval_at_most(engine: Engine) {
             .await
             .unwrap();
             let mut download = opened.unwrap();
-            let name = *name;
-            downloads.spawn(async move {
-                let mut samples = Vec::new();
-                download.drain(|received| samples.push((Instant::now(), received))).await;
-                (name, samples)
-            });
+            let counter = Arc::new(AtomicU64::new(download.received));
+            received.push(counter.clone());
+            downloads.spawn(async move { download.drain(|received| counter.store(received, Relaxed)).await });
         }
-        tokio::time::sleep(LOAD).await;
-        let killed = Instant::now();
+        // What clients had when a flush was seen must be in the next one.
+        let (mut flushed, mut marks) = (before.clone(), Vec::new());
+        for _ in 0..3 {
+            wait_for("a flush of every node", async || {
+                let now = charged(&reader).await;
+                let is_flushed = now.iter().zip(&flushed).all(|(now, flushed)| now.down > flushed.down);
+                if is_flushed {
+                    flushed = now;
+                }
+                Ok(is_flushed)
+            })
+            .await
+            .unwrap();
+            marks.push(received.iter().map(|received| received.load(Relaxed)).collect::<Vec<_>>());
+        }
         world.server.take().unwrap().kill().await.unwrap();
-        let samples = downloads.join_all().await;
-        let after = traffic(&world).await;
+        downloads.join_all().await;
+        let after = charged(&reader).await;
         let mut sum = 0;
-        for (name, samples) in samples {
-            let index = CLIENTS.iter().position(|(known, _)| *known == name).unwrap();
-            let down = after[index].down - before[index].down;
-            let received =
-                samples.iter().rev().find(|(at, _)| *at + LOST <= killed).map_or(0, |(_, received)| *received);
-            assert!(received > 0 && received <= down, "{name}: {down} of at least {received} bytes were charged");
+        for ((before, after), due) in before.iter().zip(&after).zip(&marks[1]) {
+            let down = after.down - before.down;
+            assert!(*due <= down, "{down} of at least {due} bytes were charged");
             sum += down;
         }
-        assert!(
-            sum <= fountain.sent() - sent_before,
-            "{sum} bytes were charged, {} sent",
-            fountain.sent() - sent_before
-        );
+        let sent = fountain.sent() - sent_before;
+        assert!(sum <= sent, "{sum} bytes were charged, {sent} sent");
 
         world.server = Some(world.installation.start().await.unwrap());
-        assert_eq!(traffic(&world).await, after, "a restart charges nothing");
+        assert_eq!(charged(&reader).await, after, "a restart charges nothing");
     }
-    let carried = world.carried().await;
-    let charged = traffic(&world).await;
-    assert_eq!(carried.down, charged.iter().map(|traffic| traffic.down).sum::<u64>());
+    let charged = charged(&reader).await;
+    assert_eq!(world.carried().await.down, charged.iter().map(|traffic| traffic.down).sum::<u64>());
     assert!(charged.iter().all(|traffic| traffic.up <= 2 * Download::UP));
+    reader.stop().await.unwrap();
 }
 
-async fn traffic(world: &World) -> Vec<Traffic> {
+/// What the users are charged, read without the delay of a command.
+async fn charged(reader: &App) -> Vec<Traffic> {
+    let ctx = reader.ctx(Actor::Operator, Origin::Cli);
     let mut traffic = Vec::new();
     for (name, _) in CLIENTS {
-        traffic.push(world.traffic(name).await);
+        let pass = view::show(&ctx, name).await.unwrap().proxy.unwrap();
+        traffic.push(Traffic { up: pass.up.try_into().unwrap(), down: pass.down.try_into().unwrap() });
     }
     traffic
 }

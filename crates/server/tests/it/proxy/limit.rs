@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use gatehouse_domain::Clock;
 use gatehouse_testkit::peer::{Client, Socks, Target, Traffic, free_port, wait_for};
 
 use super::{
@@ -25,9 +26,10 @@ fn limited(limits: &str, nodes: &[&str]) -> Setup {
 
 #[tokio::test]
 async fn a_quota_that_is_reached_ends_every_flow() {
-    const QUOTA: u64 = 5_000_000;
+    // More than all buffers between the server and a client that does not read.
+    const QUOTA: u64 = 200_000_000;
     let port = free_port().unwrap();
-    let mut setup = limited("quota = \"5MB\"", &[SS_2022, TROJAN]);
+    let mut setup = limited("quota = \"200MB\"", &[SS_2022, TROJAN]);
     setup.allowed.push(port);
     let (world, fountain) = (World::with(setup).await, Fountain::start(port).await);
     let ann = world.user("ann").await;
@@ -51,24 +53,39 @@ async fn a_quota_that_is_reached_ends_every_flow() {
     .unwrap();
     assert_eq!(charged.up, 2 * Download::UP);
     assert!(waiting.received + reading.received <= charged.down, "{charged:?}");
-    assert!(charged.down < QUOTA + 1_000_000, "no more than what was in the buffers: {charged:?}");
+    assert!(charged.down < QUOTA + 1_000_000, "no more than one buffer for each flow: {charged:?}");
     let login = world.installation.output(&["account", "check-login", "ann", "--door", "proxy"]).await.unwrap();
     assert_eq!(login.status.code(), Some(1));
+
+    // More quota lets her in again, without a restart.
+    world.installation.apply("[[account]]\nlogin = \"ann\"\nproxy = { quota = \"300MB\" }").await.unwrap();
+    let [target, ..] = Target::loopback(world.origin.port());
+    wait_for("the admission", async || {
+        let fetched = Socks::from(&peers[1]).get(&target, "/").await;
+        Ok(fetched.is_ok_and(|(_, more)| {
+            charged += more;
+            true
+        }))
+    })
+    .await
+    .unwrap();
     world.finish(&[("ann", charged)]).await;
 }
 
 #[tokio::test]
 async fn a_pass_that_expires_ends_every_flow() {
     let port = free_port().unwrap();
-    let mut setup = limited("expires_after = \"8s\"", &[VLESS]);
+    let mut setup = limited("", &[VLESS]);
     setup.allowed.push(port);
     let (world, fountain) = (World::with(setup).await, Fountain::start(port).await);
-    let start = Instant::now();
     let ann = world.user("ann").await;
     let peer = ann.client(Client::SingBox, VLESS).await;
     let mut download = fountain.open((&peer).into()).await.unwrap();
+    let end = Clock::System.now().plus(Duration::from_secs(2));
+    let pass = format!("proxy = {{ expires_at = \"{}\" }}", end.to_rfc3339());
+    world.installation.apply(&format!("[[account]]\nlogin = \"ann\"\n{pass}")).await.unwrap();
     download.drain(|_| ()).await;
-    assert!(start.elapsed() > Duration::from_secs(8), "not before its time");
+    assert!(Clock::System.now() >= end, "not before its time");
     refused((&peer).into(), world.origin.port()).await.unwrap();
     assert_eq!(world.origin.requests(), 0);
 }
@@ -106,16 +123,12 @@ async fn a_second_device_waits_until_the_first_is_gone() {
     let taps = [Tap::start(&server, Ipv4Addr::LOCALHOST).await, Tap::start(&server, Ipv4Addr::new(127, 0, 0, 2)).await];
     let first = Client::SslocalRust.start(&taps[0].server(&server)).await.unwrap();
     let second = Client::SslocalRust.start(&taps[1].server(&server)).await.unwrap();
-    let mut traffic = Socks::from(&first).exercise(&world.origin, Some(&world.echo)).await.unwrap();
-    let requests = world.origin.requests();
-    // An association keeps the first device's visit open.
-    let association = Socks::from(&first).associate().await.unwrap();
-    refused((&second).into(), world.origin.port()).await.unwrap();
-    assert_eq!(world.origin.requests(), requests);
-    drop(association);
-    world.installation.run(&["account", "disable", "ann"]).await.unwrap();
-    world.installation.run(&["account", "enable", "ann"]).await.unwrap();
     let [target, ..] = Target::loopback(world.origin.port());
+    let (_, mut traffic) = Socks::from(&first).get(&target, "/").await.unwrap();
+    let open = Socks::from(&first).connect(&target).await.unwrap();
+    refused((&second).into(), world.origin.port()).await.unwrap();
+    assert_eq!(world.origin.requests(), 1);
+    drop(open);
     wait_for("the second device's turn", async || {
         let fetched = Socks::from(&second).get(&target, "/").await;
         Ok(fetched.is_ok_and(|(_, more)| {
@@ -125,6 +138,5 @@ async fn a_second_device_waits_until_the_first_is_gone() {
     })
     .await
     .unwrap();
-    refused((&first).into(), world.origin.port()).await.unwrap();
     world.finish(&[("ann", traffic)]).await;
 }
