@@ -85,9 +85,10 @@ impl Server {
         }
         let first_byte = self.stop.run_until_cancelled(timeout(self.header_timeout, stream.readable()));
         let Some(Ok(Ok(()))) = first_byte.await else { return };
-        let Some(tls) = &self.tls else { return self.speak(stream, peer, site).await };
-        match timeout(self.header_timeout, tls.acceptor().accept(stream)).await {
-            Ok(Ok(stream)) => self.speak(stream, peer, site).await,
+        // Boxed from here on: a connection that waits costs no room for what it might say.
+        let Some(tls) = &self.tls else { return Box::pin(self.speak(stream, peer, site)).await };
+        match Box::pin(timeout(self.header_timeout, tls.acceptor().accept(stream))).await {
+            Ok(Ok(stream)) => Box::pin(self.speak(stream, peer, site)).await,
             Ok(Err(error)) => tracing::debug!("TLS handshake failed: {error}"),
             Err(_elapsed) => tracing::debug!("TLS handshake took too long"),
         }
