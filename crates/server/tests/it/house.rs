@@ -1,9 +1,10 @@
 //! A data directory of its own and the binary to work on it.
 
 use std::{
-    io::{BufRead, BufReader, Read},
-    path::Path,
-    process::{Child, ChildStderr, Command, ExitStatus, Stdio},
+    fs::File,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc,
     time::{Duration, Instant},
 };
@@ -21,8 +22,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct House {
     directory: TempDir,
     environment: Vec<(String, String)>,
-    /// Where it lives on PostgreSQL.
-    database: Option<postgres::Database>,
+    /// Where it lives on PostgreSQL; goes with it.
+    _database: Option<postgres::Database>,
 }
 
 /// How a command ended.
@@ -48,7 +49,7 @@ impl Ended {
 
 impl House {
     pub(crate) fn new() -> Self {
-        Self { directory: tempfile::tempdir().unwrap(), environment: Vec::new(), database: None }
+        Self { directory: tempfile::tempdir().unwrap(), environment: Vec::new(), _database: None }
     }
 
     /// An installation on an engine: a file in its data directory, or an empty database of the test process's cluster.
@@ -58,7 +59,7 @@ impl House {
             Engine::Postgres => {
                 let database = postgres::empty_database().unwrap();
                 let url = database.url();
-                Self { database: Some(database), ..Self::new() }.with("DATABASE__URL", &url)
+                Self { _database: Some(database), ..Self::new() }.with("DATABASE__URL", &url)
             }
         }
     }
@@ -76,8 +77,9 @@ impl House {
 
     /// What the store opens.
     pub(crate) fn database_url(&self) -> String {
+        let configured = self.environment.iter().rfind(|(key, _)| key == "GATEHOUSE__DATABASE__URL");
         let file = || format!("sqlite://{}", self.path().join("data/gatehouse.db").display());
-        self.database.as_ref().map_or_else(file, postgres::Database::url)
+        configured.map_or_else(file, |(_, url)| url.clone())
     }
 
     /// The database behind everybody's back.
@@ -116,7 +118,12 @@ impl House {
     /// Starts a server on free ports and waits until it listens.
     pub(crate) fn serve(&self, arguments: &str) -> Running {
         let free = "--listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0";
-        Running::start(self.command(&format!("{arguments} {free}")))
+        self.start(self.command(&format!("{arguments} {free}")))
+    }
+
+    /// Starts a server by a command line of one's own.
+    pub(crate) fn start(&self, command: Command) -> Running {
+        Running::start(command, &self.path().join("log"))
     }
 }
 
@@ -128,19 +135,21 @@ pub(crate) fn ended(output: std::process::Output) -> Ended {
 /// A running server; killed when dropped.
 pub(crate) struct Running {
     child: Child,
-    stderr: Option<ChildStderr>,
+    /// Not a pipe: nobody reads while it runs, and a full one would stop it.
+    log: PathBuf,
     /// The lines printed until everything listened.
     pub(crate) announced: Vec<String>,
 }
 
 impl Running {
     /// Reads standard output until the line of the metrics listener, which comes last.
-    pub(crate) fn start(mut command: Command) -> Self {
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    fn start(mut command: Command, log: &Path) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(File::create(log).unwrap());
+        let mut child = command.spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let (send, lines) = mpsc::channel();
-        std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
-        let mut running = Self { stderr: child.stderr.take(), child, announced: Vec::new() };
+        std::thread::spawn(move || stdout.lines().map_while(Result::ok).for_each(|line| drop(send.send(line))));
+        let mut running = Self { child, log: log.to_owned(), announced: Vec::new() };
         while !running.announced.iter().any(|line| line.starts_with("metrics")) {
             match lines.recv_timeout(PATIENCE) {
                 Ok(line) => running.announced.push(line),
@@ -158,7 +167,7 @@ impl Running {
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
+        kill_process(self.pid(), signal).unwrap();
     }
 
     /// Waits for its own end.
@@ -190,10 +199,14 @@ impl Running {
         self.log()
     }
 
-    fn log(&mut self) -> String {
-        let mut log = String::new();
-        self.stderr.take().unwrap().read_to_string(&mut log).unwrap();
-        log
+    /// What it logged so far.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// Its process, as the kernel knows it.
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
     }
 }
 

@@ -1,11 +1,19 @@
 //! The real binary from outside: command line, listeners, signals, restarts.
 
 #[cfg(test)]
+mod authorisation;
+#[cfg(test)]
 mod command;
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod fault;
+#[cfg(test)]
 mod house;
+#[cfg(test)]
+mod input;
+#[cfg(test)]
+mod load;
 #[cfg(test)]
 mod oa;
 #[cfg(test)]
