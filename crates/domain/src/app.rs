@@ -11,12 +11,12 @@ use std::{
 };
 
 use gatehouse_model::{Millis, Origin, Secret};
-use gatehouse_store::{Db, OpenOptions, process};
+use gatehouse_store::{Db, OpenOptions, oa_user, process};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    Actor, Caller, Clock, Ctx, Error, Random, Result, Settings, account, audit, job, live::Live, password::Passwords,
-    seal::KeyRing,
+    Actor, Caller, Clock, Ctx, Error, Random, Result, Settings, account, audit, gather::Gather, job, live::Live, oa,
+    password::Passwords, seal::KeyRing,
 };
 
 /// What [`App::open`] needs.
@@ -55,6 +55,7 @@ struct Inner {
     shutdown: CancellationToken,
     process_id: AtomicI64,
     seen: Mutex<HashMap<String, Millis>>,
+    oa_entries: Arc<Gather<oa::EntryKey, oa_user::OaEntryRow>>,
 }
 
 impl std::fmt::Debug for App {
@@ -83,6 +84,7 @@ impl App {
             shutdown: CancellationToken::new(),
             process_id: AtomicI64::new(0),
             seen: Mutex::default(),
+            oa_entries: Arc::default(),
         }));
         let first = account::administrator::make_if_new(&app.ctx(Actor::System("first start"), Origin::System)).await?;
         app.live().refresh(&app).await?;
@@ -145,6 +147,11 @@ impl App {
     /// Password hashing.
     pub fn passwords(&self) -> &Passwords {
         &self.0.passwords
+    }
+
+    /// Look-ups of the oa surface.
+    pub(crate) fn oa_entries(&self) -> &Arc<Gather<oa::EntryKey, oa_user::OaEntryRow>> {
+        &self.0.oa_entries
     }
 
     /// The live snapshot.

@@ -31,9 +31,10 @@ impl Kind {
         }
     }
 
-    /// How many are claimed and worked at the same time per process.
+    /// How many are claimed and worked at the same time per process: enough to share a commit among, few enough that each
+    /// leaves the queue when its own turn has come.
     const fn parallel(self) -> i64 {
-        8
+        32
     }
 }
 

@@ -4,10 +4,13 @@
 
 pub mod account;
 mod app;
+pub mod apply;
 pub mod audit;
 pub mod clock;
 mod ctx;
+pub mod doctor;
 pub mod error;
+mod gather;
 pub mod job;
 pub mod live;
 pub mod oa;

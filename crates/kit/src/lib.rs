@@ -8,6 +8,7 @@ mod envelope;
 mod form;
 mod frame;
 mod limit;
+mod multipart;
 
 pub use asked::Asked;
 pub use body::{BodyRule, read_body};

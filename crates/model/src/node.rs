@@ -43,15 +43,15 @@ named_enum! {
         Vless = "vless",
         /// Hysteria 1 or 2.
         Hysteria = "hysteria",
-        /// VMess.
+        /// `VMess`.
         Vmess = "vmess",
         /// TUIC 5.
         Tuic = "tuic",
-        /// AnyTLS.
+        /// `AnyTLS`.
         Anytls = "anytls",
         /// SOCKS5.
         Socks = "socks",
-        /// NaiveProxy.
+        /// `NaiveProxy`.
         Naive = "naive",
         /// HTTP proxy.
         Http = "http",

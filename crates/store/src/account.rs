@@ -124,6 +124,11 @@ pub async fn find_by_email_key(q: &mut impl Query, email_key: &str) -> Result<Op
     q.one(sql!("SELECT * FROM account WHERE email_key = $1"), args![email_key]).await
 }
 
+/// Finds the account that owns a phone number.
+pub async fn find_by_phone(q: &mut impl Query, phone: &str) -> Result<Option<AccountRow>> {
+    q.one(sql!("SELECT * FROM account WHERE phone = $1"), args![phone]).await
+}
+
 /// Lists accounts after an id, by id, whose login contains a lower-cased text or all; one page.
 pub async fn list(q: &mut impl Query, after: AccountId, limit: i64) -> Result<Vec<AccountRow>> {
     q.all(sql!("SELECT * FROM account WHERE id > $1 ORDER BY id LIMIT $2"), args![after, limit]).await

@@ -70,11 +70,6 @@ pub async fn list(q: &mut impl Query, kind: &str) -> Result<Vec<ApiTokenRow>> {
     q.all(sql!("SELECT * FROM api_token WHERE kind = $1 ORDER BY id"), args![kind]).await
 }
 
-/// Finds a token of a kind by label.
-pub async fn find_by_label(q: &mut impl Query, kind: &str, label: &str) -> Result<Option<ApiTokenRow>> {
-    q.one(sql!("SELECT * FROM api_token WHERE kind = $1 AND label = $2 ORDER BY id LIMIT 1"), args![kind, label]).await
-}
-
 /// Records the last use.
 pub async fn update_used(tx: &mut Tx, id: ApiTokenId, at: Millis) -> Result<u64> {
     tx.exec(sql!("UPDATE api_token SET last_used_at = $2 WHERE id = $1"), args![id, at]).await

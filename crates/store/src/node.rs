@@ -209,15 +209,20 @@ pub async fn delete_membership(tx: &mut Tx, node: NodeId, group: NodeGroupId) ->
     tx.exec(sql!("DELETE FROM node_membership WHERE node_id = $1 AND node_group_id = $2"), args![node, group]).await
 }
 
-/// Inserts a node group.
-pub async fn insert_group(tx: &mut Tx, name: &str, at: Millis) -> Result<NodeGroupId> {
+/// Inserts a node group, unless somebody else just did; gives its id and whether it is new.
+pub async fn insert_group(tx: &mut Tx, name: &str, at: Millis) -> Result<(NodeGroupId, bool)> {
     let row: Option<(NodeGroupId,)> = tx
         .one(
-            sql!("INSERT INTO node_group (name, created_at, updated_at) VALUES ($1, $2, $2) RETURNING id"),
+            sql!(
+                "INSERT INTO node_group (name, created_at, updated_at) VALUES ($1, $2, $2) ON CONFLICT (name) DO NOTHING RETURNING id"
+            ),
             args![name, at],
         )
         .await?;
-    row.map(|(id,)| id).ok_or_else(crate::Error::missing_row)
+    match row {
+        Some((id,)) => Ok((id, true)),
+        None => find_group(tx, name).await?.map(|id| (id, false)).ok_or_else(crate::Error::missing_row),
+    }
 }
 
 /// Lists node groups by id.

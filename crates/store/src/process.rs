@@ -28,6 +28,20 @@ pub async fn end(tx: &mut Tx, id: i64, at: Millis) -> Result<u64> {
     tx.exec(sql!("UPDATE process SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL"), args![id, at]).await
 }
 
+/// The database server's own clock. The one statement that asks for it: everything else is told the time.
+pub async fn find_clock(q: &mut impl Query) -> Result<Option<Millis>> {
+    let row: Option<(Millis,)> = q
+        .one(
+            sql! {
+                sqlite: "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER) AS at",
+                postgres: "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS at"
+            },
+            args![],
+        )
+        .await?;
+    Ok(row.map(|(at,)| at))
+}
+
 /// Counts processes that are running.
 pub async fn count_running(q: &mut impl Query, since: Millis) -> Result<i64> {
     let row: Option<(i64,)> = q

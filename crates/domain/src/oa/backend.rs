@@ -8,7 +8,7 @@ use gatehouse_store::{Aspect, Tx, account as accounts, node, oa_user::OaUserRow,
 use crate::{
     Ctx, Error, Result, Settings, account,
     audit::{self, Object},
-    proxy::{link, node::Node},
+    proxy::{group, link, node::Node},
 };
 
 /// Stored name of the local back end.
@@ -86,7 +86,7 @@ impl Backend for Local {
 async fn new_pass(ctx: &Ctx, tx: &mut Tx) -> Result<account::pass::ProxyPass> {
     let settings = &ctx.app.settings().oa.local;
     Ok(account::pass::ProxyPass {
-        node_group_id: Some(group(ctx, tx, settings.group.as_deref()).await?),
+        node_group_id: Some(group_of(ctx, tx, settings.group.as_deref()).await?),
         quota: settings.quota.map(|size| i64::try_from(size.0).unwrap_or(i64::MAX)),
         expires_at: settings.expires_after.map(|span| ctx.now().plus(span.0)),
         speed_limit: settings.speed_limit,
@@ -95,7 +95,7 @@ async fn new_pass(ctx: &Ctx, tx: &mut Tx) -> Result<account::pass::ProxyPass> {
 }
 
 /// The configured group, else the one with the lowest id, else a new one named `default`.
-async fn group(ctx: &Ctx, tx: &mut Tx, name: Option<&str>) -> Result<NodeGroupId> {
+async fn group_of(ctx: &Ctx, tx: &mut Tx, name: Option<&str>) -> Result<NodeGroupId> {
     if let Some(name) = name {
         return node::find_group(tx, name).await?.ok_or_else(|| {
             Error::invalid("oa.local.group", format!("no node group is named `{name}`; make it or change the setting"))
@@ -104,8 +104,7 @@ async fn group(ctx: &Ctx, tx: &mut Tx, name: Option<&str>) -> Result<NodeGroupId
     if let Some(id) = node::find_first_group(tx).await? {
         return Ok(id);
     }
-    tx.touch(Aspect::Node, None);
-    Ok(node::insert_group(tx, "default", ctx.now()).await?)
+    Ok(group::ensure(ctx, tx, "default").await?.0)
 }
 
 /// Cuts a user off at the request of the deletion (`oa.close_doors_on_delete_request`); `gatehouse oa user restore` undoes it.
@@ -128,7 +127,7 @@ pub fn is_listable(settings: &Settings, node: &Node) -> bool {
     node.is_shown && node.is_serving() && is_listed_type(settings, node.protocol.kind()) && link::is_complete(node)
 }
 
-fn is_listed_type(settings: &Settings, kind: NodeKind) -> bool {
+pub(crate) fn is_listed_type(settings: &Settings, kind: NodeKind) -> bool {
     matches!(kind, NodeKind::Shadowsocks | NodeKind::Vless | NodeKind::Trojan)
         || settings.oa.extra_node_types.iter().any(|name| name == kind.as_str())
 }

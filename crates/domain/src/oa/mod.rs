@@ -3,13 +3,15 @@
 //! A request changes the row and enqueues a job in one transaction; the job does the work through the row's back end.
 
 pub mod backend;
+mod entry;
 pub(crate) mod job;
 mod request;
 pub mod token;
 pub mod user;
 
+pub(crate) use entry::EntryKey;
+pub use entry::{Asked, ask};
 pub use request::{ConnInfo, Deletion, Generated, NodeInfo, conn_info, delete, generate};
-pub use token::authenticate;
 
 use gatehouse_model::fold_key;
 use sha2::{Digest, Sha256};

@@ -1,21 +1,21 @@
-//! The three requests and the one table that decides them (specs/oa.md §1.4, §1.5).
+//! The three requests and the one table that decides them (specs/oa.md §1.4 steps 3 and 5, §1.5).
 
 use std::sync::Arc;
 
-use gatehouse_model::{OaUserId, Secret};
+use gatehouse_model::Secret;
 use gatehouse_store::{job as jobs, oa_user as rows, oa_user::OaEntryRow};
 use uuid::Uuid;
 
-use super::{backend, derived_email};
+use super::{
+    backend, derived_email,
+    entry::{Asked, State},
+};
 use crate::{
     Ctx, Error, Result,
     audit::{self, Object},
     job::Kind,
     proxy::{link, node::Node, row::uuid_place},
 };
-
-/// Longest username the surface accepts, in characters; what a back end cannot make ends in 409.
-const MAX_USERNAME: usize = 255;
 
 /// What a request for creation came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,73 +93,21 @@ pub struct NodeInfo {
     pub link: Secret,
 }
 
-/// State of a row as the decision table knows it; no other state can be represented.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Absent,
-    Submit(OaUserId),
-    Processing(OaUserId),
-    Healthy(OaUserId),
-    Refused(OaUserId),
-    Removing(OaUserId),
-    RemovalFailed(OaUserId),
-}
-
-impl State {
-    /// Reads the stored state. With `local` a user whose account is disabled or lost its pass answers like a refused one.
-    fn of(entry: &OaEntryRow) -> Result<Self> {
-        let Some(id) = entry.id else { return Ok(Self::Absent) };
-        let is_usable = entry.is_enabled == Some(true) && entry.uuid_sealed.is_some();
-        Ok(match (entry.state.as_deref(), entry.code) {
-            (Some("submit"), _) => Self::Submit(id),
-            (Some("processing"), _) => Self::Processing(id),
-            (Some("exists"), Some(200)) if is_usable => Self::Healthy(id),
-            (Some("exists"), Some(200 | 202)) => Self::Refused(id),
-            (Some("markRemove"), Some(500)) => Self::RemovalFailed(id),
-            (Some("markRemove"), _) => Self::Removing(id),
-            _ => return Err(Error::internal(format!("oa_user {id} is in no known state"))),
-        })
-    }
-}
-
-/// Steps 2 and 4 of specs/oa.md §1.4: is the name acceptable, and what is the user's state.
-async fn enter(ctx: &Ctx, username: &str) -> Result<(OaEntryRow, State)> {
-    let refused = |rule: &str| Err(Error::invalid("username", rule));
-    if username.is_empty() || username.chars().count() > MAX_USERNAME {
-        return refused("1 to 255 characters");
-    }
-    if username.chars().any(char::is_control) {
-        return refused("no control characters");
-    }
-    if ctx.app.settings().oa.admin_names.iter().any(|name| name == username) {
-        return refused("reserved");
-    }
-    let entry = rows::find_entry(&mut ctx.read(), username).await?;
-    let entry = entry.ok_or_else(|| Error::internal("the entry query returned no row"))?;
-    if entry.is_staff {
-        return refused("reserved: staff");
-    }
-    let state = State::of(&entry)?;
-    Ok((entry, state))
-}
-
 /// Asks for a user: `POST /v1/generateUserProfile`.
 ///
 /// The row, its job and its audit row are one transaction; of many parallel requests for one name exactly one is accepted.
-/// Errors: `Forbidden` without `oa.user.create`; `Invalid{username}` for names §1.4 refuses.
+/// Errors: `Forbidden` without `oa.user.create`.
 /// Source: specs/oa.md §1.5.
-pub async fn generate(ctx: &Ctx, username: &str) -> Result<Generated> {
+pub async fn generate(asked: &Asked) -> Result<Generated> {
+    let Asked { ctx, username, state, .. } = asked;
     ctx.require("oa.user.create")?;
-    let (_, state) = enter(ctx, username).await?;
-    if state != State::Absent {
-        return Ok(generated(state));
+    if *state != State::Absent {
+        return Ok(generated(*state));
     }
     let email = derived_email(username, &ctx.app.settings().oa.user_email_domain);
     let mut tx = ctx.begin().await?;
     let Some(id) = rows::insert(&mut tx, username, backend::LOCAL, &email, ctx.now()).await? else {
-        drop(tx);
-        let (_, state) = enter(ctx, username).await?;
-        return match state {
+        return match asked.state_now(tx).await? {
             // Made and removed between two lines: asking again is the honest answer.
             State::Absent => Err(Error::RateLimited { retry_after: std::time::Duration::ZERO }),
             state => Ok(generated(state)),
@@ -185,28 +133,27 @@ fn generated(state: State) -> Generated {
 
 /// Asks for a user's links: `POST /v1/getConnInfoByUser`.
 ///
-/// Errors: `Forbidden` without `oa.user.read`; `Invalid{username}`.
+/// Errors: `Forbidden` without `oa.user.read`.
 /// Source: specs/oa.md §1.4 steps 3 and 5, §1.5, §3.
-pub async fn conn_info(ctx: &Ctx, username: &str) -> Result<ConnInfo> {
+pub async fn conn_info(asked: &Asked) -> Result<ConnInfo> {
+    let Asked { ctx, entry, state, .. } = asked;
     ctx.require("oa.user.read")?;
-    let (entry, state) = enter(ctx, username).await?;
     let nodes = ctx.app.live().nodes();
     let listable = |node: &&Arc<Node>| backend::is_listable(ctx.app.settings(), node);
     if !nodes.nodes.iter().any(|node| listable(&node)) {
         return Ok(ConnInfo::NoNodes);
     }
-    Ok(match state {
+    Ok(match *state {
         State::Absent => ConnInfo::Unknown,
         State::Submit(_) => ConnInfo::Queued,
         State::Processing(_) => ConnInfo::Processing,
         State::Refused(_) => ConnInfo::Refused,
         State::Removing(_) | State::RemovalFailed(_) => ConnInfo::Removing,
         State::Healthy(_) => {
-            let uuid = open_uuid(ctx, &entry)?;
-            let group = entry.node_group_id.map(gatehouse_model::NodeGroupId);
+            let uuid = open_uuid(ctx, entry)?;
             let visible = nodes.nodes.iter().filter(listable);
             let infos: Vec<_> = visible
-                .filter(|node| group.is_some_and(|group| node.group_ids.contains(&group)))
+                .filter(|node| entry.node_group_id.is_some_and(|group| node.group_ids.contains(&group)))
                 .filter_map(|node| info(ctx, node, uuid))
                 .collect();
             if infos.is_empty() { ConnInfo::NoNodes } else { ConnInfo::Nodes(infos) }
@@ -238,12 +185,12 @@ fn info(ctx: &Ctx, node: &Node, uuid: Uuid) -> Option<NodeInfo> {
 /// Asks for a user's deletion: `POST /v1/delUserProfile`.
 ///
 /// Marks the row and enqueues the deletion for `oa.delete_delay` later; of many parallel requests one is accepted.
-/// Errors: `Forbidden` without `oa.user.delete`; `Invalid{username}`.
+/// Errors: `Forbidden` without `oa.user.delete`.
 /// Source: specs/oa.md §1.5, §2.
-pub async fn delete(ctx: &Ctx, username: &str) -> Result<Deletion> {
+pub async fn delete(asked: &Asked) -> Result<Deletion> {
+    let Asked { ctx, username, entry, state } = asked;
     ctx.require("oa.user.delete")?;
-    let (entry, state) = enter(ctx, username).await?;
-    let (id, is_refused) = match state {
+    let (id, is_refused) = match *state {
         State::Healthy(id) => (id, false),
         State::Refused(id) => (id, true),
         other => return Ok(deletion(other)),
@@ -251,9 +198,7 @@ pub async fn delete(ctx: &Ctx, username: &str) -> Result<Deletion> {
     let stored_code = entry.code.unwrap_or(202);
     let mut tx = ctx.begin().await?;
     if rows::update_remove(&mut tx, id, stored_code, ctx.now()).await? == 0 {
-        drop(tx);
-        let (_, state) = enter(ctx, username).await?;
-        return Ok(deletion(state));
+        return Ok(deletion(asked.state_now(tx).await?));
     }
     let delay = ctx.app.settings().oa.delete_delay.0;
     // Strictly after the delay, hence the millisecond.

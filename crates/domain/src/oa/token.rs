@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use gatehouse_model::{ApiTokenId, Millis, Origin, Secret};
-use gatehouse_store::api_token::{self as rows, NewApiToken};
+use gatehouse_store::{
+    Query, Tx,
+    api_token::{self as rows, ApiTokenRow, NewApiToken},
+};
 
 use crate::{
     Actor, App, Caller, Ctx, Error, Result,
@@ -12,7 +15,7 @@ use crate::{
 };
 
 const KIND: &str = "oa";
-const PURPOSE: &str = "api_token.secret";
+pub(super) const PURPOSE: &str = "api_token.secret";
 const CODES: &str = "oa.user.create oa.user.read oa.user.delete";
 /// How exact `last_used_at` is: a write per request would be the dearest part of a query.
 const USE_GRAIN: Duration = Duration::from_secs(60);
@@ -32,31 +35,9 @@ pub struct TokenView {
     pub last_used_at: Option<Millis>,
 }
 
-/// Turns a token into the machine it names. Asks the database every time: new tokens work and deleted ones are refused at once.
-///
-/// Errors: `Unauthenticated` for an unknown, expired or empty token; `Unavailable` when the database does not answer,
-/// for good and bad tokens alike.
-pub async fn authenticate(app: &App, caller: Caller, token: &str) -> Result<Ctx> {
-    let row = if token.is_empty() { None } else { find(app, token).await? };
-    match row {
-        Some(row) if row.expires_at.is_none_or(|at| at > app.now()) => {
-            if row.last_used_at.is_none_or(|at| app.now().minus(USE_GRAIN) >= at) {
-                note_used(app, row.id);
-            }
-            let codes = crate::app::parse_codes(&row.codes);
-            let actor = Actor::Machine { id: row.id, label: row.label, codes };
-            Ok(Ctx { app: app.clone(), actor, origin: Origin::Oa, caller })
-        }
-        _ => {
-            note_refused(app, caller).await;
-            Err(Error::Unauthenticated { why: "unknown token" })
-        }
-    }
-}
-
-async fn find(app: &App, token: &str) -> Result<Option<rows::ApiTokenRow>> {
+pub(crate) async fn find(app: &App, q: &mut impl Query, token: &str) -> Result<Option<ApiTokenRow>> {
     for hash in app.keys().hashes(PURPOSE, token) {
-        if let Some(row) = rows::find(&mut app.db().read(), KIND, &hash).await? {
+        if let Some(row) = rows::find(q, KIND, &hash).await? {
             return Ok(Some(row));
         }
     }
@@ -64,7 +45,10 @@ async fn find(app: &App, token: &str) -> Result<Option<rows::ApiTokenRow>> {
 }
 
 /// Records the use of a token beside the request, which does not wait for it.
-fn note_used(app: &App, id: ApiTokenId) {
+pub(super) fn note_used(app: &App, id: ApiTokenId, last: Option<Millis>) {
+    if last.is_some_and(|at| app.now().minus(USE_GRAIN) < at) {
+        return;
+    }
     if !app.once_per(USE_GRAIN, &format!("api_token {id}")) {
         return;
     }
@@ -87,7 +71,7 @@ fn note_used(app: &App, id: ApiTokenId) {
 }
 
 /// Audits refused tokens, one row per address and minute: a flood must not become a flood of writes.
-async fn note_refused(app: &App, caller: Caller) {
+pub(super) async fn note_refused(app: &App, caller: Caller) {
     metrics::counter!("gatehouse_oa_refused_tokens_total").increment(1);
     if !app.once_per(USE_GRAIN, &format!("oa.token {:?}", caller.address)) {
         return;
@@ -106,9 +90,13 @@ async fn note_refused(app: &App, caller: Caller) {
 
 /// Makes a token of 16 random bytes as 32 lower-case hex digits.
 pub async fn generate(ctx: &Ctx, label: &str) -> Result<Secret> {
-    let token = Secret::new(hex::encode(ctx.app.random().bytes::<16>()));
+    let token = fresh(ctx);
     insert(ctx, label, &token).await?;
     Ok(token)
+}
+
+pub(crate) fn fresh(ctx: &Ctx) -> Secret {
+    Secret::new(hex::encode(ctx.app.random().bytes::<16>()))
 }
 
 /// Stores a given token: imports and the state file. One that exists already is `Conflict`.
@@ -121,12 +109,7 @@ pub async fn insert(ctx: &Ctx, label: &str, token: &Secret) -> Result<ApiTokenId
     Ok(id)
 }
 
-pub(crate) async fn insert_in(
-    ctx: &Ctx,
-    tx: &mut gatehouse_store::Tx,
-    label: &str,
-    token: &Secret,
-) -> Result<ApiTokenId> {
+pub(crate) async fn insert_in(ctx: &Ctx, tx: &mut Tx, label: &str, token: &Secret) -> Result<ApiTokenId> {
     ctx.require("system.token.manage")?;
     if token.expose().is_empty() || token.expose().chars().count() > 256 {
         return Err(Error::invalid("token", "1 to 256 characters"));
@@ -182,19 +165,26 @@ fn mask(token: &str) -> String {
 /// Deletes a token; it is refused from the next request on. `NotFound` when nobody has it.
 pub async fn delete(ctx: &Ctx, token: &str) -> Result<()> {
     ctx.require("system.token.manage")?;
-    let row = find(&ctx.app, token).await?.ok_or(Error::NotFound { what: "token" })?;
+    let row = find(&ctx.app, &mut ctx.read(), token).await?.ok_or(Error::NotFound { what: "token" })?;
     let mut tx = ctx.begin().await?;
-    rows::delete(&mut tx, row.id).await?;
-    audit::changed(&mut tx, ctx, "oa.token.delete", Object::new("api_token", row.id.0, &row.label)).await?;
+    delete_in(ctx, &mut tx, &row).await?;
     tx.commit().await?;
     Ok(())
 }
 
-/// Whether a token with this label exists already.
-pub(crate) async fn has_label(tx: &mut gatehouse_store::Tx, label: &str) -> Result<bool> {
-    Ok(rows::find_by_label(tx, KIND, label).await?.is_some())
+pub(crate) async fn delete_in(ctx: &Ctx, tx: &mut Tx, row: &ApiTokenRow) -> Result<()> {
+    ctx.require("system.token.manage")?;
+    rows::delete(tx, row.id).await?;
+    audit::changed(tx, ctx, "oa.token.delete", Object::new("api_token", row.id.0, &row.label)).await
 }
 
-fn place(row: &str) -> Place<'_> {
+/// The tokens with a label, oldest first.
+pub(crate) async fn labelled(q: &mut impl Query, label: &str) -> Result<Vec<ApiTokenRow>> {
+    let mut tokens = rows::list(q, KIND).await?;
+    tokens.retain(|token| token.label == label);
+    Ok(tokens)
+}
+
+pub(crate) fn place(row: &str) -> Place<'_> {
     Place { table: "api_token", column: "secret", row }
 }

@@ -16,10 +16,12 @@ pub(crate) async fn ensure(ctx: &Ctx, tx: &mut Tx, name: &str) -> Result<(NodeGr
     if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
         return Err(Error::invalid("node_group", "1 to 100 characters, none of control"));
     }
-    let id = rows::insert_group(tx, name, ctx.now()).await?;
-    tx.touch(Aspect::Node, None);
-    audit::changed(tx, ctx, "node_group.create", Object::new("node_group", id.0, name)).await?;
-    Ok((id, true))
+    let (id, is_new) = rows::insert_group(tx, name, ctx.now()).await?;
+    if is_new {
+        tx.touch(Aspect::Node, None);
+        audit::changed(tx, ctx, "node_group.create", Object::new("node_group", id.0, name)).await?;
+    }
+    Ok((id, is_new))
 }
 
 /// Deletes a group that no pass names. `Locked` while somebody is in it. Tells whether it existed.

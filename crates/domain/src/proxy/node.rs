@@ -136,6 +136,13 @@ impl Node {
         self.is_enabled && !self.is_capped
     }
 
+    /// Whether users are sent to a public host while the listener takes loopback connections only. `default` is
+    /// `[proxy] listen`.
+    pub fn is_hidden_behind_loopback(&self, default: IpAddr) -> bool {
+        let is_local = self.host == "localhost" || self.host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+        self.is_embedded && self.is_enabled && !is_local && self.listen_ip.unwrap_or(default).is_loopback()
+    }
+
     /// The port clients use: the configured one, else the listener's.
     pub fn client_port(&self) -> Option<u16> {
         [self.port, self.server_port].into_iter().find(|port| *port != 0).or(self.bound_port)

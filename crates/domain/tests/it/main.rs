@@ -24,8 +24,13 @@ macro_rules! both {
 }
 
 mod account;
+mod apply;
+mod apply_law;
+mod apply_refusal;
 mod audit;
+mod doctor;
 mod live;
 mod oa;
+mod picture;
 mod session;
 mod usage;

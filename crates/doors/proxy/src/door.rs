@@ -16,6 +16,7 @@ use arc_swap::ArcSwap;
 use gatehouse_domain::{Clock, Random, proxy::node::Node, settings::ProxySettings};
 use gatehouse_model::{AccountId, EndedWhy, NodeGroupId, NodeId};
 use metrics::Gauge;
+use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -38,12 +39,33 @@ pub(crate) struct Door {
     pub(crate) tasks: TaskTracker,
     /// Fires after the drain: every flow ends.
     pub(crate) shutdown: CancellationToken,
+    /// Sockets flows may hold.
+    pub(crate) sockets: Arc<Semaphore>,
     /// Batches of counters on their way to the database.
     pub(crate) batches: Batches,
     stale: AtomicBool,
     draining: AtomicBool,
     flows: AtomicUsize,
     rechecks: Mutex<BTreeSet<AccountId>>,
+}
+
+/// Open files kept for everything that is not a flow.
+const FILE_RESERVE: usize = 256;
+
+/// What the process may have open, less a reserve; asked once, at the start.
+fn socket_limit() -> usize {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let files = parse_file_limit(&limits).unwrap_or(1_024);
+    files.saturating_sub(FILE_RESERVE).clamp(64, Semaphore::MAX_PERMITS)
+}
+
+/// The soft limit in the line `Max open files 1024 524288 files`.
+fn parse_file_limit(limits: &str) -> Option<usize> {
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    match line.split_whitespace().next()? {
+        "unlimited" => Some(Semaphore::MAX_PERMITS),
+        number => number.parse().ok(),
+    }
 }
 
 /// Says whether `used` of a row can be trusted: only if no batch was under way while it was read.
@@ -86,6 +108,7 @@ impl Door {
             buffers: Pool::default(),
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
+            sockets: Arc::new(Semaphore::new(socket_limit())),
             batches: Batches::default(),
             stale: AtomicBool::new(false),
             draining: AtomicBool::new(false),
@@ -232,5 +255,30 @@ impl NodeState {
         tracing::debug!(node = %self.id, reason, "proxy.handshake.failed");
         metrics::counter!("gatehouse_proxy_handshake_failures_total", "node" => self.id.to_string(), "reason" => reason)
             .increment(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_of_open_files_is_the_soft_one() {
+        let limits = "Limit                     Soft Limit           Hard Limit           Units     \n\
+                      Max open files            1024                 524288               files     \n";
+        assert_eq!(parse_file_limit(limits), Some(1_024));
+        assert_eq!(parse_file_limit("Max open files            unlimited  unlimited"), Some(Semaphore::MAX_PERMITS));
+        assert!(socket_limit() >= 64);
+    }
+
+    #[test]
+    fn a_mark_holds_only_while_no_batch_is_under_way() {
+        let batches = Batches::default();
+        let before = batches.mark();
+        assert!(before.is_some());
+        batches.begin();
+        assert_eq!(batches.mark(), None);
+        batches.end();
+        assert!(batches.mark().is_some() && batches.mark() != before);
     }
 }

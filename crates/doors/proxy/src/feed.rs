@@ -14,6 +14,9 @@ use tokio_util::sync::CancellationToken;
 use crate::{door::Door, table::Used};
 
 const TICK: Duration = Duration::from_secs(1);
+/// Ticks between looks at the traffic other processes counted for users who are in here.
+const OTHERS: u64 = 10;
+const OTHERS_AT_ONCE: usize = 1_000;
 /// Pause after the database did not answer.
 const RETRY: Duration = Duration::from_millis(250);
 
@@ -42,6 +45,7 @@ pub(crate) async fn run(app: App, door: Arc<Door>, mut feed: UserFeed, stop: Can
     let mut wanted = Wanted { all: true, ..Wanted::default() };
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut ticks: u64 = 0;
     loop {
         let changed = Instant::now();
         if !wanted.is_empty() {
@@ -72,6 +76,10 @@ pub(crate) async fn run(app: App, door: Arc<Door>, mut feed: UserFeed, stop: Can
             _ = tick.tick() => {
                 door.set_age(app.live().database_age(door.clock.now()));
                 wanted.some.extend(door.take_rechecks());
+                ticks += 1;
+                if ticks.is_multiple_of(OTHERS) {
+                    wanted.some.extend(door.table.active_with_quota(OTHERS_AT_ONCE));
+                }
             }
         }
     }

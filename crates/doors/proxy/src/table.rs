@@ -164,6 +164,13 @@ impl UserTable {
         }
     }
 
+    /// Accounts with open visits whose quota other processes may be using up as well, at most `most`.
+    pub(crate) fn active_with_quota(&self, most: usize) -> Vec<AccountId> {
+        let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        let active = rows.all.values().filter(|row| row.account.is_active_with_quota());
+        active.map(|row| row.account.id).take(most).collect()
+    }
+
     /// Every account the table knows.
     pub(crate) fn accounts(&self) -> BTreeSet<AccountId> {
         self.rows.lock().unwrap_or_else(PoisonError::into_inner).all.keys().copied().collect()

@@ -7,7 +7,7 @@ use std::sync::{
 
 use aws_lc_rs::digest;
 use gatehouse_domain::proxy::{credential, user::ProxyUser};
-use gatehouse_model::{AccountId, EndedWhy, NodeGroupId, SsCipher};
+use gatehouse_model::{AccountId, EndedWhy, Millis, NodeGroupId, SsCipher};
 use md5::{Digest, Md5};
 use uuid::Uuid;
 
@@ -31,6 +31,8 @@ pub(crate) struct Account {
     pub(crate) tcp_flows: AtomicU32,
     pub(crate) udp_sessions: AtomicU32,
     visits: Mutex<Vec<Arc<Visit>>>,
+    /// When a denied target was logged last, milliseconds.
+    logged_at: AtomicI64,
 }
 
 /// Which way bytes go.
@@ -56,6 +58,7 @@ impl Account {
             tcp_flows: AtomicU32::new(0),
             udp_sessions: AtomicU32::new(0),
             visits: Mutex::default(),
+            logged_at: AtomicI64::new(0),
         };
         account.set_limits(row);
         account
@@ -86,6 +89,17 @@ impl Account {
 
     pub(crate) fn is_exhausted(&self) -> bool {
         self.used.load(Relaxed) >= self.quota.load(Relaxed)
+    }
+
+    /// Whether a denied target may be logged again; once a second.
+    pub(crate) fn may_log(&self, now: Millis) -> bool {
+        let last = self.logged_at.load(Relaxed);
+        now.0 >= last.saturating_add(1_000) && self.logged_at.compare_exchange(last, now.0, Relaxed, Relaxed).is_ok()
+    }
+
+    /// Whether the database should be asked now and then what other processes have counted.
+    pub(crate) fn is_active_with_quota(&self) -> bool {
+        self.quota.load(Relaxed) != i64::MAX && !self.visits().is_empty()
     }
 
     pub(crate) fn device_limit(&self) -> usize {

@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use crate::{
     door::{Door, NodeState},
+    egress::Unreachable,
     limit::{Dropped, device},
     user::{Direction, User},
 };
@@ -42,14 +43,14 @@ pub(crate) struct Visit {
     pub(crate) flows: AtomicU32,
     /// When the last flow ended, milliseconds.
     pub(crate) idle_since: AtomicI64,
-    why: OnceLock<EndedWhy>,
+    why: OnceLock<(EndedWhy, Instant)>,
     token: CancellationToken,
 }
 
 impl Visit {
     /// Ends every flow of the visit; the next flush closes it.
     pub(crate) fn end(&self, why: EndedWhy) {
-        if self.why.set(why).is_ok() {
+        if self.why.set((why, Instant::now())).is_ok() {
             self.token.cancel();
         }
     }
@@ -61,7 +62,7 @@ impl Visit {
 
     /// Why it ended, if it did.
     pub(crate) fn why(&self) -> Option<EndedWhy> {
-        self.why.get().copied()
+        self.why.get().map(|(why, _)| *why)
     }
 }
 
@@ -195,6 +196,18 @@ impl Flow {
         &self.visit.user
     }
 
+    /// Notes that a target cannot be reached. Denied ones are logged, at most one a second and user.
+    pub(crate) fn unreachable(&self, error: &Unreachable) {
+        let account = &self.visit.user.account;
+        let (id, node) = (account.id, self.node.id);
+        match error {
+            Unreachable::Denied(rule) if account.may_log(self.door.clock.now()) => {
+                tracing::info!(account = %id, %node, rule, "proxy.egress.denied");
+            }
+            _ => tracing::debug!(account = %id, %node, %error, "proxy.connect.failed"),
+        }
+    }
+
     /// Counts bytes that were relayed. Returns when the next may follow, if not now.
     pub(crate) fn moved(&self, direction: Direction, bytes: usize) -> Option<Instant> {
         self.count(direction, bytes);
@@ -235,6 +248,9 @@ impl Drop for Flow {
         self.visit.idle_since.store(self.door.clock.now().0, Relaxed);
         self.visit.flows.fetch_sub(1, AcqRel);
         self.node.flows(self.network).decrement(1.0);
+        if let Some((_, at)) = self.visit.why.get() {
+            metrics::histogram!("gatehouse_proxy_kick_seconds").record(at.elapsed());
+        }
         self.door.flow_ends();
     }
 }

@@ -24,7 +24,7 @@ pub(crate) async fn migrate(global: &Global, output: Output) -> anyhow::Result<(
 
 #[derive(Debug, Args)]
 pub(crate) struct CopyDatabase {
-    /// Source: sqlite:///path or postgres://user:password@host/name; it is only read
+    /// Source, which is only read: `sqlite:///path` or `postgres://user:password@host/name`
     #[arg(long, value_name = "URL")]
     from: String,
     /// Target: an empty database

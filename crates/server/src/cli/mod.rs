@@ -5,6 +5,7 @@ mod check_config;
 mod completions;
 mod database;
 mod demo;
+mod doctor;
 mod node;
 mod oa;
 mod open;
@@ -80,6 +81,8 @@ enum Command {
     /// The surface of the OA systems: tokens, users, nodes, import
     #[command(subcommand)]
     Oa(oa::Oa),
+    /// Look at configuration, database, keys, ports, nodes and the audit chain, and say what to do
+    Doctor(doctor::Doctor),
     /// Print a completion script for a shell
     Completions(completions::Completions),
     /// Make a token, as the original did
@@ -136,6 +139,7 @@ async fn dispatch(command: Option<Command>, global: &Global) -> anyhow::Result<(
         Some(Command::GenerateToken) => oa::token::generate_as_original(global).await,
         Some(Command::ShowToken) => oa::token::show_as_original(global).await,
         Some(Command::DeleteToken(command)) => command.run(global).await,
+        Some(Command::Doctor(command)) => command.run(global, output).await,
         Some(Command::Completions(command)) => command.run(Cli::command()),
     }
 }

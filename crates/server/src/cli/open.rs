@@ -1,7 +1,5 @@
 //! Opens the installation for a command: the same database a running server works on.
 
-use std::os::unix::fs::DirBuilderExt;
-
 use anyhow::Context;
 use gatehouse_domain::{Actor, App, Clock, Ctx, Open, Random, seal::KeyRing};
 use gatehouse_model::{Origin, Secret};
@@ -45,7 +43,7 @@ pub(crate) async fn open_configured(config: Config) -> anyhow::Result<Opened> {
 
 /// The migrations a command that opens this installation will apply.
 pub(crate) async fn pending(config: &Config) -> anyhow::Result<Vec<String>> {
-    make_private(&config.data_dir)?;
+    config.make_data_dir()?;
     let db = Db::open(&config.database_url(), &store_options(config)).await.context("cannot open the database")?;
     let pending = db.pending_migrations().await;
     db.close().await;
@@ -54,7 +52,7 @@ pub(crate) async fn pending(config: &Config) -> anyhow::Result<Vec<String>> {
 
 /// Makes the data directory and opens keys and database; gives the administrator's password if this made it.
 pub(crate) async fn open_app(config: &Config) -> anyhow::Result<(App, Option<Secret>)> {
-    make_private(&config.data_dir)?;
+    config.make_data_dir()?;
     let random = Random::System;
     let keys = KeyRing::open(&config.key_ring_file, &random)
         .with_context(|| format!("cannot use the key ring {}", config.key_ring_file.display()))?;
@@ -79,13 +77,6 @@ fn store_options(config: &Config) -> OpenOptions {
         pg_max_connections: config.database.max_connections.unwrap_or(default.pg_max_connections),
         ..default
     }
-}
-
-fn make_private(directory: &std::path::Path) -> anyhow::Result<()> {
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
-    made.with_context(|| {
-        format!("cannot make the data directory {}; choose another with --data-dir", directory.display())
-    })
 }
 
 /// Shows it once, on standard error, so that it never mixes with a command's result.

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{Global, Output, open, output};
 
 /// Rows read from the database at a time.
-const PAGE: i64 = 1_000;
+const PAGE: usize = 1_000;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Session {
@@ -24,7 +24,7 @@ pub(crate) enum Session {
         login: Option<String>,
         /// At most so many
         #[arg(long, default_value_t = PAGE)]
-        limit: i64,
+        limit: usize,
     },
     /// Put somebody out: the session ends within a second
     End {
@@ -40,9 +40,10 @@ impl Session {
         match self {
             Self::List { all, login, limit } => {
                 let mut visits: Vec<VisitRow> = Vec::new();
-                while let Some(left) = limit.checked_sub(visits.len() as i64).filter(|left| *left > 0) {
+                while visits.len() < limit {
                     let before = visits.last().map(|visit| visit.id);
-                    let page = visit::list(ctx, before, !all, login.as_deref(), left.min(PAGE)).await?;
+                    let most = i64::try_from((limit - visits.len()).min(PAGE))?;
+                    let page = visit::list(ctx, before, !all, login.as_deref(), most).await?;
                     if page.is_empty() {
                         break;
                     }

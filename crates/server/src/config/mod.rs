@@ -10,8 +10,12 @@ mod section;
 #[cfg(test)]
 mod tests;
 
-use std::path::{Path, PathBuf};
+use std::{
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
 
+use anyhow::Context;
 use gatehouse_domain::Settings;
 use gatehouse_domain::settings::OaBackend;
 
@@ -145,14 +149,20 @@ impl Config {
 
     /// The database this process opens: the configured one, else a file in the data directory.
     pub(crate) fn database_url(&self) -> String {
-        match &self.database.url {
-            Some(url) => url.expose().to_owned(),
-            None => {
-                let path = self.data_dir.join("gatehouse.db").display().to_string();
-                // The path stands in a URL.
-                format!("sqlite://{}", path.replace('%', "%25").replace('?', "%3F"))
-            }
+        if let Some(url) = &self.database.url {
+            return url.expose().to_owned();
         }
+        // The path stands in a URL.
+        let path = self.data_dir.join("gatehouse.db").display().to_string().replace('%', "%25").replace('?', "%3F");
+        format!("sqlite://{path}")
+    }
+
+    /// Makes the data directory, for its owner only.
+    pub(crate) fn make_data_dir(&self) -> anyhow::Result<()> {
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.data_dir);
+        made.with_context(|| {
+            format!("cannot make the data directory {}; choose another with --data-dir", self.data_dir.display())
+        })
     }
 
     /// Why these settings cannot be served although every value is valid.

@@ -83,11 +83,19 @@ impl Server {
         if stream.set_nodelay(true).is_err() {
             return;
         }
-        let first_byte = self.stop.run_until_cancelled(timeout(self.header_timeout, stream.readable()));
-        let Some(Ok(Ok(()))) = first_byte.await else { return };
-        // Boxed from here on: a connection that waits costs no room for what it might say.
-        let Some(tls) = &self.tls else { return Box::pin(self.speak(stream, peer, site)).await };
-        match Box::pin(timeout(self.header_timeout, tls.acceptor().accept(stream))).await {
+        // Peeking, because a socket may be called readable although nothing has come.
+        let mut byte = [0];
+        let first = self.stop.run_until_cancelled(timeout(self.header_timeout, stream.peek(&mut byte)));
+        let Some(Ok(Ok(1))) = first.await else { return };
+        // Boxed, so that a connection without a byte costs no more than its socket and these few lines.
+        match &self.tls {
+            None => Box::pin(self.speak(stream, peer, site)).await,
+            Some(tls) => Box::pin(self.encrypt(tls, stream, peer, site)).await,
+        }
+    }
+
+    async fn encrypt(&self, tls: &Tls, stream: TcpStream, peer: SocketAddr, site: Arc<Site>) {
+        match timeout(self.header_timeout, tls.acceptor().accept(stream)).await {
             Ok(Ok(stream)) => Box::pin(self.speak(stream, peer, site)).await,
             Ok(Err(error)) => tracing::debug!("TLS handshake failed: {error}"),
             Err(_elapsed) => tracing::debug!("TLS handshake took too long"),
@@ -107,14 +115,12 @@ impl Server {
             .max_buf_size(HEAD_LIMIT)
             .serve_connection(TokioIo::new(stream), answer);
         let mut connection = pin!(connection);
-        let ended = match self.stop.run_until_cancelled(connection.as_mut()).await {
-            Some(ended) => ended,
-            None => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        };
-        if let Err(error) = ended {
+        let mut ended = self.stop.run_until_cancelled(connection.as_mut()).await;
+        if ended.is_none() {
+            connection.as_mut().graceful_shutdown();
+            ended = Some(connection.await);
+        }
+        if let Some(Err(error)) = ended {
             tracing::trace!("connection broke: {error}");
         }
     }

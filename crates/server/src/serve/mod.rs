@@ -2,23 +2,29 @@
 
 mod http;
 mod listen;
+mod lock;
 pub(crate) mod log;
 mod pages;
-mod signal;
+pub(crate) mod signal;
 mod site;
 mod tls;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context;
 use axum::Router;
-use gatehouse_domain::App;
+use gatehouse_domain::{App, proxy::node::Node};
 use gatehouse_kit::TrustedProxies;
 use tokio::{net::TcpListener, sync::Semaphore, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{cli::output, config::Config};
 use http::Server;
+use lock::Lock;
 use site::Site;
 
 /// Connections of the metrics listener; it answers even when the others are full.
@@ -30,12 +36,13 @@ const SPARE_FILES: u64 = 512;
 /// After the HTTP connections: how long doors and tasks may take to end (specs/proxy.md §15 promises 10 s).
 const TASKS_END: Duration = Duration::from_secs(12);
 
-/// Bound sockets. They are bound before the database is opened, so that a taken port changes nothing.
+/// Bound sockets and the right to serve. Taken before the database is opened, so that a taken port changes nothing.
 pub(crate) struct Listeners {
     shared: Vec<TcpListener>,
     oa: Vec<TcpListener>,
     metrics: Vec<TcpListener>,
     tls: Option<Arc<tls::Tls>>,
+    _lock: Lock,
 }
 
 impl Listeners {
@@ -49,6 +56,7 @@ impl Listeners {
             shared: listen::bind(&config.http.listen, "http.listen")?,
             oa: listen::bind(own, "oa.listen")?,
             metrics: listen::bind(metrics, "metrics.listen")?,
+            _lock: Lock::take(config)?,
         })
     }
 
@@ -114,6 +122,7 @@ pub(crate) async fn run(
     let public = server(connections, listeners.tls.clone());
     let private = server(METRICS_CONNECTIONS, None);
     let signals = signals.obey(app.shutdown().clone(), listeners.tls.clone());
+    warn_of_hidden_nodes(&app);
     start_door(&app);
     let (shared, own) = sites(&app, config);
     ready(&app, &listeners)?;
@@ -143,6 +152,25 @@ pub(crate) async fn run(
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Whether users are sent to a node from elsewhere although it listens on loopback only.
+pub(crate) fn is_hidden_behind_loopback(node: &Node, default: IpAddr) -> bool {
+    let is_local_name = node.host == "localhost" || node.host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+    node.is_embedded && node.is_enabled && !is_local_name && node.listen_ip.unwrap_or(default).is_loopback()
+}
+
+/// Warns of nodes nobody can reach.
+fn warn_of_hidden_nodes(app: &App) {
+    let default = app.settings().proxy.listen;
+    for node in app.live().nodes().nodes.iter().filter(|node| is_hidden_behind_loopback(node, default)) {
+        tracing::warn!(
+            "node {} ({}): users are sent to {}, but it listens on loopback only",
+            node.id,
+            node.name,
+            node.host
+        );
+    }
 }
 
 /// How many connections are held: as configured, but never so many that doors and database find no file left.

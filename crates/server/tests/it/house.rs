@@ -1,9 +1,8 @@
 //! A data directory of its own and the binary to work on it.
 
 use std::{
-    fs::File,
-    io::{BufRead, BufReader},
-    path::{Path, PathBuf},
+    io::{BufRead, BufReader, Write},
+    path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc,
     time::{Duration, Instant},
@@ -13,7 +12,7 @@ use gatehouse_store::{Db, OpenOptions};
 use gatehouse_testkit::{Engine, postgres};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 /// How long anything may take before a test gives up.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -115,15 +114,18 @@ impl House {
         ended(self.command(arguments).stdin(Stdio::null()).output().unwrap())
     }
 
+    /// Runs a command with something on its standard input.
+    pub(crate) fn run_with(&self, arguments: &str, input: &str) -> Ended {
+        let mut command = self.command(arguments);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        ended(child.wait_with_output().unwrap())
+    }
+
     /// Starts a server on free ports and waits until it listens.
     pub(crate) fn serve(&self, arguments: &str) -> Running {
         let free = "--listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0";
-        self.start(self.command(&format!("{arguments} {free}")))
-    }
-
-    /// Starts a server by a command line of one's own.
-    pub(crate) fn start(&self, command: Command) -> Running {
-        Running::start(command, &self.path().join("log"))
+        Running::start(self.command(&format!("{arguments} {free}")))
     }
 }
 
@@ -136,27 +138,35 @@ pub(crate) fn ended(output: std::process::Output) -> Ended {
 pub(crate) struct Running {
     child: Child,
     /// Not a pipe: nobody reads while it runs, and a full one would stop it.
-    log: PathBuf,
-    /// The lines printed until everything listened.
+    log: NamedTempFile,
+    lines: mpsc::Receiver<String>,
+    /// The lines printed so far.
     pub(crate) announced: Vec<String>,
 }
 
 impl Running {
-    /// Reads standard output until the line of the metrics listener, which comes last.
-    fn start(mut command: Command, log: &Path) -> Self {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(File::create(log).unwrap());
+    /// Starts it and waits until everything listens: the metrics listener is announced last.
+    pub(crate) fn start(mut command: Command) -> Self {
+        let log = NamedTempFile::new().unwrap();
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log.reopen().unwrap());
         let mut child = command.spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let (send, lines) = mpsc::channel();
-        std::thread::spawn(move || stdout.lines().map_while(Result::ok).for_each(|line| drop(send.send(line))));
-        let mut running = Self { child, log: log.to_owned(), announced: Vec::new() };
-        while !running.announced.iter().any(|line| line.starts_with("metrics")) {
-            match lines.recv_timeout(PATIENCE) {
-                Ok(line) => running.announced.push(line),
-                Err(_) => panic!("the server does not listen: {}", running.kill()),
-            }
-        }
+        std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
+        let mut running = Self { child, log, lines, announced: Vec::new() };
+        running.read_until("metrics");
         running
+    }
+
+    /// Reads standard output up to a line that begins so.
+    pub(crate) fn read_until(&mut self, beginning: &str) {
+        while !self.announced.iter().any(|line| line.starts_with(beginning)) {
+            let Ok(line) = self.lines.recv_timeout(PATIENCE) else {
+                let log = self.end_hard();
+                panic!("no line {beginning:?}: {:?} {log}", self.announced);
+            };
+            self.announced.push(line);
+        }
     }
 
     /// The base URL announced under a name.
@@ -194,6 +204,10 @@ impl Running {
 
     /// Ends it as `kill -9` does and returns what it logged.
     pub(crate) fn kill(mut self) -> String {
+        self.end_hard()
+    }
+
+    fn end_hard(&mut self) -> String {
         self.child.kill().unwrap();
         self.wait();
         self.log()
@@ -201,7 +215,7 @@ impl Running {
 
     /// What it logged so far.
     pub(crate) fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap()
+        std::fs::read_to_string(self.log.path()).unwrap()
     }
 
     /// Its process, as the kernel knows it.

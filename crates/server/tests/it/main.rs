@@ -1,11 +1,19 @@
 //! The real binary from outside: command line, listeners, signals, restarts.
 
 #[cfg(test)]
+mod account;
+#[cfg(test)]
 mod authorisation;
 #[cfg(test)]
 mod command;
 #[cfg(test)]
 mod config;
+#[cfg(test)]
+mod database;
+#[cfg(test)]
+mod demo;
+#[cfg(test)]
+mod doctor;
 #[cfg(test)]
 mod fault;
 #[cfg(test)]
@@ -16,6 +24,8 @@ mod input;
 mod load;
 #[cfg(test)]
 mod oa;
+#[cfg(test)]
+mod proxy;
 #[cfg(test)]
 mod serving;
 #[cfg(test)]

@@ -4,7 +4,7 @@ use reqwest::Client;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::house::{House, PATIENCE};
+use crate::house::{House, PATIENCE, Running};
 
 fn client() -> Client {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
@@ -143,7 +143,7 @@ async fn sighup_does_not_end_a_server_and_two_signals_end_it_at_once() {
     // A request whose body never comes keeps the drain waiting.
     let mut command = house.command("serve --listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0");
     command.env("GATEHOUSE__HTTP__DRAIN", "25s");
-    let mut running = house.start(command);
+    let mut running = Running::start(command);
     let address = running.url("http").replace("http://", "");
     let mut stuck = tokio::net::TcpStream::connect(&address).await.unwrap();
     let head = b"POST /v1/delUserProfile HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n";

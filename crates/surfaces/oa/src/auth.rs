@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use axum::{extract::Request, response::Response};
-use gatehouse_domain::{App, Ctx, Error, Result, oa};
+use gatehouse_domain::{App, Error, Result, oa};
 use gatehouse_kit::{Asked, BodyRule, Envelope, Limits, Permit, log_error, read_body};
 use http::Method;
 
@@ -35,7 +35,7 @@ impl Oa {
         &self,
         action: Action,
         request: Request,
-        use_case: impl FnOnce(Ctx, String) -> F,
+        use_case: impl FnOnce(oa::Asked) -> F,
     ) -> Response
     where
         F: Future<Output = Result<Answer>>,
@@ -56,11 +56,9 @@ impl Oa {
         };
         let answer = async {
             let _permit = self.admit(action, asked.address())?;
-            let given = request::read(&parts.headers, parts.uri.query(), body);
-            let ctx = oa::authenticate(&self.app, asked.caller().clone(), &given.token).await?;
-            let username =
-                String::from_utf8(given.username).map_err(|_bytes| Error::invalid("username", "is UTF-8"))?;
-            use_case(ctx, username).await
+            let given = request::read(&parts.headers, parts.uri.query(), &body);
+            let caller = asked.caller().clone();
+            use_case(oa::ask(&self.app, caller, &given.token, &given.username).await?).await
         };
         match answer.await {
             Ok(answer) => self.envelope.answer(action, &answer),

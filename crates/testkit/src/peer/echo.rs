@@ -4,11 +4,11 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use tokio::net::UdpSocket;
 use tokio::task::JoinSet;
 
-use super::free_port;
+use super::{NO_IPV6, free_port};
 
 /// Answers every datagram with itself, on both loopback addresses, until dropped.
 #[derive(Debug)]
@@ -24,9 +24,9 @@ impl Echo {
         let port = free_port()?;
         let datagrams = Arc::new(AtomicU64::new(0));
         let mut tasks = JoinSet::new();
-        for socket in
-            [UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).await?, UdpSocket::bind((Ipv6Addr::LOCALHOST, port)).await?]
-        {
+        let four = UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).await?;
+        let six = UdpSocket::bind((Ipv6Addr::LOCALHOST, port)).await.context(NO_IPV6)?;
+        for socket in [four, six] {
             tasks.spawn(answer(socket, datagrams.clone()));
         }
         Ok(Self { port, datagrams, _tasks: tasks })

@@ -22,3 +22,5 @@ pub use process::{Peer, Program, free_port, peers_dir, wait_for};
 pub use server::RealServer;
 pub use socks::{Association, Socks, Target, Traffic};
 pub use tls::{SelfSigned, Tls, certificate_of, trusting_client_config};
+
+const NO_IPV6: &str = "cannot listen on ::1; the proxy tests need IPv6 on the loopback interface";

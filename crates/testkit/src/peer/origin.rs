@@ -5,12 +5,12 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use super::{Peer, Program, free_port};
+use super::{NO_IPV6, Peer, Program, free_port};
 
 /// Bytes that do not compress and do not repeat, the same for the same `seed` (splitmix64).
 pub fn random_bytes(seed: u64, length: usize) -> Vec<u8> {
@@ -42,7 +42,7 @@ impl Origin {
         let (port, body, requests) = (free_port()?, Arc::new(body), Arc::new(AtomicU64::new(0)));
         let mut tasks = JoinSet::new();
         let four = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
-        let six = TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await?;
+        let six = TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await.context(NO_IPV6)?;
         for listener in [four, six] {
             tasks.spawn(accept(listener, body.clone(), requests.clone()));
         }

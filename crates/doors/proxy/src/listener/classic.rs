@@ -231,11 +231,7 @@ impl Server {
         drop(pass);
         let Some(buffer) = buffer else { return };
         let Ok(flow) = admit(door, node, &request.user, peer.ip(), Network::Tcp) else { return };
-        let Ok(target) = door.egress.connect(&request.target).await.inspect_err(|error| {
-            tracing::debug!(node = %node.id, account = %request.user.account.id, %error, "proxy.connect.failed");
-        }) else {
-            return;
-        };
+        let Some(target) = tcp::connect(&flow, &request.target).await else { return };
         let mut wire = Sealed::new(tcp, request.chunks, buffer, request.used..request.read);
         let end = tcp::relay(&mut wire, target, &flow, &request.early).await;
         tracing::debug!(node = %node.id, account = %flow.user().account.id, ?end, "proxy.flow.ended");

@@ -95,11 +95,13 @@ impl Sessions for ClassicSessions {
             client,
             packet: Vec::new(),
         };
-        known.session.take(self.trials.door(), self.trials.node(), &user, from, packet, replies);
+        if !known.session.take(self.trials.door(), self.trials.node(), &user, from, packet, replies) {
+            self.sessions.remove(&from);
+        }
     }
 
-    fn sweep(&mut self, now: Instant) {
-        self.sessions.retain(|_, known| !known.session.is_over(now));
+    fn sweep(&mut self, _: Instant) {
+        self.sessions.retain(|_, known| known.session.is_running());
     }
 }
 

@@ -85,12 +85,12 @@ impl Session {
         self.packets.as_ref().is_some_and(|packets| !packets.is_closed())
     }
 
-    /// Whether it may be forgotten.
+    /// Whether it may be forgotten, packet numbers included.
     pub(crate) fn is_over(&self, now: Instant) -> bool {
         !self.is_running() && now.saturating_duration_since(self.last) > MEMORY
     }
 
-    /// Takes a validated packet; starts the relay if none runs.
+    /// Takes a validated packet; starts the relay if none runs. `false`: the user may have no further session.
     pub(crate) fn take<R: Replies + 'static>(
         &mut self,
         door: &Arc<Door>,
@@ -99,11 +99,11 @@ impl Session {
         from: SocketAddr,
         packet: Packet,
         replies: impl FnOnce() -> R,
-    ) {
+    ) -> bool {
         *self.client.lock().unwrap_or_else(PoisonError::into_inner) = from;
         self.last = Instant::now();
         if !self.is_running() {
-            let Ok(flow) = admit(door, node, user, from.ip(), Network::Udp) else { return };
+            let Ok(flow) = admit(door, node, user, from.ip(), Network::Udp) else { return false };
             let (sender, receiver) = udp::queue();
             door.tasks.spawn(udp::run(flow, receiver, replies()));
             self.packets = Some(sender);
@@ -112,6 +112,7 @@ impl Session {
             // A full queue loses the packet, as any network may.
             let _ = packets.try_send(packet);
         }
+        true
     }
 }
 

@@ -39,6 +39,8 @@ use crate::{
 /// The most a classic node may serve, whatever is configured.
 const MAX_CLASSIC_USERS: u32 = 5_000;
 
+/// Sockets of a TCP flow: the client's and the target's.
+const SOCKETS: u32 = 2;
 /// Pause after an accept that failed, usually for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Tries to find a port that is free for TCP and UDP.
@@ -109,9 +111,15 @@ where
             Ok(accepted) => accepted,
             Err(error) => {
                 tracing::debug!(node = %node.id, %error, "proxy.accept.failed");
-                sleep(ACCEPT_PAUSE).await;
+                if error.kind() != io::ErrorKind::ConnectionAborted {
+                    sleep(ACCEPT_PAUSE).await;
+                }
                 continue;
             }
+        };
+        let Ok(sockets) = Arc::clone(&door.sockets).try_acquire_many_owned(SOCKETS) else {
+            node.failed("files");
+            continue;
         };
         let Some(pass) = node.gate.enter(peer.ip()) else {
             node.failed("crowd");
@@ -120,7 +128,11 @@ where
         // A socket that refuses the option works without it.
         let _ = tcp.set_nodelay(true);
         let deadline = Instant::now() + door.handshake_timeout();
-        door.tasks.spawn(serve(Stranger { tcp, peer, deadline, pass }));
+        let served = serve(Stranger { tcp, peer, deadline, pass });
+        door.tasks.spawn(async move {
+            served.await;
+            drop(sockets);
+        });
     }
 }
 

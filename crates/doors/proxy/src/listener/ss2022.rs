@@ -125,11 +125,7 @@ impl Server {
         drop(pass);
         let Some(buffer) = buffer else { return };
         let Ok(flow) = admit(&self.door, &self.node, &fixed.user, peer.ip(), Network::Tcp) else { return };
-        let Ok(target) = self.door.egress.connect(&request.target).await.inspect_err(|error| {
-            tracing::debug!(node = %self.node.id, account = %fixed.user.account.id, %error, "proxy.connect.failed");
-        }) else {
-            return;
-        };
+        let Some(target) = tcp::connect(&flow, &request.target).await else { return };
         let mut salt = vec![0; self.cipher.key_len()];
         self.door.random.fill(&mut salt);
         let key = fixed.user.ss2022_key(self.cipher);

@@ -46,6 +46,7 @@ struct Known {
     key: LessSafeKey,
     window: Window,
     session: Session,
+    has_served: bool,
 }
 
 /// A validated packet.
@@ -91,6 +92,7 @@ impl Sessions2022 {
             key: key(),
             window: Window::new(),
             session: Session::new(from),
+            has_served: false,
         });
         if !known.window.take(number) {
             metrics::counter!("gatehouse_proxy_replays_total").increment(1);
@@ -114,7 +116,12 @@ impl Sessions for Sessions2022 {
         let client = known.session.client();
         let (door, socket, cipher) = (&self.door, &self.socket, self.cipher);
         let replies = || Answers::new(door, cipher, &user, name.1, Arc::clone(socket), client);
-        known.session.take(door, &self.node, &user, from, packet, replies);
+        if !known.session.take(door, &self.node, &user, from, packet, replies) && !known.has_served {
+            // Otherwise a user could fill the memory with sessions beyond the limit.
+            self.sessions.remove(&name);
+            return;
+        }
+        known.has_served = true;
     }
 
     fn sweep(&mut self, now: Instant) {

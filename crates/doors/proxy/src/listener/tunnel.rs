@@ -115,16 +115,10 @@ impl Server {
         let framing = match request.command {
             Command::Connect(target) => {
                 let Ok(flow) = admit(&self.door, &self.node, &user, peer.ip(), Network::Tcp) else { return };
-                match self.door.egress.connect(&target).await {
-                    Ok(target) => {
-                        let mut wire = Tls::new(stream, self.inner.head());
-                        let end = tcp::relay(&mut wire, target, &flow, &rest).await;
-                        tracing::debug!(node = %self.node.id, account = %user.account.id, ?end, "proxy.flow.ended");
-                    }
-                    Err(error) => {
-                        tracing::debug!(node = %self.node.id, account = %user.account.id, %error, "proxy.connect.failed");
-                    }
-                }
+                let Some(target) = tcp::connect(&flow, &target).await else { return };
+                let mut wire = Tls::new(stream, self.inner.head());
+                let end = tcp::relay(&mut wire, target, &flow, &rest).await;
+                tracing::debug!(node = %self.node.id, account = %user.account.id, ?end, "proxy.flow.ended");
                 return;
             }
             Command::TrojanUdp => Framing::Trojan,

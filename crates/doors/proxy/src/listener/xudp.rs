@@ -28,6 +28,8 @@ use crate::{
 const REPLIES: usize = 64;
 /// Replies written together.
 const BATCH: usize = 32 << 10;
+/// Read at once, as far as the client has sent it.
+const READ: usize = 8 << 10;
 /// Sub-connections of one connection.
 const SESSIONS: usize = 256;
 
@@ -222,6 +224,9 @@ impl Carrier {
                 out.extend_from_slice(&[0, 4]);
                 out.extend_from_slice(&session.to_be_bytes());
                 out.extend_from_slice(&[END, ERROR]);
+            }
+            if input.capacity() - input.len() < READ / 4 {
+                input.reserve(READ);
             }
             tokio::select! {
                 written = write.write(&out), if !out.is_empty() => match written {

@@ -18,12 +18,14 @@ use tokio::{
 };
 
 use super::buffer::{Buffer, Pool, Size};
-use crate::{user::Direction, visit::Flow};
+use crate::{addr::Address, user::Direction, visit::Flow};
 
 /// After one side closed.
 const HALF_CLOSED_IDLE: Duration = Duration::from_mins(1);
 /// Frames sealed at once.
 const FRAMES: usize = 4;
+/// Smallest room for a further frame in the same buffer.
+const WORTHWHILE: usize = 4 << 10;
 
 /// Where the payload of the next frame to the client lies: `head`, at most `body` bytes, `tail`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +87,13 @@ pub(crate) async fn relay<W: Wire>(wire: &mut W, mut target: TcpStream, flow: &F
         abort(&target);
     }
     end
+}
+
+/// Connects to the target of a flow; `None`: it cannot be reached, or the flow was cut meanwhile.
+pub(crate) async fn connect(flow: &Flow, target: &Address) -> Option<TcpStream> {
+    let connect = flow.door().egress.connect(target);
+    let result = flow.token().run_until_cancelled(connect).await?;
+    result.inspect_err(|error| flow.unreachable(error)).ok()
 }
 
 /// Closes a connection with a reset when it is dropped.
@@ -318,13 +327,13 @@ impl<W: Wire> Relay<'_, W> {
                 return Poll::Ready(Ok(()));
             }
         }
-        let room = capacity(buffer.len(), first, rest);
-        self.down.size = if read >= room.min(Size::Small.bytes() / 2) { Size::Large } else { Size::Small };
+        let is_much = read >= capacity(buffer.len(), first, rest).min(Size::Small.bytes() / 2);
+        self.down.size = if is_much { Size::Large } else { Size::Small };
         let mut left = read;
         let mut at = 0;
         let mut frame = first;
         loop {
-            let payload = left.min(frame.body.min(buffer.len() - at - frame.head - frame.tail));
+            let payload = left.min(room(buffer.len() - at, frame));
             let length = frame.head + payload + frame.tail;
             if let Some(bytes) = buffer.get_mut(at..at + length) {
                 self.wire.seal(bytes);
@@ -341,18 +350,27 @@ impl<W: Wire> Relay<'_, W> {
     }
 }
 
+/// Payload that the next frame may hold in what is left of a buffer.
+fn room(left: usize, frame: Frame) -> usize {
+    left.saturating_sub(frame.head + frame.tail).min(frame.body)
+}
+
+/// The same for a frame that is not the first of a buffer: none if it is not worth its seal.
+fn further_room(left: usize, frame: Frame) -> usize {
+    let room = room(left, frame);
+    if room < WORTHWHILE { 0 } else { room }
+}
+
 /// How much payload one read may bring.
 fn capacity(length: usize, first: Frame, rest: Frame) -> usize {
-    let mut room = 0;
-    let mut at = 0;
-    let mut frame = first;
-    for _ in 0..FRAMES {
-        let Some(body) = length.checked_sub(at + frame.head + frame.tail) else { break };
-        room += body.min(frame.body);
-        at += frame.head + frame.body + frame.tail;
-        frame = rest;
+    let mut capacity = room(length, first);
+    let mut at = first.head + capacity + first.tail;
+    for _ in 1..FRAMES {
+        let room = further_room(length.saturating_sub(at), rest);
+        capacity += room;
+        at += rest.head + room + rest.tail;
     }
-    room
+    capacity
 }
 
 fn poll_read_frames(
@@ -362,10 +380,9 @@ fn poll_read_frames(
     first: Frame,
     rest: Frame,
 ) -> Poll<io::Result<usize>> {
-    let single = buffer.len() <= first.head + first.body + first.tail + rest.head + rest.tail;
-    if single {
-        let end = (first.head + first.body).min(buffer.len() - first.tail);
-        let mut into = ReadBuf::new(buffer.get_mut(first.head..end).unwrap_or_default());
+    let room = room(buffer.len(), first);
+    if capacity(buffer.len(), first, rest) == room {
+        let mut into = ReadBuf::new(buffer.get_mut(first.head..first.head + room).unwrap_or_default());
         ready!(Pin::new(target).poll_read(cx, &mut into))?;
         return Poll::Ready(Ok(into.filled().len()));
     }
@@ -383,16 +400,17 @@ fn read_frames(target: &TcpStream, buffer: &mut [u8], first: Frame, rest: Frame)
     let mut slots: [IoSliceMut<'_>; FRAMES] = std::array::from_fn(|_| IoSliceMut::new(&mut []));
     let mut used = 0;
     let mut left = buffer;
-    let mut frame = first;
+    let (mut frame, mut size) = (first, room(left.len(), first));
     for slot in &mut slots {
-        let Some(body) = left.len().checked_sub(frame.head + frame.tail).filter(|room| *room > 0) else { break };
+        if size == 0 {
+            break;
+        }
         let (_, after_head) = left.split_at_mut(frame.head);
-        let (bytes, after) = after_head.split_at_mut(body.min(frame.body));
-        let (_, after) = after.split_at_mut(frame.tail);
+        let (bytes, after) = after_head.split_at_mut(size);
         *slot = IoSliceMut::new(bytes);
         used += 1;
-        left = after;
-        frame = rest;
+        (_, left) = after.split_at_mut(frame.tail);
+        (frame, size) = (rest, further_room(left.len(), rest));
     }
     target.try_read_vectored(slots.split_at_mut(used).0)
 }

@@ -56,6 +56,7 @@ pub(crate) fn queue() -> (mpsc::Sender<Packet>, mpsc::Receiver<Packet>) {
 pub(crate) async fn run(flow: Flow, packets: mpsc::Receiver<Packet>, replies: impl Replies) {
     let token = flow.token().clone();
     let policy = flow.door().settings.ipv6;
+    let Ok(_socket) = std::sync::Arc::clone(&flow.door().sockets).try_acquire_owned() else { return };
     let (socket, is_dual) = match open(policy) {
         Ok(socket) => socket,
         Err(error) => {
@@ -153,7 +154,7 @@ impl Session {
         let best = match &found {
             Ok(addresses) => addresses.iter().find(usable).copied()?,
             Err(error) => {
-                tracing::debug!(account = %self.flow.user().account.id, %error, "proxy.udp.target_refused");
+                self.flow.unreachable(error);
                 return None;
             }
         };

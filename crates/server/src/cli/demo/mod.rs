@@ -82,6 +82,6 @@ fn refuse_outside(config: &Config) -> Result<(), BadUsage> {
 }
 
 fn fresh_directory() -> PathBuf {
-    let name: String = gatehouse_domain::Random::System.bytes::<6>().iter().map(|byte| format!("{byte:02x}")).collect();
+    let name = hex::encode(gatehouse_domain::Random::System.bytes::<6>());
     std::env::temp_dir().join(format!("gatehouse-demo-{name}"))
 }

@@ -22,6 +22,9 @@ use crate::{cli::output, serve::Listeners};
 /// How long the nodes may take to listen before the commands are printed without them.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How often they are asked.
+const STEP: Duration = Duration::from_millis(50);
+
 /// First SOCKS port of the printed clients.
 const SOCKS: u16 = 1081;
 
@@ -58,7 +61,6 @@ async fn wait(app: &App) -> Result<Option<Uuid>, Error> {
         if (found.is_some() && are_up) || waited >= PATIENCE {
             return Ok(found.map(|user| user.uuid));
         }
-        const STEP: Duration = Duration::from_millis(50);
         waited += STEP;
         if app.pause(STEP).await {
             return Ok(None);

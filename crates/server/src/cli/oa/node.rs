@@ -18,7 +18,7 @@ pub(crate) enum Node {
 
 /// A node as the surface sees it.
 #[derive(Debug, Serialize)]
-struct Listed {
+struct Seen {
     name: String,
     kind: &'static str,
     address: String,
@@ -30,8 +30,8 @@ struct Listed {
 impl Node {
     pub(crate) async fn run(self, global: &Global, output: Output) -> anyhow::Result<()> {
         let opened = open::open(global).await?;
-        let nodes: Vec<Listed> =
-            manage::list(&opened.ctx).await?.into_iter().map(|node| listed(&opened.ctx, node)).collect();
+        let nodes: Vec<Seen> =
+            manage::list(&opened.ctx).await?.into_iter().map(|node| seen(&opened.ctx, node)).collect();
         output.table(["name", "type", "address", "groups", "listed", "problem"], &nodes, |node| {
             let is_listed = if node.is_listed { "yes" } else { "no" };
             let problem = node.problem.clone().unwrap_or_default();
@@ -48,7 +48,7 @@ impl Node {
     }
 }
 
-fn listed(ctx: &Ctx, node: NodeView) -> Listed {
+fn seen(ctx: &Ctx, node: NodeView) -> Seen {
     let live = ctx.app.live().nodes();
     let is_listed = live.get(node.id).is_some_and(|node| is_listable(ctx.app.settings(), node));
     let problem = match &node {
@@ -59,5 +59,5 @@ fn listed(ctx: &Ctx, node: NodeView) -> Listed {
         _ => Some("its type is not listed (oa.extra_node_types), or its traffic cap is reached".to_owned()),
     };
     let address = address(&node);
-    Listed { name: node.name, kind: node.kind.as_str(), address, groups: node.groups, is_listed, problem }
+    Seen { name: node.name, kind: node.kind.as_str(), address, groups: node.groups, is_listed, problem }
 }

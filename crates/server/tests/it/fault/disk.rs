@@ -61,7 +61,7 @@ fn unkillable_by_files(house: &House) -> Running {
     shell.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"]).arg(serve.get_program()).args(serve.get_args());
     shell.current_dir(house.path()).env_clear();
     shell.envs(serve.get_envs().filter_map(|(key, value)| Some((key, value?))));
-    house.start(shell)
+    Running::start(shell)
 }
 
 fn limit(running: &Running, bytes: Option<u64>) {

@@ -19,8 +19,8 @@ use crate::{
 /// Errors: `Unauthenticated` 401, `Invalid` 406, `RateLimited` 429, all others 412.
 /// Source: seeds/000, specs/oa.md §1.3, §1.5 column C, §3.
 pub(crate) async fn handle(State(surface): State<Oa>, request: Request) -> Response {
-    let use_case = async |ctx, username: String| {
-        Ok(Answer::Outcome(match oa::conn_info(&ctx, &username).await? {
+    let use_case = async |asked: oa::Asked| {
+        Ok(Answer::Outcome(match oa::conn_info(&asked).await? {
             ConnInfo::Nodes(nodes) => return Ok(Answer::Nodes(nodes)),
             ConnInfo::Queued => QUEUED,
             ConnInfo::Processing => PROCESSING,

@@ -21,10 +21,10 @@ use crate::{
 /// Source: seeds/000, specs/oa.md §1.5 column D; differs: 418 where the original's body was empty, and the seed's 409
 /// cannot occur.
 pub(crate) async fn handle(State(surface): State<Oa>, request: Request) -> Response {
-    let use_case = async |ctx, username: String| {
-        Ok(Answer::Outcome(match oa::delete(&ctx, &username).await? {
-            Deletion::Accepted => deletion_accepted(&username),
-            Deletion::AcceptedRefused => deletion_of_refused_accepted(&username),
+    let use_case = async |asked: oa::Asked| {
+        Ok(Answer::Outcome(match oa::delete(&asked).await? {
+            Deletion::Accepted => deletion_accepted(asked.username()),
+            Deletion::AcceptedRefused => deletion_of_refused_accepted(asked.username()),
             Deletion::Queued => QUEUED,
             Deletion::Processing => PROCESSING,
             Deletion::Unknown => UNKNOWN_DELETE,

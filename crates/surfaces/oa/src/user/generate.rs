@@ -17,8 +17,8 @@ use crate::{
 /// Errors: `Unauthenticated` 401, `Invalid` 406, all others 429.
 /// Source: seeds/000, specs/oa.md §1.5 column G; differs: 418 where the original's body was empty.
 pub(crate) async fn handle(State(surface): State<Oa>, request: Request) -> Response {
-    let use_case = async |ctx, username: String| {
-        Ok(Answer::Outcome(match oa::generate(&ctx, &username).await? {
+    let use_case = async |asked: oa::Asked| {
+        Ok(Answer::Outcome(match oa::generate(&asked).await? {
             Generated::Accepted => GENERATED,
             Generated::Queued => QUEUED,
             Generated::Processing => PROCESSING,

@@ -1,0 +1,181 @@
+//! What can be said of a file without looking into the database.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt::Display,
+};
+
+use gatehouse_model::{Login, email_key, fold_key};
+
+use super::{Presence, Problem, StateFile, file};
+use crate::{Ctx, Result, account, password, permission};
+
+/// The codes each kind of entry needs.
+pub(super) fn permissions(ctx: &Ctx, file: &StateFile) -> Result<()> {
+    let needs: [(bool, &[&'static str]); 5] = [
+        (!file.role.is_empty(), &["system.role.create", "system.role.update", "system.role.delete"]),
+        (!file.node.is_empty() || !file.node_group.is_empty(), &["panel.node"]),
+        (!file.account.is_empty(), &["system.user.create", "system.user.update", "system.user.delete"]),
+        (!file.oa.token.is_empty(), &["system.token.manage"]),
+        (!file.oa.user.is_empty(), &["oa.user.create", "oa.user.delete"]),
+    ];
+    for code in needs.into_iter().filter(|(is_named, _)| *is_named).flat_map(|(_, codes)| codes) {
+        ctx.require(code)?;
+    }
+    if file.account.iter().any(|entry| entry.staff.is_some()) {
+        ctx.require("system.permission.update")?;
+    }
+    Ok(())
+}
+
+/// Every rule that the file alone breaks.
+pub(super) fn file(ctx: &Ctx, file: &StateFile) -> Vec<Problem> {
+    let mut problems = Problems::default();
+    roles(file, &mut problems);
+    nodes(file, &mut problems);
+    accounts(file, &mut problems);
+    oa(ctx, file, &mut problems);
+    problems.0
+}
+
+#[derive(Default)]
+struct Problems(Vec<Problem>);
+
+impl Problems {
+    fn refuse(&mut self, entry: &str, key: &str, rule: impl Display) {
+        self.0.push(Problem::new(entry, key, rule.to_string()));
+    }
+
+    /// 1 to `most` characters, none of control; `least` 0 allows none.
+    fn text(&mut self, entry: &str, key: &str, text: &str, least: usize, most: usize) {
+        let count = text.chars().count();
+        if count < least || count > most || text.chars().any(char::is_control) {
+            self.refuse(entry, key, format!("{least} to {most} characters, none of control"));
+        }
+    }
+
+    fn optional(&mut self, entry: &str, key: &str, text: Option<&String>) {
+        self.text(entry, key, text.map_or("", String::as_str), 0, 255);
+    }
+
+    /// Refuses what several entries say.
+    fn unique<'a>(&mut self, key: &str, values: impl Iterator<Item = (String, String)> + 'a) {
+        let mut seen: HashMap<String, String> = HashMap::new();
+        for (value, entry) in values {
+            match seen.get(&value) {
+                Some(first) => self.refuse(&entry, key, format!("the same as that of {first}")),
+                None => drop(seen.insert(value, entry)),
+            }
+        }
+    }
+
+    fn unread(&mut self, entry: &str, key: &str, path: Option<&String>) {
+        if path.is_some() {
+            self.refuse(entry, key, "the file was not read");
+        }
+    }
+}
+
+fn roles(file: &StateFile, problems: &mut Problems) {
+    problems.unique("code", file.role.iter().map(|role| (role.code.clone(), role.entry())));
+    problems.unique("name", file.role.iter().filter_map(|role| Some((role.name.clone()?, role.entry()))));
+    for role in &file.role {
+        let entry = role.entry();
+        problems.text(&entry, "code", &role.code, 1, 100);
+        problems.text(&entry, "name", role.name.as_ref().unwrap_or(&role.code), 1, 255);
+        problems.optional(&entry, "remark", role.remark.as_ref());
+        for code in role.codes.iter().flatten() {
+            if !permission::CATALOGUE.contains(&code.as_str()) {
+                problems.refuse(&entry, "codes", format!("no permission code is `{code}`"));
+            }
+        }
+    }
+}
+
+fn nodes(file: &StateFile, problems: &mut Problems) {
+    problems.unique("name", file.node_group.iter().map(|group| (group.name.clone(), group.entry())));
+    problems.unique("code", file.node.iter().map(|node| (node.key(), node.entry())));
+    let removed: BTreeSet<&String> =
+        file.node_group.iter().filter(|group| group.state == Presence::Absent).map(|group| &group.name).collect();
+    for group in &file.node_group {
+        problems.text(&group.entry(), "name", &group.name, 1, 100);
+    }
+    for node in &file.node {
+        let entry = node.entry();
+        problems.unread(&entry, "cert_pem_file", node.cert_pem_file.as_ref());
+        problems.unread(&entry, "key_pem_file", node.key_pem_file.as_ref());
+        if !node.embedded {
+            problems.refuse(
+                &entry,
+                "embedded",
+                "this release serves its own nodes only; remote ones come with the panel",
+            );
+        }
+        if node.cert_pem.is_some() != node.key_pem.is_some() {
+            problems.refuse(&entry, "cert_pem", "cert_pem and key_pem go together");
+        }
+        if node.listen_ip.as_deref().is_some_and(|text| file::listen_ip(text).is_err()) {
+            problems.refuse(&entry, "listen_ip", "an IP address, or \"\" for `[proxy] listen`");
+        }
+        for group in node.groups.iter().flatten() {
+            problems.text(&entry, "groups", group, 1, 100);
+            if removed.contains(group) {
+                problems.refuse(&entry, "groups", format!("the file removes the group `{group}`"));
+            }
+        }
+        problems.optional(&entry, "remark", node.remark.as_ref());
+    }
+}
+
+fn accounts(file: &StateFile, problems: &mut Problems) {
+    let present = || file.account.iter().filter(|account| account.state == Presence::Present);
+    let set = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    problems.unique("login", file.account.iter().map(|account| (fold_key(&account.login), account.entry())));
+    problems.unique("email", present().filter_map(|a| Some((email_key(&set(&a.email)?), a.entry()))));
+    problems.unique("phone", present().filter_map(|a| Some((set(&a.phone)?, a.entry()))));
+    for account in &file.account {
+        let entry = account.entry();
+        if let Err(error) = Login::new(&account.login) {
+            problems.refuse(&entry, "login", error);
+        }
+        problems.unread(&entry, "password_file", account.password_file.as_ref());
+        problems.optional(&entry, "name", account.name.as_ref());
+        problems.optional(&entry, "phone", account.phone.as_ref());
+        if account::check_email(set(&account.email).as_deref()).is_err() {
+            problems.refuse(&entry, "email", "an address `name@domain` of at most 254 characters");
+        }
+        let length = account.password.as_ref().map(|password| password.expose().chars().count());
+        if length.is_some_and(|length| !(1..=password::MAX_LENGTH).contains(&length)) {
+            problems.refuse(&entry, "password", format!("1 to {} characters", password::MAX_LENGTH));
+        }
+    }
+}
+
+fn oa(ctx: &Ctx, file: &StateFile, problems: &mut Problems) {
+    problems.unique("label", file.oa.token.iter().map(|token| (token.label.clone(), token.entry())));
+    let values = file.oa.token.iter().filter(|token| token.state == Presence::Present);
+    problems.unique("value", values.filter_map(|t| Some((t.value.as_ref()?.expose().to_owned(), t.entry()))));
+    for token in &file.oa.token {
+        let entry = token.entry();
+        problems.text(&entry, "label", &token.label, 1, 255);
+        problems.unread(&entry, "value_file", token.value_file.as_ref());
+        let length = token.value.as_ref().map(|value| value.expose().chars().count());
+        if length.is_some_and(|length| !(1..=256).contains(&length)) {
+            problems.refuse(&entry, "value", "1 to 256 characters");
+        }
+    }
+    problems.unique("username", file.oa.user.iter().map(|user| (user.username.clone(), user.entry())));
+    // The user's account has its name, so the one cannot go without the other.
+    let accounts: HashMap<String, Presence> =
+        file.account.iter().map(|account| (fold_key(&account.login), account.state)).collect();
+    for user in &file.oa.user {
+        let entry = user.entry();
+        if accounts.get(&fold_key(&user.username)).is_some_and(|state| *state != user.state) {
+            problems.refuse(&entry, "state", "is not that of the [[account]] with this login");
+        }
+        problems.text(&entry, "username", &user.username, 1, 255);
+        if user.state == Presence::Present && ctx.app.settings().oa.admin_names.contains(&user.username) {
+            problems.refuse(&entry, "username", "is reserved by oa.admin_names");
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! The shape of the state file. Its keys are published names: additions only (docs/STATE.md, DESIGN §10.6).
+//!
+//! A key that an entry does not name is left as it is; on creation it gets the default written here. An empty text
+//! clears a text.
+
+use std::{collections::BTreeSet, net::IpAddr};
+
+use gatehouse_model::{NodeKind, Secret};
+use serde::Deserialize;
+
+use super::{
+    Problem,
+    value::{Expiry, Limit, Presence, Rate},
+};
+use crate::proxy::settings::NodeSettings;
+
+/// A whole state file.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StateFile {
+    /// `[[role]]`
+    pub role: Vec<RoleEntry>,
+    /// `[[node_group]]`
+    pub node_group: Vec<NodeGroupEntry>,
+    /// `[[node]]`
+    pub node: Vec<NodeEntry>,
+    /// `[[account]]`
+    pub account: Vec<AccountEntry>,
+    /// `[oa]`
+    pub oa: OaEntries,
+}
+
+/// `[[role]]`, found by `code`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RoleEntry {
+    /// Natural key.
+    pub code: String,
+    /// Display name, unique; default: the code.
+    pub name: Option<String>,
+    /// Note.
+    pub remark: Option<String>,
+    /// Exactly the permission codes it holds; default: none.
+    pub codes: Option<BTreeSet<String>>,
+    /// A disabled role grants nothing; default true.
+    pub enabled: Option<bool>,
+    /// Absent: removed, and taken from everybody.
+    pub state: Presence,
+}
+
+/// `[[node_group]]`, found by `name`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NodeGroupEntry {
+    /// Natural key.
+    pub name: String,
+    /// Absent: removed; refused while passes are in it.
+    pub state: Presence,
+}
+
+/// `[[node]]`, found by `type` and `code`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeEntry {
+    /// `shadowsocks`, `trojan` or `vless`.
+    #[serde(rename = "type")]
+    pub kind: NodeKind,
+    /// Unique short name within the type.
+    pub code: String,
+    /// Name shown to users; default: the code.
+    pub name: Option<String>,
+    /// Description shown to users.
+    pub remark: Option<String>,
+    /// Where clients connect; required for a new node.
+    pub host: Option<String>,
+    /// Port clients connect to; default 0: the listener's.
+    pub port: Option<u16>,
+    /// Port the listener binds, 0: any free one; default: `port`.
+    pub server_port: Option<u16>,
+    /// Address the listener binds; default and `""`: `[proxy] listen`.
+    pub listen_ip: Option<String>,
+    /// Traffic factor, 0 to 100; default 1.
+    pub rate: Option<Rate>,
+    /// Whether it serves anybody; default true.
+    pub enabled: Option<bool>,
+    /// Whether users see it; default true.
+    pub shown: Option<bool>,
+    /// Position in lists; default: after those that have one.
+    pub sort: Option<i64>,
+    /// Traffic after which it serves nobody; default `"unlimited"`.
+    pub transfer_cap: Option<Limit>,
+    /// Exactly the names of its groups, made when missing; default: none.
+    pub groups: Option<BTreeSet<String>>,
+    /// All of its protocol settings.
+    pub settings: Option<NodeSettings>,
+    /// Certificate chain, PEM; together with the key. Implies `cert_mode = { mode = "content" }`.
+    pub cert_pem: Option<String>,
+    /// File to read `cert_pem` from.
+    pub cert_pem_file: Option<String>,
+    /// Its key, PEM.
+    pub key_pem: Option<Secret>,
+    /// File to read `key_pem` from.
+    pub key_pem_file: Option<String>,
+    /// Whether this product listens for it; only true so far.
+    #[serde(default = "yes")]
+    pub embedded: bool,
+    /// Absent: removed.
+    #[serde(default)]
+    pub state: Presence,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// `[[account]]`, found by `login`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AccountEntry {
+    /// Natural key, exact.
+    pub login: String,
+    /// Display name.
+    pub name: Option<String>,
+    /// E-mail.
+    pub email: Option<String>,
+    /// Phone number.
+    pub phone: Option<String>,
+    /// Password in clear; an equal one is not set again.
+    pub password: Option<Secret>,
+    /// File to read `password` from.
+    pub password_file: Option<String>,
+    /// The switch that closes every door; default true.
+    pub enabled: Option<bool>,
+    /// `[account.staff]`
+    pub staff: Option<StaffEntry>,
+    /// `[account.proxy]`
+    pub proxy: Option<ProxyEntry>,
+    /// Absent: removed with all its passes.
+    pub state: Presence,
+}
+
+/// `[account.staff]`: the staff pass.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StaffEntry {
+    /// Exactly the codes of its roles; default: none.
+    pub roles: Option<BTreeSet<String>>,
+    /// Absent: the pass is taken, and its roles with it.
+    pub state: Presence,
+}
+
+/// `[account.proxy]`: the proxy pass.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProxyEntry {
+    /// Name of its node group, `""` for none; default: the group with the lowest id.
+    pub node_group: Option<String>,
+    /// Traffic it may use; default `"unlimited"`.
+    pub quota: Option<Limit>,
+    /// End; default `"never"`.
+    pub expires_at: Option<Expiry>,
+    /// Mbit/s, default 0: none.
+    pub speed_limit: Option<u32>,
+    /// Devices at once, default 0: any number.
+    pub device_limit: Option<u32>,
+    /// Absent: the pass is taken.
+    pub state: Presence,
+}
+
+/// `[oa]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OaEntries {
+    /// `[[oa.token]]`
+    pub token: Vec<TokenEntry>,
+    /// `[[oa.user]]`
+    pub user: Vec<OaUserEntry>,
+}
+
+/// `[[oa.token]]`, found by `label`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TokenEntry {
+    /// Natural key: the OA system's name in the audit trail.
+    pub label: String,
+    /// The token, 1–256 characters; unset: a random one, made once.
+    pub value: Option<Secret>,
+    /// File to read `value` from.
+    pub value_file: Option<String>,
+    /// Absent: every token with this label is deleted.
+    pub state: Presence,
+}
+
+/// `[[oa.user]]`, found by `username`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OaUserEntry {
+    /// Natural key, exact.
+    pub username: String,
+    /// Present: made as request and job would; absent: deleted without delay.
+    pub state: Presence,
+}
+
+impl StateFile {
+    /// Reads what `*_file` keys name, through the caller, who knows the folder; this package opens no files.
+    ///
+    /// Line ends at the end of passwords and tokens are dropped. Gives every file that cannot be read.
+    pub fn read_files(&mut self, mut read: impl FnMut(&str) -> Result<String, String>) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let mut note = |entry: String, key: &'static str, is_set: bool, path: &mut Option<String>| {
+            let name = path.take()?;
+            let text = if is_set { Err("the value is given as well".to_owned()) } else { read(&name) };
+            text.map_err(|why| problems.push(Problem::new(entry, key, format!("cannot take {name}: {why}")))).ok()
+        };
+        let line = |text: String| Secret::new(text.trim_end_matches(['\r', '\n']));
+        for node in &mut self.node {
+            let text = note(node.entry(), "cert_pem_file", node.cert_pem.is_some(), &mut node.cert_pem_file);
+            node.cert_pem = text.or(node.cert_pem.take());
+            let text = note(node.entry(), "key_pem_file", node.key_pem.is_some(), &mut node.key_pem_file);
+            node.key_pem = text.map(Secret::new).or(node.key_pem.take());
+        }
+        for account in &mut self.account {
+            let text = note(account.entry(), "password_file", account.password.is_some(), &mut account.password_file);
+            account.password = text.map(line).or(account.password.take());
+        }
+        for token in &mut self.oa.token {
+            let text = note(token.entry(), "value_file", token.value.is_some(), &mut token.value_file);
+            token.value = text.map(line).or(token.value.take());
+        }
+        problems
+    }
+}
+
+/// How each kind of entry is called in problems and reports.
+macro_rules! entries {
+    ($($entry:ty, $kind:literal, $self:ident => $key:expr);* $(;)?) => {$(
+        impl $entry {
+            /// Kind of the entry: its table in the file.
+            pub(super) const KIND: &'static str = $kind;
+
+            /// The natural key.
+            pub(super) fn key(&$self) -> String {
+                $key
+            }
+
+            /// The entry as problems name it.
+            pub(super) fn entry(&self) -> String {
+                format!("[[{}]] `{}`", Self::KIND, self.key())
+            }
+        }
+    )*};
+}
+
+entries! {
+    RoleEntry, "role", self => self.code.clone();
+    NodeGroupEntry, "node_group", self => self.name.clone();
+    NodeEntry, "node", self => format!("{}/{}", self.kind, self.code);
+    AccountEntry, "account", self => self.login.clone();
+    TokenEntry, "oa.token", self => self.label.clone();
+    OaUserEntry, "oa.user", self => self.username.clone();
+}
+
+/// The address the listener binds; `""` is none.
+pub(super) fn listen_ip(text: &str) -> Result<Option<IpAddr>, std::net::AddrParseError> {
+    if text.is_empty() { Ok(None) } else { text.parse().map(Some) }
+}

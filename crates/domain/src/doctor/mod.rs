@@ -1,0 +1,240 @@
+//! What `gatehouse doctor` looks at besides configuration, files and ports: database, clock, keys, audit chain, jobs, the
+//! oa surface and the proxy door.
+//!
+//! Nothing is changed. A check that cannot be made is a finding, not the end of the others.
+
+mod oa;
+mod proxy;
+
+use std::time::Duration;
+
+use gatehouse_model::{AccountId, Millis};
+use gatehouse_store::{Engine, api_token, job as jobs, node, pass, process};
+
+use crate::{
+    Ctx, Result, audit,
+    job::Kind,
+    oa::token,
+    proxy::row::{server_key_place, tls_key_place, token_place, uuid_place},
+    seal::Place,
+};
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// As it should be.
+    Ok,
+    /// Works, with a risk to know of.
+    Warn,
+    /// Does not work.
+    Fail,
+}
+
+/// One thing looked at.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Finding {
+    /// How bad it is.
+    pub level: Level,
+    /// What was looked at: `database`, `clock`, `servers`, `keys`, `audit`, `jobs`, `oa`, `proxy`.
+    pub area: &'static str,
+    /// What was found.
+    pub message: String,
+    /// What to do about it; none when all is well.
+    pub advice: Option<String>,
+}
+
+impl Finding {
+    fn ok(area: &'static str, message: impl Into<String>) -> Self {
+        Self { level: Level::Ok, area, message: message.into(), advice: None }
+    }
+
+    fn warn(area: &'static str, message: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { level: Level::Warn, area, message: message.into(), advice: Some(advice.into()) }
+    }
+
+    fn fail(area: &'static str, message: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { level: Level::Fail, area, message: message.into(), advice: Some(advice.into()) }
+    }
+}
+
+/// A process that was not seen for so long does not run.
+const PROCESS_SEEN: Duration = Duration::from_secs(30);
+/// A job that waits longer is stuck.
+const JOB_PATIENCE: Duration = Duration::from_hours(1);
+/// Shadowsocks 2022 refuses clients beyond this; processes that differ as much would, too.
+const CLOCK_LIMIT: Duration = Duration::from_secs(30);
+/// Differences worth a word.
+const CLOCK_MARGIN: Duration = Duration::from_secs(2);
+
+/// Looks at everything. Errors: `Forbidden` without `system.setting.read`.
+pub async fn examine(ctx: &Ctx) -> Result<Vec<Finding>> {
+    ctx.require("system.setting.read")?;
+    if let Err(error) = ctx.db().ping().await {
+        let advice = "start it, or correct `database.url`";
+        return Ok(vec![Finding::fail("database", format!("does not answer: {error}"), advice)]);
+    }
+    let mut findings = Vec::new();
+    take(&mut findings, "database", database(ctx).await);
+    take(&mut findings, "clock", clock(ctx).await);
+    take(&mut findings, "servers", servers(ctx).await);
+    take(&mut findings, "keys", keys(ctx).await);
+    take(&mut findings, "audit", audit_chain(ctx).await);
+    take(&mut findings, "jobs", waiting_jobs(ctx).await);
+    take(&mut findings, "oa", oa::look(ctx).await);
+    take(&mut findings, "proxy", proxy::look(ctx).await);
+    Ok(findings)
+}
+
+fn take(findings: &mut Vec<Finding>, area: &'static str, found: Result<Vec<Finding>>) {
+    match found {
+        Ok(found) => findings.extend(found),
+        Err(error) => {
+            let advice = "run doctor again; if it stays, the database is damaged or altered";
+            findings.push(Finding::fail(area, format!("cannot be looked at: {}", error.chain()), advice));
+        }
+    }
+}
+
+async fn database(ctx: &Ctx) -> Result<Vec<Finding>> {
+    let engine = match ctx.db().engine() {
+        Engine::Sqlite => "SQLite",
+        Engine::Postgres => "PostgreSQL",
+    };
+    let pending = ctx.db().pending_migrations().await?;
+    Ok(vec![if pending.is_empty() {
+        Finding::ok("database", format!("{engine}, schema up to date"))
+    } else {
+        let message = format!("{engine}, the schema lacks {}", pending.join(", "));
+        Finding::fail("database", message, "run `gatehouse migrate`")
+    }])
+}
+
+/// Compares clocks where the database may run elsewhere.
+async fn clock(ctx: &Ctx) -> Result<Vec<Finding>> {
+    if ctx.db().engine() == Engine::Sqlite {
+        return Ok(Vec::new());
+    }
+    let Some(theirs) = process::find_clock(&mut ctx.read()).await? else { return Ok(Vec::new()) };
+    Ok(vec![compare_clocks(ctx.now(), theirs)])
+}
+
+fn compare_clocks(ours: Millis, theirs: Millis) -> Finding {
+    let difference = Duration::from_millis(ours.0.abs_diff(theirs.0));
+    let message = format!("{:.1} s from the database's", difference.as_secs_f64());
+    if difference <= CLOCK_MARGIN {
+        Finding::ok("clock", message)
+    } else if difference <= CLOCK_LIMIT {
+        Finding::warn("clock", message, "synchronise both by NTP")
+    } else {
+        let advice =
+            "synchronise both by NTP: beyond 30 s Shadowsocks 2022 refuses its clients, and expiries are wrong";
+        Finding::fail("clock", message, advice)
+    }
+}
+
+async fn servers(ctx: &Ctx) -> Result<Vec<Finding>> {
+    Ok(vec![match running(ctx).await? {
+        0 => Finding::warn("servers", "none runs", "start `gatehouse serve`"),
+        n => Finding::ok("servers", format!("{n} running")),
+    }])
+}
+
+async fn running(ctx: &Ctx) -> Result<i64> {
+    Ok(process::count_running(&mut ctx.read(), ctx.now().minus(PROCESS_SEEN)).await?)
+}
+
+/// Opens every sealed value: what does not open was sealed under a key that is missing, or was tampered with.
+async fn keys(ctx: &Ctx) -> Result<Vec<Finding>> {
+    let mut sealed = Sealed { ctx, count: 0, unreadable: Vec::new() };
+    let mut after = AccountId(0);
+    loop {
+        let page = pass::list_sealed(&mut ctx.read(), after, 5_000).await?;
+        let Some((last, ..)) = page.last() else { break };
+        after = *last;
+        for (account, seal_ref, uuid, token) in &page {
+            sealed.open(uuid_place(seal_ref), Some(uuid), || format!("proxy pass of account {account}"));
+            sealed.open(token_place(seal_ref), Some(token), || format!("subscription token of account {account}"));
+        }
+    }
+    for row in api_token::list(&mut ctx.read(), "oa").await? {
+        sealed.open(token::place(&row.seal_ref), row.secret_sealed.as_ref(), || format!("oa token {}", row.id));
+    }
+    for row in node::list(&mut ctx.read()).await? {
+        sealed.open(server_key_place(&row.seal_ref), row.server_key_sealed.as_ref(), || format!("node {}", row.id));
+        sealed.open(tls_key_place(&row.seal_ref), row.tls_key_sealed.as_ref(), || {
+            format!("certificate of node {}", row.id)
+        });
+    }
+    Ok(vec![sealed.finding()])
+}
+
+struct Sealed<'a> {
+    ctx: &'a Ctx,
+    count: usize,
+    unreadable: Vec<String>,
+}
+
+impl Sealed<'_> {
+    fn open(&mut self, place: Place<'_>, value: Option<&String>, name: impl FnOnce() -> String) {
+        let Some(value) = value else { return };
+        self.count += 1;
+        if self.ctx.app.keys().open_bytes(place, value).is_err() {
+            self.unreadable.push(name());
+        }
+    }
+
+    /// Names the first ten: a lost ring loses everything.
+    fn finding(self) -> Finding {
+        if self.unreadable.is_empty() {
+            return Finding::ok("keys", format!("{} sealed values open", self.count));
+        }
+        let named = self.unreadable.iter().take(10).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let more = if self.unreadable.len() > 10 { " …" } else { "" };
+        let message = format!("{} of {} sealed values do not open: {named}{more}", self.unreadable.len(), self.count);
+        Finding::fail("keys", message, "the key ring lacks the key they were sealed with: bring its file back")
+    }
+}
+
+async fn audit_chain(ctx: &Ctx) -> Result<Vec<Finding>> {
+    let (checked, breaks) = audit::verify(&ctx.app).await?;
+    if breaks.is_empty() {
+        return Ok(vec![Finding::ok("audit", format!("{checked} links of the chain hold"))]);
+    }
+    let broken = breaks.into_iter().map(|found| {
+        let message =
+            format!("the chain {} breaks at {}: row {} {}", found.stream, found.seq, found.audit_id, found.what);
+        Finding::fail("audit", message, "somebody changed the database past Gatehouse: compare with a backup")
+    });
+    Ok(broken.collect())
+}
+
+async fn waiting_jobs(ctx: &Ctx) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    let mut open = 0;
+    for kind in Kind::ALL {
+        let (all, stuck) = jobs::count(&mut ctx.read(), kind.as_str(), ctx.now().minus(JOB_PATIENCE)).await?;
+        open += all;
+        if stuck > 0 {
+            let message = format!("{stuck} of {} wait for more than an hour", kind.as_str());
+            findings.push(Finding::warn("jobs", message, "`gatehouse oa user list` shows attempts and the last error"));
+        }
+    }
+    if findings.is_empty() {
+        findings.push(Finding::ok("jobs", format!("{open} open, none late")));
+    }
+    Ok(findings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_may_differ_a_little() {
+        let level = |theirs| compare_clocks(Millis(100_000), Millis(theirs)).level;
+        assert_eq!([level(100_000), level(98_000), level(102_000)], [Level::Ok; 3]);
+        assert_eq!([level(97_999), level(130_000)], [Level::Warn; 2]);
+        assert_eq!([level(69_999), level(130_001)], [Level::Fail; 2]);
+    }
+}

@@ -1,0 +1,73 @@
+//! `account …`: the life of an account on the command line.
+
+use crate::house::House;
+
+#[test]
+fn an_account_is_made_shown_changed_and_deleted() {
+    let house = House::new();
+    house.run("account add ann --email ann@example.com --pass proxy --pass staff").ok();
+    house.run("account edit ann --name Ann").ok();
+    let shown = house.run("account show ANN --json").json();
+    assert_eq!((&shown["login"], &shown["name"]), (&"ann".into(), &"Ann".into()));
+    assert_eq!(shown["passes"], serde_json::json!(["proxy", "staff"]));
+    assert!(house.run("account show ann").ok().contains("ann@example.com"));
+    house.run("account grant ann role administrator").ok();
+    assert_eq!(house.run("account show ann --json").json()["roles"], serde_json::json!(["administrator"]));
+    house.run("account revoke ann role administrator").ok();
+    let logins = house.run("account list --json").json();
+    assert_eq!(
+        logins.as_array().unwrap().iter().map(|row| &row["login"]).collect::<Vec<_>>(),
+        ["administrator", "ann"]
+    );
+    house.run("account revoke ann proxy").ok();
+    house.run("account delete ann").ok();
+    let gone = house.run("account show ann");
+    assert_eq!(gone.code, Some(1));
+    assert!(gone.stderr.contains("account not found"), "{gone:?}");
+}
+
+#[test]
+fn what_cannot_be_is_refused_with_a_reason() {
+    let house = House::new();
+    house.run("account add ann --pass proxy").ok();
+    for (arguments, code, reason) in [
+        ("account add ANN", 1, "login already exists"),
+        ("account add ann\u{a0}", 2, "white space"),
+        ("account add bob --email nonsense", 2, "email"),
+        ("account add bob --pass all", 2, "known are vpn, proxy, staff, subscriber"),
+        ("account grant ann proxy", 1, "already exists"),
+        ("account grant ann vpn", 2, "no vpn surface yet"),
+        ("account grant ann role", 2, "name the role"),
+        ("account grant ann proxy now", 2, "takes no code"),
+        ("account delete administrator", 1, "locked"),
+        ("account passwd ann", 2, "--password-stdin"),
+        ("account check-login ann --door ssh", 2, "proxy door only"),
+        ("session end 11111111-2222-4333-8444-555555555555", 1, "not found"),
+        ("node rotate-key none", 1, "node not found"),
+        ("oa user show nobody", 1, "oa user not found"),
+    ] {
+        let ended = house.run(arguments);
+        assert_eq!(ended.code, Some(code), "{arguments}: {ended:?}");
+        assert!(ended.stderr.contains(reason), "{arguments}: {ended:?}");
+    }
+}
+
+#[test]
+fn check_login_lets_in_and_says_why_not() {
+    let house = House::new();
+    house.run("account add ann --pass proxy").ok();
+    house.run_with("account passwd ann --password-stdin", "correct horse\n").ok();
+    house.run_with("account check-login ann --password-stdin", "correct horse\n").ok();
+    let wrong = house.run_with("account check-login ann --password-stdin", "wrong\n");
+    assert_eq!((wrong.code, wrong.stderr.as_str()), (Some(1), "gatehouse: refused: wrong_password\n"));
+
+    let door = "account check-login ann --door proxy";
+    let before = house.run(door);
+    assert!(before.code == Some(0) || before.stderr.contains("no_group"), "{before:?}");
+    house.run("account disable ann --why leave").ok();
+    let refused = house.run(door);
+    assert_eq!((refused.code, refused.stderr.as_str()), (Some(1), "gatehouse: refused: disabled\n"));
+    assert!(house.run("account list").ok().contains("disabled (leave)"));
+    house.run("account enable ann").ok();
+    assert!(!house.run(door).stderr.contains("disabled"));
+}

@@ -1,0 +1,89 @@
+//! The demo: what it prints works as printed.
+
+use std::process::{Command, Stdio};
+
+use crate::house::{House, Running};
+
+const FREE: &str = "demo --listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0";
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Pastes a line into a shell.
+fn paste(line: &str) -> String {
+    let output = Command::new("bash").args(["-c", line]).stdin(Stdio::null()).stderr(Stdio::null()).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn every_printed_command_works_as_printed() {
+    let house = House::new();
+    let mut running = Running::start(house.command(FREE));
+    running.read_until("gatehouse account list");
+    let printed = running.announced.clone();
+    let curls: Vec<_> = printed.iter().filter(|line| line.starts_with("curl")).collect();
+    assert_eq!(curls.len(), 3, "{printed:#?}");
+    assert!(paste(curls[0]).contains("\"StatusCode\":200"));
+    let read = paste(curls[1]);
+    assert!(
+        ["\"StatusCode\":200", "\"StatusCode\":201", "\"StatusCode\":102"].iter().any(|code| read.contains(code)),
+        "{read}"
+    );
+
+    let links: Vec<_> = printed.iter().filter(|line| line.starts_with("# Demo")).collect();
+    for (link, scheme) in links.iter().zip(["ss://", "trojan://", "vless://", "ss://2022-blake3-aes-256-gcm:"]) {
+        assert!(link.contains(&format!(": {scheme}")), "{link}");
+    }
+    // The fourth client is no Debian package; the door's own tests run it.
+    let clients: Vec<_> = printed.iter().filter(|line| line.contains("socks5h")).collect();
+    assert_eq!(clients.len(), 4, "{printed:#?}");
+    for (line, socks) in clients.iter().take(3).zip(1081..) {
+        let free = free_port();
+        let line = line
+            .replace(&format!("-l {socks} "), &format!("-l {free} "))
+            .replace(&format!("\"port\":{socks},"), &format!("\"port\":{free},"))
+            .replace(&format!("127.0.0.1:{socks} "), &format!("127.0.0.1:{free} "));
+        assert_eq!(paste(&line), "ok\n", "{line}");
+    }
+    assert!(house.run("account check-login administrator --password-stdin").code == Some(2), "no password on stdin");
+    house.run_with("account check-login administrator --password-stdin", "administrator\n").ok();
+    running.stop();
+
+    let mut again = Running::start(house.command(FREE));
+    again.read_until("gatehouse account list");
+    assert!(
+        printed
+            .iter()
+            .filter(|line| line.starts_with("token"))
+            .eq(again.announced.iter().filter(|line| line.starts_with("token")))
+    );
+    again.stop();
+}
+
+#[test]
+fn the_demo_keeps_to_loopback_and_to_its_own_data() {
+    let house = House::new();
+    for arguments in ["demo --listen 0.0.0.0:0", "demo --proxy-listen 192.0.2.1", "demo --oa-listen [::]:0"] {
+        let refused = house.run(arguments);
+        assert_eq!(refused.code, Some(2), "{refused:?}");
+        assert!(refused.stderr.contains("loopback only"), "{refused:?}");
+    }
+    assert!(!house.path().join("data").exists());
+    house.run("gt").ok();
+    let refused = house.run(FREE);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("no demo made"), "{refused:?}");
+}
+
+#[test]
+fn without_a_data_directory_the_demo_leaves_nothing_behind() {
+    let house = House::new();
+    let mut command = house.command(FREE);
+    command.env_remove("GATEHOUSE__DATA_DIR").env("TMPDIR", house.path());
+    let running = Running::start(command);
+    let made = || std::fs::read_dir(house.path()).unwrap().count();
+    assert_eq!(made(), 1);
+    running.stop();
+    assert_eq!(made(), 0);
+}
