@@ -5,6 +5,8 @@ mod account;
 #[cfg(test)]
 mod authorisation;
 #[cfg(test)]
+mod cli;
+#[cfg(test)]
 mod command;
 #[cfg(test)]
 mod config;

@@ -44,12 +44,11 @@ async fn die_often(engine: Engine) {
             let mut oa = OaSystem::connect(&base, &token).await?;
             loop {
                 let n = asked.replace(asked.get() + 1);
-                // Two creations for each deletion. A user may still wait for the claim of a dead process.
-                let code = match book.some_made(random.below(REQUESTS)).filter(|_| n % 3 == 2) {
-                    Some(name) => book.delete(&mut oa, &name).await?,
-                    None => book.make(&mut oa, &format!("user{n:03}")).await?,
-                };
-                assert!([200, 201, 102].contains(&code), "{code}");
+                if n % 3 < 2 {
+                    assert_eq!(book.make(&mut oa, &format!("user{n:03}")).await?, 200);
+                } else {
+                    delete_one(&book, &random, &mut oa).await?;
+                }
                 answered.set(answered.get() + 1);
             }
         };
@@ -77,5 +76,17 @@ async fn die_often(engine: Engine) {
     assert!(!log.contains("ERROR"), "{log}");
     let [exist, gone, doubts] = book.check(&house, &["after"]).await;
     println!("{engine:?}: {deaths} deaths in {asked:?}; {exist} exist, {gone} came and went, {doubts} unanswered");
-    assert!(exist > 50 && gone > 50, "{exist} exist, {gone} came and went");
+    assert!(exist > 20 && gone > 20, "{exist} exist, {gone} came and went");
+}
+
+/// A user may still wait for the claim of a dead process; then another one goes, if there is one.
+async fn delete_one(book: &Book, random: &Random, oa: &mut OaSystem) -> std::io::Result<()> {
+    for _ in 0..5 {
+        let Some(name) = book.some_made(random.below(REQUESTS)) else { break };
+        match book.delete(oa, &name).await? {
+            200 => break,
+            code => assert!([201, 102].contains(&code), "{name}: {code}"),
+        }
+    }
+    Ok(())
 }

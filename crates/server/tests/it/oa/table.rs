@@ -98,7 +98,12 @@ async fn every_row_of_the_decision_table_is_answered() {
     oa.until(D, "healthy", &[418], 500).await;
     oa.until(D, "Taken", &[418], 404).await;
     oa.until(C, "removed", &[412], 418).await;
-    insta::assert_snapshot!(answers(&mut oa, "removed").await, @"");
+    insta::assert_snapshot!(answers(&mut oa, "removed").await, @r###"
+    removed
+      G {"StatusCode":500,"StatusString":"用户数据删除请求已提交满四十八小时，但是API尝试删除用户失败，这是由于系统内尚未刷新该数据允许删除，API会自动重试直到系统允许删除，请等待"}
+      C {"StatusCode":418,"StatusString":"用户数据正在删除,不允许获取连接信息"}
+      D {"StatusCode":500,"StatusString":"用户数据删除请求已提交满四十八小时，但是API尝试删除用户失败，这是由于系统内尚未刷新该数据允许删除，API会自动重试直到系统允许删除，请等待"}
+    "###);
     let shown = house.run("oa user show removed --json").json();
     assert_eq!((&shown["state"], &shown["code"]), (&"markRemove".into(), &500.into()));
     assert!(shown["last_error"].as_str().is_some_and(|error| !error.is_empty()), "{shown}");
