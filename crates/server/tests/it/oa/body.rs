@@ -104,7 +104,10 @@ async fn an_unchanged_curl_of_the_seed_makes_reads_and_deletes() {
     oa.until(G, "luckykeeper", &[201, 102], 405).await;
     oa.until(super::system::C, "luckykeeper", &[412], 200).await;
     let links = curl(&seed, super::system::C);
-    assert!(links.starts_with(r#"{"ResultMsg":[{"StatusCode":200,"StatusString":"查询成功!"}],"NodeInfos":[{"#), "{links}");
+    assert!(
+        links.starts_with(r#"{"ResultMsg":[{"StatusCode":200,"StatusString":"查询成功!"}],"NodeInfos":[{"#),
+        "{links}"
+    );
     let deleted = r#"{"StatusCode":200,"StatusString":"系统已收到删除用户：luckykeeper 的请求，已处理"}"#;
     assert_eq!(curl(&seed, D), deleted);
     // Other habits of the same program.
@@ -128,7 +131,16 @@ async fn whatever_is_no_endpoint_is_told_in_the_originals_words() {
     let running = house.serve("serve --oa-listen 127.0.0.1:0");
     let alone = running.url("oa");
     assert_unknown(&running, &alone, &["/", "/v1/"], &["/elsewhere", "/favicon.ico"]).await;
-    assert_eq!(Wire::connect(&running.url("http")).await.unwrap().exchange(request(&format!("POST {G}"), None, "")).await.unwrap().status, 404);
+    assert_eq!(
+        Wire::connect(&running.url("http"))
+            .await
+            .unwrap()
+            .exchange(request(&format!("POST {G}"), None, ""))
+            .await
+            .unwrap()
+            .status,
+        404
+    );
     running.stop();
     let running = house.serve("serve");
     assert_unknown(&running, &running.url("http"), &["/v1/"], &[]).await;
@@ -145,7 +157,10 @@ async fn assert_unknown(running: &Running, base: &str, pages: &[&str], more: &[&
         assert_eq!(answer.header("content-type"), Some("text/plain"));
         assert_eq!(answer.header("content-length"), Some("18"), "{method}");
     }
-    for path in ["/v1/unknown", "/v1/generateUserProfile/x", "/v1/generateuserprofile", "/v1//", "/v1/%2e%2e/x"].iter().chain(more) {
+    for path in ["/v1/unknown", "/v1/generateUserProfile/x", "/v1/generateuserprofile", "/v1//", "/v1/%2e%2e/x"]
+        .iter()
+        .chain(more)
+    {
         for method in ["GET", "POST"] {
             let answer = get(&format!("{method} {path}")).await;
             assert_eq!((answer.status, answer.body.as_str()), (404, "404 page not found"), "{path}");

@@ -83,9 +83,8 @@ async fn every_row_of_the_decision_table_is_answered() {
     running.stop();
 
     // Now the delay is over, and the back end refuses to let go of what it made.
-    let refuse = sql!(
-        "CREATE FUNCTION refuse() RETURNS trigger AS 'BEGIN RAISE EXCEPTION ''not yet''; END' LANGUAGE plpgsql"
-    );
+    let refuse =
+        sql!("CREATE FUNCTION refuse() RETURNS trigger AS 'BEGIN RAISE EXCEPTION ''not yet''; END' LANGUAGE plpgsql");
     let when = sql!("CREATE TRIGGER refuse BEFORE DELETE ON proxy_pass FOR EACH ROW EXECUTE FUNCTION refuse()");
     let mut tx = database.begin().await.unwrap();
     tx.exec(refuse, args![]).await.unwrap();
