@@ -18,6 +18,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use gatehouse_domain::{
     Actor, App, account,
+    apply::{self, Applied, Mode, StateFile},
     proxy::{
         credential::{ss_client_password, ss2022_user_key},
         manage::NodeSpec,
@@ -117,9 +118,11 @@ async fn install(origin: &Nginx) -> Result<Installation> {
 /// Makes the users `user0` to `user{count - 1}`.
 async fn apply(installation: &Installation, count: usize) -> Result<()> {
     let accounts: Vec<_> = (0..count).map(|n| json!({ "login": format!("user{n}"), "proxy": {} })).collect();
-    fs::write(installation.path().join("users.json"), json!({ "account": accounts }).to_string())?;
-    installation.run(&["apply", "users.json"]).await?;
-    Ok(())
+    let file: StateFile = serde_json::from_value(json!({ "account": accounts }))?;
+    let app = installation.app().await?;
+    let applied = apply::apply(&app.ctx(Actor::Operator, Origin::Cli), &file, Mode::Write).await?;
+    ensure!(matches!(applied, Applied::Done(_)), "{applied:?}");
+    Ok(app.stop().await?)
 }
 
 /// What a client of the last user needs to know, node by node.
@@ -283,7 +286,7 @@ async fn users() -> Result<()> {
         if count > 0 {
             let started = Instant::now();
             apply(&installation, count).await?;
-            println!("{count} users: `gatehouse apply` took {:.1} s", started.elapsed().as_secs_f64());
+            println!("{count} users: apply took {:.1} s", started.elapsed().as_secs_f64());
         }
         let started = Instant::now();
         let server = installation.start().await?;
