@@ -142,8 +142,8 @@ async fn what_was_made_is_what_the_file_says() {
     let trojan = nodes.nodes.iter().find(|node| node.code.as_deref() == Some("trojan-1")).unwrap();
     assert_eq!((trojan.transfer_cap, trojan.group_ids.len(), trojan.port), (Some(10 << 30), 2, 0));
     let token = "0123456789abcdef0123456789abcdef";
-    let oa = oa::authenticate(&test.app, gatehouse_domain::Caller::default(), token).await.unwrap();
-    assert!(matches!(oa::conn_info(&oa, "张三").await.unwrap(), oa::ConnInfo::Nodes(nodes) if nodes.len() == 1));
+    let asked = oa::ask(&test.app, gatehouse_domain::Caller::default(), token, "张三".as_bytes()).await.unwrap();
+    assert!(matches!(oa::conn_info(&asked).await.unwrap(), oa::ConnInfo::Nodes(nodes) if nodes.len() == 1));
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gatehouse_domain::{
-    App, Ctx, Settings,
+    App, Caller, Ctx, Settings,
     apply::{self, Applied, Mode},
     doctor::{self, Level},
     oa,
@@ -104,9 +104,14 @@ async fn users_that_wait_or_failed_are_found() {
     let test = TestApp::new(Engine::Sqlite).await.unwrap();
     let ctx = test.operator();
     apply(&ctx, HEALTHY).await;
-    oa::generate(&ctx, "ANN").await.unwrap();
+    let token = oa::token::generate(&ctx, "asks").await.unwrap();
+    let ask = async |name: &[u8]| {
+        let asked = oa::ask(&test.app, Caller::default(), token.expose(), name).await.unwrap();
+        oa::generate(&asked).await.unwrap();
+    };
+    ask(b"ANN").await;
     test.run_due_jobs().await.unwrap();
-    oa::generate(&ctx, "bob").await.unwrap();
+    ask(b"bob").await;
     test.advance(Duration::from_mins(61));
     assert_eq!(
         worries(&test.app, Level::Warn).await,

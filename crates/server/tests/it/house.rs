@@ -8,6 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use gatehouse_store::{Db, OpenOptions};
+use gatehouse_testkit::{Engine, postgres};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -18,6 +20,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// An installation. Its directory is also the working directory of its commands.
 pub(crate) struct House {
     directory: TempDir,
+    environment: Vec<(String, String)>,
+    /// Where it lives on PostgreSQL.
+    database: Option<postgres::Database>,
 }
 
 /// How a command ended.
@@ -43,7 +48,41 @@ impl Ended {
 
 impl House {
     pub(crate) fn new() -> Self {
-        Self { directory: tempfile::tempdir().unwrap() }
+        Self { directory: tempfile::tempdir().unwrap(), environment: Vec::new(), database: None }
+    }
+
+    /// An installation on an engine: a file in its data directory, or an empty database of the test process's cluster.
+    pub(crate) fn on(engine: Engine) -> Self {
+        match engine {
+            Engine::Sqlite => Self::new(),
+            Engine::Postgres => {
+                let database = postgres::empty_database().unwrap();
+                let url = database.url();
+                Self { database: Some(database), ..Self::new() }.with("DATABASE__URL", &url)
+            }
+        }
+    }
+
+    /// Sets a configuration key, as `SECTION__KEY`, for the commands that follow.
+    pub(crate) fn with(mut self, key: &str, value: &str) -> Self {
+        self.set(key, value);
+        self
+    }
+
+    /// As [`Self::with`].
+    pub(crate) fn set(&mut self, key: &str, value: &str) {
+        self.environment.push((format!("GATEHOUSE__{key}"), value.to_owned()));
+    }
+
+    /// What the store opens.
+    pub(crate) fn database_url(&self) -> String {
+        let file = || format!("sqlite://{}", self.path().join("data/gatehouse.db").display());
+        self.database.as_ref().map_or_else(file, postgres::Database::url)
+    }
+
+    /// The database behind everybody's back.
+    pub(crate) async fn database(&self) -> Db {
+        Db::open(&self.database_url(), &OpenOptions::default()).await.unwrap()
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -65,6 +104,7 @@ impl House {
             .env("GATEHOUSE__DATA_DIR", "data");
         // Hashing at full cost would make every new database cost a second of a debug build.
         command.env("GATEHOUSE__LOGIN__ARGON2_MEMORY", "8").env("GATEHOUSE__LOGIN__ARGON2_PASSES", "1");
+        command.envs(self.environment.iter().map(|(key, value)| (key, value)));
         command
     }
 

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod account;
 #[cfg(test)]
+mod apply;
+#[cfg(test)]
 mod command;
 #[cfg(test)]
 mod config;
@@ -15,8 +17,14 @@ mod doctor;
 #[cfg(test)]
 mod house;
 #[cfg(test)]
+mod import;
+#[cfg(test)]
+mod oa;
+#[cfg(test)]
 mod proxy;
 #[cfg(test)]
 mod serving;
 #[cfg(test)]
 mod tokens;
+#[cfg(test)]
+mod wire;
