@@ -1,7 +1,7 @@
 //! A proxy user: an account with a `proxy` pass, as doors and nodes see it.
 
 use gatehouse_model::{AccountId, Millis, NodeGroupId};
-use gatehouse_store::pass;
+use gatehouse_store::{account, pass};
 use uuid::Uuid;
 
 use super::row::uuid_place;
@@ -69,19 +69,13 @@ pub async fn some(app: &App, ids: &[AccountId]) -> Result<Vec<ProxyUser>> {
     Ok(users)
 }
 
-/// Counts the proxy users and names those whose secret cannot be opened; for `gatehouse doctor`.
-pub async fn probe(app: &App) -> Result<(usize, Vec<AccountId>)> {
-    let (mut count, mut unreadable, mut after) = (0, Vec::new(), AccountId(0));
-    loop {
-        let rows = pass::list_proxy_users(&mut app.db().read(), after, 5_000).await?;
-        let Some(last) = rows.last() else { return Ok((count, unreadable)) };
-        after = last.account_id;
-        count += rows.len();
-        for row in rows {
-            let opened = app.keys().open_text(uuid_place(&row.seal_ref), &row.uuid_sealed);
-            unreadable.extend(opened.is_err().then_some(row.account_id));
-        }
+/// Those of some accounts that exist, whatever passes they hold: tells a pass that was taken from an account that is gone.
+pub async fn existing_accounts(app: &App, ids: &[AccountId]) -> Result<Vec<AccountId>> {
+    let mut existing = Vec::new();
+    for id in ids {
+        existing.extend(account::find(&mut app.db().read(), *id).await?.map(|row| row.id));
     }
+    Ok(existing)
 }
 
 fn read(app: &App, row: pass::ProxyUserRow) -> Option<ProxyUser> {
