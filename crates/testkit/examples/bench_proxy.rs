@@ -379,7 +379,7 @@ async fn changes(installation: &Installation, app: &App, server: &RunningServer,
         let uuid = loop {
             let answer = call("getConnInfoByUser", &name).await?;
             let links = answer["NodeInfos"].as_array().cloned().unwrap_or_default();
-            let link = links.iter().filter_map(|link| link["ConnInfo"].as_str()?.strip_prefix("vless://")).next();
+            let link = links.iter().find_map(|link| link["ConnInfo"].as_str()?.strip_prefix("vless://"));
             if let Some((uuid, _)) = link.and_then(|link| link.split_once('@')) {
                 break uuid.to_owned();
             }
