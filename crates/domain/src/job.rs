@@ -33,9 +33,7 @@ impl Kind {
 
     /// How many are claimed and worked at the same time per process: enough to share a commit among, few enough that each
     /// leaves the queue when its own turn has come.
-    const fn parallel(self) -> i64 {
-        32
-    }
+    const PARALLEL: i64 = 32;
 }
 
 /// Longest time an attempt may take before somebody else takes the job over.
@@ -138,7 +136,7 @@ async fn claim(app: &App, kind: Kind) -> Result<Vec<JobRow>> {
         return Ok(Vec::new());
     }
     let mut tx = app.db().begin().await?;
-    let jobs = rows::claim(&mut tx, kind.as_str(), now, now.plus(LEASE), kind.parallel()).await?;
+    let jobs = rows::claim(&mut tx, kind.as_str(), now, now.plus(LEASE), Kind::PARALLEL).await?;
     if kind == Kind::OaCreate {
         oa::job::begin_creations(&mut tx, &jobs, now).await?;
     }

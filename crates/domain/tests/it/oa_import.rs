@@ -53,7 +53,7 @@ fn original() -> anyhow::Result<(Database, Secret)> {
 
 fn settings() -> Settings {
     let mut settings = Settings::default();
-    settings.oa.user_email_domain = "Example.com".to_owned();
+    "Example.com".clone_into(&mut settings.oa.user_email_domain);
     settings
 }
 

@@ -10,8 +10,7 @@ use gatehouse_domain::{
 use gatehouse_model::{Login, Secret};
 use gatehouse_testkit::TestApp;
 
-const LIFE: Life =
-    Life { kind: "bastion", sliding: Duration::from_hours(168), longest: Duration::from_hours(720) };
+const LIFE: Life = Life { kind: "bastion", sliding: Duration::from_hours(168), longest: Duration::from_hours(720) };
 
 both!(a_session_ends_by_logout_password_disabling_time_and_nothing_else, |engine| async {
     let app = TestApp::new(engine).await?;
