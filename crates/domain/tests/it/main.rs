@@ -29,7 +29,6 @@ mod apply_law;
 mod apply_refusal;
 mod audit;
 mod doctor;
-mod import;
 mod live;
 mod oa;
 mod oa_import;
