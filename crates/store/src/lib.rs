@@ -14,6 +14,7 @@ pub mod login_session;
 mod migrate;
 pub mod node;
 pub mod oa_user;
+pub mod original;
 pub mod pass;
 mod pool;
 pub mod process;

@@ -69,21 +69,6 @@ pub async fn some(app: &App, ids: &[AccountId]) -> Result<Vec<ProxyUser>> {
     Ok(users)
 }
 
-/// Counts the proxy users and names those whose secret cannot be opened; for `gatehouse doctor`.
-pub async fn probe(app: &App) -> Result<(usize, Vec<AccountId>)> {
-    let (mut count, mut unreadable, mut after) = (0, Vec::new(), AccountId(0));
-    loop {
-        let rows = pass::list_proxy_users(&mut app.db().read(), after, 5_000).await?;
-        let Some(last) = rows.last() else { return Ok((count, unreadable)) };
-        after = last.account_id;
-        count += rows.len();
-        for row in rows {
-            let opened = app.keys().open_text(uuid_place(&row.seal_ref), &row.uuid_sealed);
-            unreadable.extend(opened.is_err().then_some(row.account_id));
-        }
-    }
-}
-
 fn read(app: &App, row: pass::ProxyUserRow) -> Option<ProxyUser> {
     let uuid = app
         .keys()

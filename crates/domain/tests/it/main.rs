@@ -29,6 +29,7 @@ mod apply_law;
 mod apply_refusal;
 mod audit;
 mod doctor;
+mod import;
 mod live;
 mod oa;
 mod picture;

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod account;
 #[cfg(test)]
+mod apply;
+#[cfg(test)]
 mod authorisation;
 #[cfg(test)]
 mod cli;
@@ -20,6 +22,8 @@ mod doctor;
 mod fault;
 #[cfg(test)]
 mod house;
+#[cfg(test)]
+mod import;
 #[cfg(test)]
 mod input;
 #[cfg(test)]
