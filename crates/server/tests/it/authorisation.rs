@@ -46,9 +46,8 @@ async fn every_route_refuses_whoever_may_not() {
     tx.commit().await.unwrap();
     let deleted = token(&house);
     house.run(&format!("dt {deleted}")).ok();
-    let written = sql!(
-        "SELECT CAST(COUNT(*) AS BIGINT) AS n FROM audit WHERE stream = 'change' AND object_kind = 'oa_user'"
-    );
+    let written =
+        sql!("SELECT CAST(COUNT(*) AS BIGINT) AS n FROM audit WHERE stream = 'change' AND object_kind = 'oa_user'");
     let count = async || database.read().one::<(i64,)>(written, args![]).await.unwrap();
     let before = count().await;
 
@@ -73,7 +72,8 @@ async fn every_route_refuses_whoever_may_not() {
     }
     for (base, name) in [(&oa, "shared"), (&metrics, "metrics")] {
         for path in ["/healthz", "/readyz", "/metrics", "/console/", "/api/v1/", "/api/", "/"] {
-            let answer = Wire::connect(base).await.unwrap().exchange(request(&format!("GET {path}"), None, "")).await.unwrap();
+            let answer =
+                Wire::connect(base).await.unwrap().exchange(request(&format!("GET {path}"), None, "")).await.unwrap();
             let first = answer.body.lines().next().unwrap_or_default();
             let shown = if first.starts_with('#') { "(metrics)" } else { first };
             table += &format!("{path:<26} {name:<16} {} {shown}\n", answer.status);

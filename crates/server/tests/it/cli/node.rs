@@ -42,7 +42,8 @@ async fn what_the_state_file_says_of_nodes_shows_at_once() {
         })
         .await;
     };
-    steps(&[("a", "name = '服务节点1'"), ("b", "sort = 1\nremark = '东京'")], &["1 b 东京", "2 服务节点1 服务节点1"]).await;
+    steps(&[("a", "name = '服务节点1'"), ("b", "sort = 1\nremark = '东京'")], &["1 b 东京", "2 服务节点1 服务节点1"])
+        .await;
     steps(&[("a", "name = 'renamed'\nsort = 1"), ("b", "sort = 2")], &["1 renamed renamed", "2 b 东京"]).await;
     steps(&[("a", "shown = false")], &["1 b 东京"]).await;
     steps(&[("a", "shown = true"), ("b", "enabled = false")], &["1 renamed renamed"]).await;

@@ -56,7 +56,8 @@ async fn a_certificate_is_replaced_while_serving_and_a_broken_one_changes_nothin
     let mut plain = Wire::connect(&address.to_string()).await.unwrap();
     let answer = plain.exchange(request("GET /healthz", None, "")).await;
     assert!(answer.is_err(), "{answer:?}");
-    let metrics = Wire::connect(&running.url("metrics")).await.unwrap().exchange(request("GET /healthz", None, "")).await;
+    let metrics =
+        Wire::connect(&running.url("metrics")).await.unwrap().exchange(request("GET /healthz", None, "")).await;
     assert_eq!(metrics.unwrap().status, 200, "the metrics listener stays plain");
     assert_eq!(certificate_of(address, "oa.test").await.unwrap(), second.der());
     running.stop();

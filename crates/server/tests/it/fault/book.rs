@@ -89,7 +89,8 @@ impl Book {
         assert!(strays.is_empty(), "accounts without a request: {strays:?}");
         database.close().await;
         let entries = self.0.lock().unwrap();
-        let unknown: Vec<_> = found.keys().filter(|name| !entries.contains_key(*name) && !others.contains(&name.as_str())).collect();
+        let unknown: Vec<_> =
+            found.keys().filter(|name| !entries.contains_key(*name) && !others.contains(&name.as_str())).collect();
         assert!(unknown.is_empty(), "users nobody asked for: {unknown:?}");
         for (name, entry) in entries.iter() {
             let truth = found.get(name).copied().unwrap_or_default();

@@ -27,8 +27,28 @@ async fn no_username_upsets_the_surface() {
     OaSystem::connect(&base, &t).await.unwrap().make("somebody").await;
     let before = rows(&house).await;
     let metacharacters = [
-        "'", "''", "\"", "`", ";", "--", "/*", "%", "_", "\\", "' OR 1=1 --", "'; DROP TABLE oa_user; --",
-        "\" UNION SELECT * FROM api_token --", "somebody'--", "$1", "?1", ":name", "@x", "{{7*7}}", "%s%n", "|id", "\u{feff}",
+        "'",
+        "''",
+        "\"",
+        "`",
+        ";",
+        "--",
+        "/*",
+        "%",
+        "_",
+        "\\",
+        "' OR 1=1 --",
+        "'; DROP TABLE oa_user; --",
+        "\" UNION SELECT * FROM api_token --",
+        "somebody'--",
+        "$1",
+        "?1",
+        ":name",
+        "@x",
+        "{{7*7}}",
+        "%s%n",
+        "|id",
+        "\u{feff}",
     ];
     let mut oa = OaSystem::connect(&base, &t).await.unwrap();
     for name in metacharacters {
@@ -66,7 +86,8 @@ async fn no_body_upsets_the_surface() {
     };
     let nested = format!(r#"{{"token":"{t}","username":"a","x":{}}}"#, "[".repeat(60_000));
     let pairs = "a=b&".repeat(15_000) + &format!("token={t}&username=");
-    let parts: String = (0..600).map(|n| format!("--B\r\nContent-Disposition: form-data; name=\"x{n}\"\r\n\r\ny\r\n")).collect();
+    let parts: String =
+        (0..600).map(|n| format!("--B\r\nContent-Disposition: form-data; name=\"x{n}\"\r\n\r\ny\r\n")).collect();
     let rows_of_bodies: Vec<(&str, &str, Vec<u8>, u64)> = vec![
         // Too large, in each form; 413 is an HTTP status, too.
         ("form of a megabyte", FORM, format!("token={t}&username={large}").into(), 413),
@@ -125,8 +146,11 @@ async fn no_body_upsets_the_surface() {
         let answer = exchange(&base, format!("{head}{rest}")).await.unwrap_or_else(|| panic!("{what}: hung up"));
         assert_eq!((answer.status, code(&answer.body)), (expected, u64::from(expected)), "{what}");
     }
-    let chunks = format!("{head}Transfer-Encoding: chunked\r\n\r\n{}", "1000\r\n".to_owned() + &"x".repeat(0x1000) + "\r\n");
-    let endless = [chunks.as_bytes(), format!("1000\r\n{}\r\n", "x".repeat(0x1000)).repeat(400).as_bytes(), b"0\r\n\r\n"].concat();
+    let chunks =
+        format!("{head}Transfer-Encoding: chunked\r\n\r\n{}", "1000\r\n".to_owned() + &"x".repeat(0x1000) + "\r\n");
+    let endless =
+        [chunks.as_bytes(), format!("1000\r\n{}\r\n", "x".repeat(0x1000)).repeat(400).as_bytes(), b"0\r\n\r\n"]
+            .concat();
     assert_eq!(exchange(&base, endless).await.unwrap().status, 413);
     assert_eq!(rows(&house).await, before, "nothing was written");
     OaSystem::connect(&base, &t).await.unwrap().make("a good one").await;
@@ -185,7 +209,8 @@ async fn no_request_head_upsets_the_server() {
     let hidden = request(&format!("POST {D}"), Some(FORM), &good);
     let mut wire = Wire::connect(&base).await.unwrap();
     let outer = request(&format!("POST {D}"), Some(FORM), format!("token={t}&username={}", encode("b")));
-    let answers = [wire.exchange([outer.clone(), hidden, outer].concat()).await, wire.answer().await, wire.answer().await];
+    let answers =
+        [wire.exchange([outer.clone(), hidden, outer].concat()).await, wire.answer().await, wire.answer().await];
     assert_eq!(answers.map(|answer| code(&answer.unwrap().body)), [404, 404, 404]);
     let smuggled = format!(
         "POST {D} HTTP/1.1\r\nHost: x\r\n{form}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n\
