@@ -263,7 +263,7 @@ async fn run_periodic(app: App, task: Periodic) {
             }
         }
         // A day's task looks every hour whether its time has come, so that a restart does not skip it.
-        if app.pause(task.every().min(Duration::from_secs(3_600))).await {
+        if app.pause(task.every().min(Duration::from_hours(1))).await {
             return;
         }
     }
@@ -315,8 +315,8 @@ async fn work(app: &App, task: Periodic) -> Result<()> {
         }
         Periodic::SessionPurge => {
             let mut tx = app.db().begin().await?;
-            gatehouse_store::login_session::delete_ended(&mut tx, now.minus(Duration::from_secs(30 * 86_400))).await?;
-            gatehouse_store::rate_counter::delete_old(&mut tx, now.minus(Duration::from_secs(86_400))).await?;
+            gatehouse_store::login_session::delete_ended(&mut tx, now.minus(Duration::from_hours(720))).await?;
+            gatehouse_store::rate_counter::delete_old(&mut tx, now.minus(Duration::from_hours(24))).await?;
             for aspect in Aspect::ALL {
                 live_rows::delete_old_changes(&mut tx, aspect.as_str(), 100_000).await?;
             }

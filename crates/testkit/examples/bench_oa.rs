@@ -144,7 +144,7 @@ impl Server {
     async fn wait_for_last(&self, name: &str) -> Result<()> {
         let started = Instant::now();
         while !self.status("generateUserProfile", name).await?.contains(":405,") {
-            ensure!(started.elapsed() < Duration::from_secs(300), "{name} does not come to exist");
+            ensure!(started.elapsed() < Duration::from_mins(5), "{name} does not come to exist");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! A proxy user: an account with a `proxy` pass, as doors and nodes see it.
 
 use gatehouse_model::{AccountId, Millis, NodeGroupId};
-use gatehouse_store::pass;
+use gatehouse_store::{account, pass};
 use uuid::Uuid;
 
 use super::row::uuid_place;
@@ -67,6 +67,15 @@ pub async fn some(app: &App, ids: &[AccountId]) -> Result<Vec<ProxyUser>> {
         users.extend(pass::find_proxy_user(&mut app.db().read(), *id).await?.and_then(|row| read(app, row)));
     }
     Ok(users)
+}
+
+/// Those of some accounts that exist, whatever passes they hold: tells a pass that was taken from an account that is gone.
+pub async fn existing_accounts(app: &App, ids: &[AccountId]) -> Result<Vec<AccountId>> {
+    let mut existing = Vec::new();
+    for id in ids {
+        existing.extend(account::find(&mut app.db().read(), *id).await?.map(|row| row.id));
+    }
+    Ok(existing)
 }
 
 fn read(app: &App, row: pass::ProxyUserRow) -> Option<ProxyUser> {

@@ -1,6 +1,6 @@
 //! The proxy door: Shadowsocks, Trojan and VLESS listeners inside this process (specs/proxy.md).
 //!
-//! [`run`] is all the server needs. Everything below depends on [`door::Door`], which needs no database, so the
+//! [`run`] is all the server needs. Everything below depends on `door::Door`, which needs no database, so the
 //! listeners are tested with real traffic alone; `feed`, `usage` and `nodes` tie it to the domain.
 
 mod addr;

@@ -171,6 +171,8 @@ impl Nodes {
             let state = NodeState::new(node, &self.door.shutdown);
             let memories = &mut self.memories;
             let memory = |cipher, port| {
+                // Seven megabytes each: what another port or cipher has seen is of no use any more.
+                memories.retain(|(id, p, c), _| *id != node.id || (*p, *c) == (port, cipher));
                 let fresh = || Arc::new(Replay::new(cipher));
                 Arc::clone(memories.entry((node.id, port, cipher)).or_insert_with(fresh))
             };

@@ -157,3 +157,103 @@ pub(crate) fn seconds(clock: &Clock) -> u64 {
 pub(crate) fn is_timely(clock: &Clock, stamp: u64) -> bool {
     seconds(clock).abs_diff(stamp) <= 30
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const CIPHER: SsCipher = SsCipher::Aes256Gcm;
+    const SALT: [u8; 32] = [3; 32];
+
+    fn opener(cipher: SsCipher) -> Chunks {
+        let key = vec![1; cipher.key_len()];
+        let open = Counted::new(cipher, subkey(cipher, &key, &SALT).as_slice());
+        Chunks::new(cipher, &key, open, &SALT, vec![5; cipher.key_len()], Clock::System)
+    }
+
+    /// What a client would send.
+    fn sealed(payloads: &[Vec<u8>]) -> Vec<u8> {
+        let mut seal = Counted::new(CIPHER, subkey(CIPHER, &[1; 32], &SALT).as_slice());
+        let mut stream = Vec::new();
+        for payload in payloads {
+            let length = u16::try_from(payload.len()).unwrap().to_be_bytes();
+            for part in [&length[..], payload] {
+                let mut part = [part, &[0; TAG]].concat();
+                seal.seal(&mut part);
+                stream.extend_from_slice(&part);
+            }
+        }
+        stream
+    }
+
+    /// Reads a stream that arrives in pieces.
+    fn open(pieces: &[&[u8]]) -> Result<Vec<u8>, Forged> {
+        let (mut chunks, mut raw, mut plain) = (opener(CIPHER), Vec::new(), Vec::new());
+        for piece in pieces {
+            raw.extend_from_slice(piece);
+            while let Some(opened) = chunks.open(&mut raw)? {
+                plain.extend_from_slice(&raw[opened.payload]);
+                raw.drain(..opened.length);
+            }
+        }
+        Ok(plain)
+    }
+
+    #[test]
+    fn a_chunk_beyond_the_limit_is_refused() {
+        assert_eq!(open(&[&sealed(&[vec![7; CLASSIC_PAYLOAD]])]), Ok(vec![7; CLASSIC_PAYLOAD]));
+        assert_eq!(open(&[&sealed(&[vec![7; CLASSIC_PAYLOAD + 1]])]), Err(Forged));
+    }
+
+    #[test]
+    fn a_reply_begins_with_its_salt_and_can_be_opened() {
+        for cipher in SsCipher::ALL.iter().copied() {
+            let mut chunks = opener(cipher);
+            let (first, rest) = chunks.frames();
+            let mut frame = vec![0; first.head + 5 + first.tail];
+            frame[first.head..first.head + 5].copy_from_slice(b"hello");
+            chunks.seal(&mut frame);
+            let salt = cipher.key_len();
+            assert_eq!(frame[..salt], vec![5; salt]);
+            let key = vec![1; cipher.key_len()];
+            let mut open = Counted::new(cipher, subkey(cipher, &key, &frame[..salt]).as_slice());
+            let (head, payload) = frame[salt..].split_at_mut(first.head - salt);
+            open.open(head).unwrap();
+            open.open(payload).unwrap();
+            assert_eq!(head[head.len() - TAG - 2..][..2], [0, 5]);
+            assert_eq!(&payload[..5], b"hello");
+            assert_eq!(chunks.frames().0, rest, "only once");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn chunks_are_opened_however_they_arrive(
+            payloads in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..200), 0..6),
+            cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..9),
+        ) {
+            let stream = sealed(&payloads);
+            let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(stream.len() + 1)).collect();
+            cuts.extend([0, stream.len()]);
+            cuts.sort_unstable();
+            let pieces: Vec<_> = cuts.windows(2).map(|cut| &stream[cut[0]..cut[1]]).collect();
+            prop_assert_eq!(open(&pieces), Ok(payloads.concat()));
+        }
+
+        #[test]
+        fn a_changed_bit_is_noticed(at in any::<prop::sample::Index>(), bit in 0u8..8) {
+            let mut stream = sealed(&[b"one".to_vec(), b"two".to_vec()]);
+            let at = at.index(stream.len());
+            stream[at] ^= 1 << bit;
+            prop_assert_eq!(open(&[&stream]), Err(Forged));
+        }
+
+        #[test]
+        fn any_bytes_do_no_harm(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let result = opener(SsCipher::Blake3Aes128Gcm).open(&mut bytes.clone());
+            prop_assert_eq!(result, if bytes.len() < LENGTH { Ok(None) } else { Err(Forged) });
+        }
+    }
+}

@@ -310,3 +310,72 @@ impl Carrier {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::addr::Host;
+
+    fn xudp() -> Framing {
+        Framing::Xudp { last: HashMap::new() }
+    }
+
+    fn local(port: u16) -> Address {
+        Address { host: Host::Ip([127, 0, 0, 1].into()), port }
+    }
+
+    #[test]
+    fn a_session_remembers_its_target_until_it_ends() {
+        let mut framing = xudp();
+        let new = b"\x00\x0c\x00\x00\x01\x01\x02\x00\x35\x01\x7f\x00\x00\x01\x00\x02hi";
+        let packet = |start, end, port| Message::Packet { session: 0, target: local(port), payload: start..end };
+        for cut in 0..new.len() {
+            assert_eq!(xudp().parse(&new[..cut]), Ok(None), "{cut}");
+        }
+        assert_eq!(framing.parse(new), Ok(Some((packet(16, 18, 53), 18))));
+        assert_eq!(framing.parse(b"\x00\x04\x00\x00\x02\x01\x00\x01x"), Ok(Some((packet(8, 9, 53), 9))));
+        assert_eq!(framing.parse(b"\x00\x04\x00\x00\x04\x01\x00\x01x"), Ok(Some((Message::Nothing, 9))));
+        assert_eq!(framing.parse(b"\x00\x04\x00\x00\x03\x00"), Ok(Some((Message::End(0), 6))));
+        assert_eq!(framing.parse(b"\x00\x04\x00\x00\x02\x01\x00\x01x"), Ok(Some((Message::Refused(0), 9))));
+    }
+
+    #[test]
+    fn unknown_states_and_lengths_end_the_connection() {
+        assert_eq!(xudp().parse(b"\x00\x04\x00\x00\x05\x00"), Err(Malformed));
+        assert_eq!(xudp().parse(b"\x00\x03"), Err(Malformed));
+        assert_eq!(xudp().parse(b"\x02\x01"), Err(Malformed));
+        assert_eq!(xudp().parse(b"\x00\x04\x00\x00\x01\x00"), Err(Malformed), "new without a target");
+        assert_eq!(Framing::Trojan.parse(b"\x01\x7f\x00\x00\x01\x00\x35\x00\x01xx"), Err(Malformed));
+    }
+
+    proptest! {
+        #[test]
+        fn frames_never_reach_past_the_end(bytes in prop::collection::vec(any::<u8>(), 0..700)) {
+            for mut framing in [xudp(), Framing::Trojan, Framing::Vless(local(1))] {
+                if let Ok(Some((message, length))) = framing.parse(&bytes) {
+                    prop_assert!(length <= bytes.len() && length > 0);
+                    if let Message::Packet { payload, .. } = message {
+                        prop_assert!(payload.end <= length);
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn replies_of_trojan_are_frames_again(ip in any::<IpAddr>(), port in 1u16.., payload in prop::collection::vec(any::<u8>(), 0..99)) {
+            let from = SocketAddr::new(ip, port);
+            let mut bytes = Vec::new();
+            Framing::Trojan.write(0, from, &payload, &mut bytes);
+            let length = bytes.len();
+            let message = Message::Packet { session: 0, target: from.into(), payload: length - payload.len()..length };
+            prop_assert_eq!(Framing::Trojan.parse(&bytes), Ok(Some((message, length))));
+            bytes.clear();
+            xudp().write(7, from, &payload, &mut bytes);
+            let length = bytes.len();
+            let message = Message::Packet { session: 7, target: from.into(), payload: length - payload.len()..length };
+            prop_assert_eq!(xudp().parse(&bytes), Ok(Some((message, length))));
+        }
+    }
+}

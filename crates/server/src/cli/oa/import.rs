@@ -1,10 +1,11 @@
 //! `oa import`
 
-use anyhow::Context;
 use clap::Args;
-use gatehouse_domain::oa::import::{self, Report, Skipped};
-use gatehouse_store::original;
-use jiff::tz::TimeZone;
+use gatehouse_domain::{
+    apply::Mode,
+    oa::import::{self, Imported, Note},
+};
+use gatehouse_model::Secret;
 
 use crate::{
     cli::{BadUsage, Global, Output, open},
@@ -27,15 +28,11 @@ pub(crate) struct Import {
 impl Import {
     pub(crate) async fn run(self, global: &Global, output: Output) -> anyhow::Result<()> {
         let config = global.load_as_original()?;
-        let zone = match &self.timezone {
-            None => TimeZone::system(),
-            Some(name) => TimeZone::get(name).map_err(|error| BadUsage(format!("--timezone {name}: {error}")))?,
-        };
         let source = source(self.from, &config)?;
-        let original = original::read(&source).await.context("cannot read the original's database")?;
         let opened = open::open_configured(config).await?;
-        let report = import::run(&opened.ctx, original, &zone, self.dry_run).await?;
-        output.show(&report, |report| text(report, self.dry_run))?;
+        let mode = if self.dry_run { Mode::DryRun } else { Mode::Write };
+        let imported = import::import(&opened.ctx, &Secret::new(source), self.timezone.as_deref(), mode).await?;
+        output.show(&imported, |imported| text(imported, self.dry_run))?;
         opened.close().await
     }
 }
@@ -51,20 +48,19 @@ fn source(from: Option<String>, config: &Config) -> anyhow::Result<String> {
     }
 }
 
-fn text(report: &Report, dry_run: bool) -> String {
+fn text(report: &Imported, dry_run: bool) -> String {
     let mut lines = vec![
-        format!("tokens    {} imported, {} known", report.tokens_imported, report.tokens_known),
+        format!("tokens    {} imported, {} known", report.tokens, report.tokens_known),
         format!(
             "users     {} made, {} queued, {} refused, {} to be deleted, {} known",
-            report.users_made, report.users_queued, report.users_refused, report.users_marked, report.users_known
+            report.made, report.queued, report.refused, report.removing, report.known
         ),
     ];
-    let listed = |word: &str, rows: &[Skipped]| -> Vec<String> {
-        rows.iter().map(|row| format!("{word}  {:?}: {}", row.name, row.reason)).collect()
-    };
+    let listed =
+        |word: &str, rows: &[Note]| -> Vec<String> { rows.iter().map(|row| format!("{word}  {row}")).collect() };
     lines.extend(listed("skipped ", &report.skipped));
     lines.extend(listed("warning ", &report.warnings));
-    if report.users_made > 0 {
+    if report.made > 0 {
         lines.push("imported users have new credentials: their links must be fetched again".to_owned());
     }
     if dry_run {
