@@ -93,7 +93,7 @@ impl Installation {
     /// A new token of an OA system.
     pub async fn token(&self) -> Result<String> {
         let made = self.json(&["oa", "token", "generate"]).await?;
-        Ok(made["token"].as_str().context("no token was made")?.to_owned())
+        Ok(made.get("token").and_then(Value::as_str).context("no token was made")?.to_owned())
     }
 
     /// The same database, opened in this process: to the server it is another one, as a command's would be.

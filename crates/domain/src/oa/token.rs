@@ -18,7 +18,7 @@ const KIND: &str = "oa";
 pub(super) const PURPOSE: &str = "api_token.secret";
 const CODES: &str = "oa.user.create oa.user.read oa.user.delete";
 /// How exact `last_used_at` is: a write per request would be the dearest part of a query.
-const USE_GRAIN: Duration = Duration::from_secs(60);
+const USE_GRAIN: Duration = Duration::from_mins(1);
 
 /// A token as staff see it.
 #[derive(Debug, Clone, serde::Serialize)]

@@ -56,7 +56,7 @@ pub async fn all(app: &App) -> Result<Vec<ProxyUser>> {
         let rows = pass::list_proxy_users(&mut app.db().read(), after, 5_000).await?;
         let Some(last) = rows.last() else { return Ok(users) };
         after = last.account_id;
-        users.extend(rows.into_iter().filter_map(|row| read(app, row)));
+        users.extend(rows.iter().filter_map(|row| read(app, row)));
     }
 }
 
@@ -64,7 +64,7 @@ pub async fn all(app: &App) -> Result<Vec<ProxyUser>> {
 pub async fn some(app: &App, ids: &[AccountId]) -> Result<Vec<ProxyUser>> {
     let mut users = Vec::with_capacity(ids.len());
     for id in ids {
-        users.extend(pass::find_proxy_user(&mut app.db().read(), *id).await?.and_then(|row| read(app, row)));
+        users.extend(pass::find_proxy_user(&mut app.db().read(), *id).await?.as_ref().and_then(|row| read(app, row)));
     }
     Ok(users)
 }
@@ -78,7 +78,7 @@ pub async fn existing_accounts(app: &App, ids: &[AccountId]) -> Result<Vec<Accou
     Ok(existing)
 }
 
-fn read(app: &App, row: pass::ProxyUserRow) -> Option<ProxyUser> {
+fn read(app: &App, row: &pass::ProxyUserRow) -> Option<ProxyUser> {
     let uuid = app
         .keys()
         .open_text(uuid_place(&row.seal_ref), &row.uuid_sealed)

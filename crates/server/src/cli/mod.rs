@@ -100,7 +100,7 @@ enum Command {
     /// Serve, as the original's runProd did
     #[command(name = "runProd", visible_alias = "r")]
     RunProd(serve::Serve),
-    /// Serve at debug level, with a copy of the log in <data-dir>/log/vpnHelper.log
+    /// Serve at debug level, with a copy of the log in log/vpnHelper.log of the data directory
     #[command(name = "runDebug", visible_alias = "debug")]
     RunDebug(serve::Serve),
 }

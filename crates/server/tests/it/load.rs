@@ -41,7 +41,9 @@ async fn three_thousand_creations_at_once_are_all_answered_and_none_is_lost() {
     while let Some(done) = running_systems.join_next().await {
         let (oa, codes) = done.unwrap();
         systems.push(oa);
-        codes.into_iter().for_each(|code| *seen.borrow_mut().entry(code).or_default() += 1);
+        for code in codes {
+            *seen.borrow_mut().entry(code).or_default() += 1;
+        }
     }
     let seen = seen.into_inner();
     println!("asked at once after the creation: {seen:?}");

@@ -2,4 +2,5 @@
 
 mod copy;
 mod first;
+mod node;
 mod tls;

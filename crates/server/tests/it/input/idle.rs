@@ -43,7 +43,7 @@ async fn ten_thousand_idle_connections_cost_little_and_delay_nobody() {
     assert_eq!(idle.len(), CONNECTIONS);
     let metrics = running.url("metrics");
     let held = async || gauge(&metrics).await;
-    eventually("all are accepted", async || held().await > CONNECTIONS as f64).await;
+    eventually("all are accepted", async || held().await > f64::from(u32::try_from(CONNECTIONS).unwrap())).await;
 
     let answered = timeout(Duration::from_secs(5), oa.code(D, "nobody")).await;
     assert_eq!(answered.expect("an old connection is served"), 404);

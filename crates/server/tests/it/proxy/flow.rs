@@ -128,8 +128,8 @@ pub(crate) fn udp_sockets(pid: u32) -> usize {
     let held: HashSet<_> = links
         .filter_map(|link| Some(link.to_str()?.strip_prefix("socket:[")?.trim_end_matches(']').to_owned()))
         .collect();
-    let lines = fs::read_to_string("/proc/net/udp").unwrap() + &fs::read_to_string("/proc/net/udp6").unwrap();
-    lines.lines().filter(|line| line.split_ascii_whitespace().nth(9).is_some_and(|inode| held.contains(inode))).count()
+    let table = fs::read_to_string("/proc/net/udp").unwrap() + &fs::read_to_string("/proc/net/udp6").unwrap();
+    table.lines().filter(|line| line.split_ascii_whitespace().nth(9).is_some_and(|inode| held.contains(inode))).count()
 }
 
 /// Waits until a condition holds and says how long that took; more than `most` is a failure.

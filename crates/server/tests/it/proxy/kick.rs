@@ -56,7 +56,7 @@ impl Inside {
     }
 
     /// After the kick: every download ends, and no new flow begins.
-    async fn is_over(mut self, world: &World) {
+    async fn assert_out(mut self, world: &World) {
         let (requests, datagrams) = (world.origin.requests(), world.echo.datagrams());
         while let Some(ended) = self.reading.join_next().await {
             ended.unwrap();
@@ -120,7 +120,7 @@ async fn every_flow_ends(setup: Setup, most: Duration, why: &str, put_out: impl 
     let took = within(most, "the kick", closed).await;
     println!("{why}: every socket of the server was closed after {took:?}");
     neighbours.more(10_000_000).await.expect("the neighbour goes on");
-    inside.is_over(&world).await;
+    inside.assert_out(&world).await;
     visits_end(&world, "ann", &[why; 4]).await;
     drop(neighbours);
     world.server.unwrap().stop().await.unwrap();

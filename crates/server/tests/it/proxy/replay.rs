@@ -50,7 +50,7 @@ async fn a_recording_is_worthless(name: &str, client: Client) {
     // The node reads its datagrams in order: once these are answered, the replayed ones were seen.
     traffic += socks.exercise(&world.origin, Some(&world.echo)).await.unwrap();
     assert_eq!(world.echo.datagrams(), 2 * datagrams, "no replay reached the target");
-    assert!(stranger.try_recv(&mut [0; 65_536]).is_err(), "and none was answered");
+    assert!(stranger.try_recv(&mut [0; 1]).is_err(), "and none was answered");
     world.finish(&[("ann", traffic)]).await;
 }
 

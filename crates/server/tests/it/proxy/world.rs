@@ -158,7 +158,9 @@ impl World {
     /// nothing, and the nodes carried their sum.
     pub(crate) async fn finish(self, charged: &[(&str, Traffic)]) {
         let mut sum = Traffic::default();
-        charged.iter().for_each(|(_, traffic)| sum += *traffic);
+        for (_, traffic) in charged {
+            sum += *traffic;
+        }
         self.finish_with(charged, sum).await;
     }
 
