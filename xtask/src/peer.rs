@@ -14,6 +14,7 @@ use crate::run::{Cmd, find_program};
 /// Debian package and the program that shows it is there.
 const DEBIAN: &[(&str, &str)] = &[
     ("postgresql", "postgres"),
+    ("curl", "curl"),
     ("shadowsocks-libev", "ss-local"),
     ("v2ray", "v2ray"),
     ("trojan", "trojan"),

@@ -122,7 +122,7 @@ pub(crate) async fn is_open(app: &App) -> Result<bool> {
 }
 
 /// No transaction lives longer than this between taking an id and its commit.
-const RECENT: std::time::Duration = std::time::Duration::from_secs(60);
+const RECENT: std::time::Duration = std::time::Duration::from_mins(1);
 
 /// Chains rows that are not chained yet, oldest first, at most `limit`; gives how many. Run by the periodic task `audit.seal`.
 pub async fn seal(app: &App, limit: i64) -> Result<usize> {

@@ -49,6 +49,9 @@ impl Random {
     }
 
     /// Fills a buffer with cryptographically random bytes.
+    ///
+    /// # Panics
+    /// When the kernel has no random generator: no credential may be made then.
     pub fn fill(&self, buffer: &mut [u8]) {
         match self {
             #[expect(clippy::expect_used, reason = "without the kernel's generator no credential may be made")]

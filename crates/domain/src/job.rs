@@ -33,9 +33,7 @@ impl Kind {
 
     /// How many are claimed and worked at the same time per process: enough to share a commit among, few enough that each
     /// leaves the queue when its own turn has come.
-    const fn parallel(self) -> i64 {
-        32
-    }
+    const PARALLEL: i64 = 32;
 }
 
 /// Longest time an attempt may take before somebody else takes the job over.
@@ -138,7 +136,7 @@ async fn claim(app: &App, kind: Kind) -> Result<Vec<JobRow>> {
         return Ok(Vec::new());
     }
     let mut tx = app.db().begin().await?;
-    let jobs = rows::claim(&mut tx, kind.as_str(), now, now.plus(LEASE), kind.parallel()).await?;
+    let jobs = rows::claim(&mut tx, kind.as_str(), now, now.plus(LEASE), Kind::PARALLEL).await?;
     if kind == Kind::OaCreate {
         oa::job::begin_creations(&mut tx, &jobs, now).await?;
     }
@@ -263,7 +261,7 @@ async fn run_periodic(app: App, task: Periodic) {
             }
         }
         // A day's task looks every hour whether its time has come, so that a restart does not skip it.
-        if app.pause(task.every().min(Duration::from_secs(3_600))).await {
+        if app.pause(task.every().min(Duration::from_hours(1))).await {
             return;
         }
     }
@@ -315,8 +313,8 @@ async fn work(app: &App, task: Periodic) -> Result<()> {
         }
         Periodic::SessionPurge => {
             let mut tx = app.db().begin().await?;
-            gatehouse_store::login_session::delete_ended(&mut tx, now.minus(Duration::from_secs(30 * 86_400))).await?;
-            gatehouse_store::rate_counter::delete_old(&mut tx, now.minus(Duration::from_secs(86_400))).await?;
+            gatehouse_store::login_session::delete_ended(&mut tx, now.minus(Duration::from_hours(720))).await?;
+            gatehouse_store::rate_counter::delete_old(&mut tx, now.minus(Duration::from_hours(24))).await?;
             for aspect in Aspect::ALL {
                 live_rows::delete_old_changes(&mut tx, aspect.as_str(), 100_000).await?;
             }

@@ -92,12 +92,13 @@ impl Passwords {
         }
         let _permit = self.permits.acquire().await.map_err(Error::internal)?;
         let (argon2, password, decoy) = (self.argon2.clone(), password.clone(), self.decoy.clone());
-        tokio::task::spawn_blocking(move || match stored {
-            Some((number, hash)) => match Scheme::from_number(number) {
-                Some(scheme) => verify_now(&argon2, scheme, password.expose(), &hash),
-                None => Verdict::Wrong,
-            },
-            None => {
+        tokio::task::spawn_blocking(move || {
+            if let Some((number, hash)) = stored {
+                match Scheme::from_number(number) {
+                    Some(scheme) => verify_now(&argon2, scheme, password.expose(), &hash),
+                    None => Verdict::Wrong,
+                }
+            } else {
                 verify_now(&argon2, Scheme::Argon2id, password.expose(), &decoy);
                 Verdict::Wrong
             }

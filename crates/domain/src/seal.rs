@@ -24,7 +24,7 @@ pub struct KeyRing {
 struct Key {
     id: String,
     cipher: XChaCha20Poly1305,
-    hash_key: Zeroizing<[u8; 32]>,
+    lookup: Zeroizing<[u8; 32]>,
 }
 
 impl Key {
@@ -32,7 +32,7 @@ impl Key {
         Self {
             id,
             cipher: XChaCha20Poly1305::new(secret.into()),
-            hash_key: Zeroizing::new(blake3::derive_key("gatehouse 2026 keyed lookup hash", secret)),
+            lookup: Zeroizing::new(blake3::derive_key("gatehouse 2026 keyed lookup hash", secret)),
         }
     }
 }
@@ -179,7 +179,7 @@ impl KeyRing {
     }
 
     fn hash_with(key: &Key, purpose: &str, value: &str) -> String {
-        let mut hasher = blake3::Hasher::new_keyed(&key.hash_key);
+        let mut hasher = blake3::Hasher::new_keyed(&key.lookup);
         hasher.update(purpose.as_bytes()).update(b"\0").update(value.as_bytes());
         let mut text = format!("h1.{}.", key.id);
         // Writing into a String cannot fail.

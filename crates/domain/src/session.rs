@@ -129,7 +129,7 @@ async fn check(ctx: &Ctx, life: Life, row: SessionCheckRow) -> Result<Session> {
 
 /// Moves the end at most once a minute, so that a busy session does not write with every request.
 async fn slide(ctx: &Ctx, life: Life, id: LoginSessionId, last_used_at: Millis, created_at: Millis) -> Result<()> {
-    let grain = Duration::from_secs(60).min(life.sliding / 10);
+    let grain = Duration::from_mins(1).min(life.sliding / 10);
     if last_used_at.plus(grain) > ctx.now() {
         return Ok(());
     }

@@ -50,7 +50,7 @@ pub struct VisitSettings {
 
 impl Default for VisitSettings {
     fn default() -> Self {
-        Self { proxy_retention: Span(Duration::from_secs(90 * 86_400)) }
+        Self { proxy_retention: Span(Duration::from_hours(2160)) }
     }
 }
 
@@ -64,7 +64,7 @@ pub struct AuditSettings {
 
 impl Default for AuditSettings {
     fn default() -> Self {
-        Self { login_retention: Span(Duration::from_secs(180 * 86_400)) }
+        Self { login_retention: Span(Duration::from_hours(4320)) }
     }
 }
 
@@ -142,10 +142,10 @@ impl Default for OaSettings {
             backend: OaBackend::Local,
             admin_names: vec!["admin".to_owned()],
             user_email_domain: "oa.invalid".to_owned(),
-            delete_delay: Span(Duration::from_secs(48 * 3_600)),
+            delete_delay: Span(Duration::from_hours(48)),
             close_doors_on_delete_request: false,
             retry_min: Span(Duration::from_secs(1)),
-            retry_max: Span(Duration::from_secs(300)),
+            retry_max: Span(Duration::from_mins(5)),
             ss_link: SsLink::Legacy,
             extra_node_types: Vec::new(),
             conn_failure_shape: FailureShape::Flat,

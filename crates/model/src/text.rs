@@ -85,8 +85,8 @@ mod tests {
 
     #[test]
     fn durations_and_sizes_need_a_unit() {
-        assert_eq!("300s".parse(), Ok(Span(Duration::from_secs(300))));
-        assert_eq!("48h".parse(), Ok(Span(Duration::from_secs(172_800))));
+        assert_eq!("300s".parse(), Ok(Span(Duration::from_mins(5))));
+        assert_eq!("48h".parse(), Ok(Span(Duration::from_hours(48))));
         assert_eq!("0".parse(), Ok(Span(Duration::ZERO)));
         assert!("300".parse::<Span>().is_err());
         assert_eq!("64KiB".parse(), Ok(ByteSize(65_536)));

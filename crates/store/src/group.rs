@@ -42,7 +42,7 @@ impl Group {
     /// Ends the shared commit and tells its members. The caller holds the writer.
     pub(crate) fn close(&self, result: &Result<()>) {
         if let Some(members) = self.open().take() {
-            members.send_replace(Some(result.as_ref().map(|()| ()).map_err(ToString::to_string)));
+            members.send_replace(Some(result.as_ref().copied().map_err(ToString::to_string)));
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod copy;
 mod db;
 mod error;
+pub mod foreign;
 mod group;
 pub mod job;
 pub mod live;

@@ -4,6 +4,13 @@
 //! binary in demo mode (SQLite, `synchronous = FULL`), the bare loop the same three inserts, one commit each, on the same
 //! kind of file with one caller and nothing else.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    clippy::cast_precision_loss,
+    reason = "a bench prints its figures, and stops where something is odd"
+)]
+
 use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -122,7 +129,7 @@ impl Server {
             let value =
                 |key: &str| text.lines().find_map(|line| line.strip_prefix(key)).map(|rest| rest.trim().to_owned());
             if let (Some(address), Some(token), true) = (value("http "), value("token "), text.contains("# state")) {
-                server.address = address.trim_start_matches("http://").to_owned();
+                address.trim_start_matches("http://").clone_into(&mut server.address);
                 server.token = token;
                 return Ok(server);
             }
@@ -144,7 +151,7 @@ impl Server {
     async fn wait_for_last(&self, name: &str) -> Result<()> {
         let started = Instant::now();
         while !self.status("generateUserProfile", name).await?.contains(":405,") {
-            ensure!(started.elapsed() < Duration::from_secs(300), "{name} does not come to exist");
+            ensure!(started.elapsed() < Duration::from_mins(5), "{name} does not come to exist");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Ok(())

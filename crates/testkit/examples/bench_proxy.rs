@@ -5,6 +5,13 @@
 //! used, the figure to trust: throughput is shared with client, origin and this program on the same cores. `speed`
 //! takes further words: the number of rounds, and a protocol to do alone.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    clippy::cast_precision_loss,
+    reason = "a bench prints its figures, and stops where something is odd"
+)]
+
 use std::{
     collections::BTreeSet,
     fs,
@@ -105,7 +112,8 @@ fn spec(name: &str) -> NodeSpec {
 }
 
 async fn install(origin: &Nginx) -> Result<Installation> {
-    let binary = std::env::var("GATEHOUSE_BIN").context("run it as `cargo xtask bench proxy`")?;
+    let binary = std::env::var_os("GATEHOUSE_BIN").context("run it as `cargo xtask bench proxy`")?;
+    let binary = binary.to_string_lossy();
     let config = format!(
         "[oa]\nclose_doors_on_delete_request = true\n[proxy]\negress_allow = [\"127.0.0.1/32:{}\"]\n",
         origin.peer().address().port()
@@ -386,7 +394,7 @@ async fn changes(installation: &Installation, app: &App, server: &RunningServer,
         let uuid = loop {
             let answer = call("getConnInfoByUser", &name).await?;
             let links = answer["NodeInfos"].as_array().cloned().unwrap_or_default();
-            let link = links.iter().filter_map(|link| link["ConnInfo"].as_str()?.strip_prefix("vless://")).next();
+            let link = links.iter().find_map(|link| link["ConnInfo"].as_str()?.strip_prefix("vless://"));
             if let Some((uuid, _)) = link.and_then(|link| link.split_once('@')) {
                 break uuid.to_owned();
             }

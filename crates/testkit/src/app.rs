@@ -93,16 +93,14 @@ impl TestApp {
 
     /// Runs SQL behind the application's back, as somebody with the database's password could.
     pub async fn execute(&self, sql: &str) -> Result<()> {
-        match &self.database {
-            Some(database) => database.execute(sql),
-            None => {
-                let path = self.dir.path().join("gatehouse.db");
-                let script = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).executescript(sys.argv[2])";
-                let done =
-                    tokio::process::Command::new("python3").args(["-c", script]).arg(path).arg(sql).output().await?;
-                anyhow::ensure!(done.status.success(), "python3: {}", String::from_utf8_lossy(&done.stderr));
-                Ok(())
-            }
+        if let Some(database) = &self.database {
+            database.execute(sql)
+        } else {
+            let path = self.dir.path().join("gatehouse.db");
+            let script = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).executescript(sys.argv[2])";
+            let done = tokio::process::Command::new("python3").args(["-c", script]).arg(path).arg(sql).output().await?;
+            anyhow::ensure!(done.status.success(), "python3: {}", String::from_utf8_lossy(&done.stderr));
+            Ok(())
         }
     }
 

@@ -74,6 +74,46 @@ impl Drop for Database {
     }
 }
 
+/// A PostgreSQL of one test's own, which may go away and come back.
+pub struct Server {
+    cluster: Cluster,
+    home: PathBuf,
+    pg_ctl: PathBuf,
+}
+
+impl Server {
+    /// Starts one.
+    pub fn start() -> Result<Self> {
+        let bin = binaries()?;
+        let home = std::env::temp_dir().join(format!("gatehouse-pg-{}-{}", std::process::id(), next_name()));
+        // What it acknowledged must survive its crash; that of the machine is not tested.
+        Ok(Self { cluster: Cluster::start(&bin, &home, "on")?, home, pg_ctl: bin.join("pg_ctl") })
+    }
+
+    /// Its one database, empty at first.
+    pub fn url(&self) -> String {
+        self.cluster.base.clone()
+    }
+
+    /// Stops it as a crash would: every connection breaks where it stands.
+    pub fn crash(&self) -> Result<()> {
+        let data = self.home.join("data");
+        run(as_server(&self.pg_ctl)?.args(["--mode=immediate", "--wait", "--silent", "stop", "--pgdata"]).arg(data))
+    }
+
+    /// Starts it again on what it had.
+    pub fn resume(&self) -> Result<()> {
+        run(&mut start_command(&self.pg_ctl, &self.home)?)
+    }
+}
+
+fn start_command(pg_ctl: &Path, home: &Path) -> Result<Command> {
+    let mut command = as_server(pg_ctl)?;
+    command.args(["--wait", "--silent", "--timeout=60", "start", "--pgdata"]);
+    command.arg(home.join("data")).arg("--log").arg(home.join("log"));
+    Ok(command)
+}
+
 /// A running PostgreSQL.
 struct Cluster {
     /// Any of its databases.
@@ -102,14 +142,16 @@ impl Cluster {
                 let watchdog = watch(command("sh"), script, &[psql.as_os_str(), drop.as_ref(), base.as_ref()])?;
                 Ok(Self { base, psql, is_ours: false, _watchdog: watchdog })
             }
-            Err(_unset) => Self::start(&bin),
+            Err(_unset) => {
+                let home = std::env::temp_dir().join(format!("gatehouse-pg-{}", std::process::id()));
+                Self::start(&bin, &home, "off")
+            }
         }
     }
 
-    fn start(bin: &Path) -> Result<Self> {
-        let home = std::env::temp_dir().join(format!("gatehouse-pg-{}", std::process::id()));
+    fn start(bin: &Path, home: &Path, synchronous_commit: &str) -> Result<Self> {
         let data = home.join("data");
-        run(command("install").args(["-d", "-m", "700"]).args(owner()?).arg(&home))?;
+        run(command("install").args(["-d", "-m", "700"]).args(owner()?).arg(home))?;
         let script = r#""$0" --pgdata="$1/data" --mode=immediate --wait stop; rm -rf "$1""#;
         let pg_ctl = bin.join("pg_ctl");
         let watchdog = watch(as_server("sh".as_ref())?, script, &[pg_ctl.as_os_str(), home.as_os_str()])?;
@@ -121,15 +163,11 @@ impl Cluster {
         write!(
             settings,
             "listen_addresses = ''\nunix_socket_directories = '{}'\nmax_connections = 300\nshared_buffers = '32MB'\n\
-             fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n",
+             fsync = off\nsynchronous_commit = {synchronous_commit}\nfull_page_writes = off\n",
             home.display()
         )?;
         drop(settings);
-        run(as_server(&pg_ctl)?
-            .args(["--wait", "--silent", "--timeout=60", "start", "--pgdata"])
-            .arg(&data)
-            .arg("--log")
-            .arg(home.join("log")))?;
+        run(&mut start_command(&pg_ctl, home)?)?;
         let base = format!("postgres://postgres@localhost/postgres?host={}", home.display());
         Ok(Self { base, psql: bin.join("psql"), is_ours: true, _watchdog: watchdog })
     }

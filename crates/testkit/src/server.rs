@@ -10,6 +10,7 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use gatehouse_domain::{
     Actor, App, Clock, Open, Random, Settings,
+    apply::{self, Applied, Mode},
     proxy::manage::{self, NodeSpec},
     seal::KeyRing,
     settings::LoginSettings,
@@ -92,7 +93,7 @@ impl Installation {
     /// A new token of an OA system.
     pub async fn token(&self) -> Result<String> {
         let made = self.json(&["oa", "token", "generate"]).await?;
-        Ok(made["token"].as_str().context("no token was made")?.to_owned())
+        Ok(made.get("token").and_then(Value::as_str).context("no token was made")?.to_owned())
     }
 
     /// The same database, opened in this process: to the server it is another one, as a command's would be.
@@ -121,6 +122,18 @@ impl Installation {
             manage::save(&app.ctx(Actor::Operator, Origin::Cli), node).await?;
         }
         Ok(app.stop().await?)
+    }
+
+    /// Applies a state file (docs/STATE.md), as another process does. Errors name every problem.
+    pub async fn apply(&self, state: &str) -> Result<()> {
+        let app = self.app().await?;
+        let applied =
+            apply::apply(&app.ctx(Actor::Operator, Origin::Cli), &toml::from_str(state)?, Mode::Write).await?;
+        app.stop().await?;
+        match applied {
+            Applied::Done(_) => Ok(()),
+            Applied::Refused(problems) => bail!("{problems:?}"),
+        }
     }
 
     /// Starts `gatehouse serve` and waits until it listens and is ready.

@@ -112,7 +112,8 @@ pub async fn apply(ctx: &Ctx, file: &StateFile, mode: Mode) -> Result<Applied> {
         return Ok(Applied::Refused(work.problems));
     }
     written?;
-    if mode == Mode::Write && work.done.iter().any(|item| item.change != Change::Unchanged) {
+    // Also when nothing was written: what was read may be a neighbour's that is not on the disk yet.
+    if mode == Mode::Write {
         tx.commit().await?;
     }
     Ok(Applied::Done(work.done))

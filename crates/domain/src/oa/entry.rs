@@ -102,18 +102,23 @@ impl Asked {
 
 /// Step 2 as far as it needs no database.
 fn acceptable(app: &App, username: &[u8]) -> Result<String> {
-    let refused = |rule: &str| Err(Error::invalid("username", rule));
-    let Ok(name) = std::str::from_utf8(username) else { return refused("UTF-8") };
-    if name.is_empty() || name.chars().count() > MAX_USERNAME {
-        return refused("1 to 255 characters");
-    }
-    if name.chars().any(char::is_control) {
-        return refused("no control characters");
-    }
-    if app.settings().oa.admin_names.iter().any(|reserved| reserved == name) {
-        return refused("reserved");
-    }
+    let refused = |rule: &str| Error::invalid("username", rule);
+    let name = std::str::from_utf8(username).map_err(|_| refused("UTF-8"))?;
+    check_username(&app.settings().oa.admin_names, name).map_err(refused)?;
     Ok(name.to_owned())
+}
+
+/// Gives the rule that a name breaks, if it breaks one.
+pub(super) fn check_username(admin_names: &[String], name: &str) -> std::result::Result<(), &'static str> {
+    if name.is_empty() || name.chars().count() > MAX_USERNAME {
+        Err("1 to 255 characters")
+    } else if name.chars().any(char::is_control) {
+        Err("no control characters")
+    } else if admin_names.iter().any(|reserved| reserved == name) {
+        Err("reserved")
+    } else {
+        Ok(())
+    }
 }
 
 async fn find(app: &App, token: &str, username: &str) -> Result<OaEntryRow> {

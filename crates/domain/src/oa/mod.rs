@@ -4,6 +4,7 @@
 
 pub mod backend;
 mod entry;
+pub mod import;
 pub(crate) mod job;
 mod request;
 pub mod token;

@@ -197,13 +197,14 @@ pub async fn delete(asked: &Asked) -> Result<Deletion> {
     };
     let stored_code = entry.code.unwrap_or(202);
     let mut tx = ctx.begin().await?;
-    if rows::update_remove(&mut tx, id, stored_code, ctx.now()).await? == 0 {
+    let now = ctx.now();
+    if rows::update_remove(&mut tx, id, stored_code, now).await? == 0 {
         return Ok(deletion(asked.state_now(tx).await?));
     }
     let delay = ctx.app.settings().oa.delete_delay.0;
     // Strictly after the delay, hence the millisecond.
-    let run_at = gatehouse_model::Millis(ctx.now().plus(delay).0.saturating_add(1));
-    jobs::insert(&mut tx, Kind::OaDelete.as_str(), Some(&id.to_string()), None, run_at, ctx.now()).await?;
+    let run_at = gatehouse_model::Millis(now.plus(delay).0.saturating_add(1));
+    jobs::insert(&mut tx, Kind::OaDelete.as_str(), Some(&id.to_string()), None, run_at, now).await?;
     if let Some(account) = entry.account_id
         && ctx.app.settings().oa.close_doors_on_delete_request
     {

@@ -18,7 +18,7 @@ const KIND: &str = "oa";
 pub(super) const PURPOSE: &str = "api_token.secret";
 const CODES: &str = "oa.user.create oa.user.read oa.user.delete";
 /// How exact `last_used_at` is: a write per request would be the dearest part of a query.
-const USE_GRAIN: Duration = Duration::from_secs(60);
+const USE_GRAIN: Duration = Duration::from_mins(1);
 
 /// A token as staff see it.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -99,10 +99,13 @@ pub(crate) fn fresh(ctx: &Ctx) -> Secret {
     Secret::new(hex::encode(ctx.app.random().bytes::<16>()))
 }
 
-/// Stores a given token: imports and the state file. One that exists already is `Conflict`.
+/// Stores a given token. One that exists already is `Conflict`.
 ///
-/// Units: any non-empty text of at most 256 characters.
+/// Units: any non-empty text of at most 256 characters; an imported one may be longer.
 pub async fn insert(ctx: &Ctx, label: &str, token: &Secret) -> Result<ApiTokenId> {
+    if token.expose().chars().count() > 256 {
+        return Err(Error::invalid("token", "1 to 256 characters"));
+    }
     let mut tx = ctx.begin().await?;
     let id = insert_in(ctx, &mut tx, label, token).await?;
     tx.commit().await?;
@@ -111,8 +114,8 @@ pub async fn insert(ctx: &Ctx, label: &str, token: &Secret) -> Result<ApiTokenId
 
 pub(crate) async fn insert_in(ctx: &Ctx, tx: &mut Tx, label: &str, token: &Secret) -> Result<ApiTokenId> {
     ctx.require("system.token.manage")?;
-    if token.expose().is_empty() || token.expose().chars().count() > 256 {
-        return Err(Error::invalid("token", "1 to 256 characters"));
+    if token.expose().is_empty() {
+        return Err(Error::invalid("token", "must not be empty"));
     }
     let seal_ref = ctx.app.request_id();
     let sealed = ctx.app.keys().seal(ctx.app.random(), place(&seal_ref), token.expose().as_bytes())?;

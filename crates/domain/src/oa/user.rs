@@ -147,15 +147,14 @@ pub async fn adopt(ctx: &Ctx, login: &str) -> Result<()> {
         });
     }
     let email = derived_email(&account.login, &ctx.app.settings().oa.user_email_domain);
-    let id = match rows::insert(&mut tx, &account.login, backend::LOCAL, &email, ctx.now()).await? {
-        Some(id) => id,
-        None => {
-            let row = rows::find_by_name(&mut tx, &account.login).await?.ok_or(Error::NotFound { what: "oa user" })?;
-            if rows::update_submit(&mut tx, row.id, ctx.now()).await? == 0 {
-                return Err(Error::Conflict { what: "oa user", key: "oa_user_username_key".to_owned() });
-            }
-            row.id
+    let id = if let Some(id) = rows::insert(&mut tx, &account.login, backend::LOCAL, &email, ctx.now()).await? {
+        id
+    } else {
+        let row = rows::find_by_name(&mut tx, &account.login).await?.ok_or(Error::NotFound { what: "oa user" })?;
+        if rows::update_submit(&mut tx, row.id, ctx.now()).await? == 0 {
+            return Err(Error::Conflict { what: "oa user", key: "oa_user_username_key".to_owned() });
         }
+        row.id
     };
     rows::update_made(&mut tx, id, 200, Some(account.id), None, ctx.now()).await?;
     jobs::delete_by_key(&mut tx, Kind::OaCreate.as_str(), &id.to_string()).await?;

@@ -1,7 +1,7 @@
 //! A proxy user: an account with a `proxy` pass, as doors and nodes see it.
 
 use gatehouse_model::{AccountId, Millis, NodeGroupId};
-use gatehouse_store::pass;
+use gatehouse_store::{account, pass};
 use uuid::Uuid;
 
 use super::row::uuid_place;
@@ -56,7 +56,7 @@ pub async fn all(app: &App) -> Result<Vec<ProxyUser>> {
         let rows = pass::list_proxy_users(&mut app.db().read(), after, 5_000).await?;
         let Some(last) = rows.last() else { return Ok(users) };
         after = last.account_id;
-        users.extend(rows.into_iter().filter_map(|row| read(app, row)));
+        users.extend(rows.iter().filter_map(|row| read(app, row)));
     }
 }
 
@@ -64,27 +64,21 @@ pub async fn all(app: &App) -> Result<Vec<ProxyUser>> {
 pub async fn some(app: &App, ids: &[AccountId]) -> Result<Vec<ProxyUser>> {
     let mut users = Vec::with_capacity(ids.len());
     for id in ids {
-        users.extend(pass::find_proxy_user(&mut app.db().read(), *id).await?.and_then(|row| read(app, row)));
+        users.extend(pass::find_proxy_user(&mut app.db().read(), *id).await?.as_ref().and_then(|row| read(app, row)));
     }
     Ok(users)
 }
 
-/// Counts the proxy users and names those whose secret cannot be opened; for `gatehouse doctor`.
-pub async fn probe(app: &App) -> Result<(usize, Vec<AccountId>)> {
-    let (mut count, mut unreadable, mut after) = (0, Vec::new(), AccountId(0));
-    loop {
-        let rows = pass::list_proxy_users(&mut app.db().read(), after, 5_000).await?;
-        let Some(last) = rows.last() else { return Ok((count, unreadable)) };
-        after = last.account_id;
-        count += rows.len();
-        for row in rows {
-            let opened = app.keys().open_text(uuid_place(&row.seal_ref), &row.uuid_sealed);
-            unreadable.extend(opened.is_err().then_some(row.account_id));
-        }
+/// Those of some accounts that exist, whatever passes they hold: tells a pass that was taken from an account that is gone.
+pub async fn existing_accounts(app: &App, ids: &[AccountId]) -> Result<Vec<AccountId>> {
+    let mut existing = Vec::new();
+    for id in ids {
+        existing.extend(account::find(&mut app.db().read(), *id).await?.map(|row| row.id));
     }
+    Ok(existing)
 }
 
-fn read(app: &App, row: pass::ProxyUserRow) -> Option<ProxyUser> {
+fn read(app: &App, row: &pass::ProxyUserRow) -> Option<ProxyUser> {
     let uuid = app
         .keys()
         .open_text(uuid_place(&row.seal_ref), &row.uuid_sealed)

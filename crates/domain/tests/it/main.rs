@@ -4,33 +4,47 @@
 macro_rules! both {
     ($name:ident, |$engine:ident| $story:expr) => {
         mod $name {
+            use super::*;
+
+            async fn told(engine: gatehouse_testkit::Engine) -> anyhow::Result<()> {
+                let $engine = engine;
+                $story.await
+            }
+
             #[tokio::test]
             async fn sqlite() {
-                let $engine = gatehouse_testkit::Engine::Sqlite;
-                use super::*;
-                let result: anyhow::Result<()> = $story.await;
-                result.unwrap();
+                told(gatehouse_testkit::Engine::Sqlite).await.unwrap();
             }
 
             #[tokio::test]
             async fn postgres() {
-                let $engine = gatehouse_testkit::Engine::Postgres;
-                use super::*;
-                let result: anyhow::Result<()> = $story.await;
-                result.unwrap();
+                told(gatehouse_testkit::Engine::Postgres).await.unwrap();
             }
         }
     };
 }
 
+#[cfg(test)]
 mod account;
+#[cfg(test)]
 mod apply;
+#[cfg(test)]
 mod apply_law;
+#[cfg(test)]
 mod apply_refusal;
+#[cfg(test)]
 mod audit;
+#[cfg(test)]
 mod doctor;
+#[cfg(test)]
 mod live;
+#[cfg(test)]
 mod oa;
+#[cfg(test)]
+mod oa_import;
+#[cfg(test)]
 mod picture;
+#[cfg(test)]
 mod session;
+#[cfg(test)]
 mod usage;

@@ -96,7 +96,7 @@ both!(a_user_goes_through_every_state_of_the_table, |engine| async {
     assert_eq!(ctx.delete("ann").await?, Deletion::Removing);
     assert_eq!(ctx.generate("ann").await?, Generated::Removing);
     assert!(matches!(ctx.conn_info("ann").await?, ConnInfo::Removing));
-    app.advance(Duration::from_secs(48 * 3_600));
+    app.advance(Duration::from_hours(48));
     assert_eq!(app.run_due_jobs().await?, 0, "the delay is strict");
     app.advance(Duration::from_millis(1));
     assert_eq!(app.run_due_jobs().await?, 1);
@@ -292,7 +292,7 @@ both!(a_request_to_delete_can_close_the_doors_and_be_taken_back, |engine| async 
     user::restore(&staff, "hal").await?;
     assert!(change::check_proxy(&staff, "hal").await?.is_ok());
     assert_eq!(ctx.generate("hal").await?, Generated::Exists);
-    app.advance(Duration::from_secs(50 * 3_600));
+    app.advance(Duration::from_hours(50));
     assert_eq!(app.run_due_jobs().await?, 0, "the deletion is off");
     Ok(())
 });

@@ -7,7 +7,7 @@ use gatehouse_domain::{
     live::{UserChange, UserFeed},
     proxy::{usage, user},
 };
-use gatehouse_model::AccountId;
+use gatehouse_model::{AccountId, EndedWhy};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -93,7 +93,7 @@ fn count(users: usize) -> f64 {
 /// Reads what is wanted and brings the table in line.
 async fn read(app: &App, door: &Door, wanted: &Wanted) -> Result<()> {
     let before = door.batches.mark();
-    let (rows, gone) = if wanted.all {
+    let (rows, gone): (_, Vec<_>) = if wanted.all {
         let rows = user::all(app).await?;
         let known = door.table.accounts();
         let found: BTreeSet<_> = rows.iter().map(|row| row.account_id).collect();
@@ -102,8 +102,11 @@ async fn read(app: &App, door: &Door, wanted: &Wanted) -> Result<()> {
         let ids: Vec<_> = wanted.some.iter().copied().collect();
         let rows = user::some(app, &ids).await?;
         let found: BTreeSet<_> = rows.iter().map(|row| row.account_id).collect();
-        (rows, wanted.some.difference(&found).copied().collect::<Vec<_>>())
+        (rows, wanted.some.difference(&found).copied().collect())
     };
+    let still_there = user::existing_accounts(app, &gone).await?;
+    let why = |id| if still_there.contains(id) { EndedWhy::PassRevoked } else { EndedWhy::Deleted };
+    let gone: Vec<_> = gone.iter().map(|id| (*id, why(id))).collect();
     // Counters that were on their way while we read may or may not be in what we read.
     let used = if before.is_some() && before == door.batches.mark() { Used::Settled } else { Used::InDoubt };
     door.table.apply(&rows, &gone, used, door.clock.now());

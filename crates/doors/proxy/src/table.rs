@@ -176,15 +176,15 @@ impl UserTable {
         self.rows.lock().unwrap_or_else(PoisonError::into_inner).all.keys().copied().collect()
     }
 
-    /// Takes over rows as read from the database, and drops accounts that are gone. Cuts what they no longer allow.
-    pub(crate) fn apply(&self, changed: &[ProxyUser], gone: &[AccountId], used: Used, now: Millis) {
+    /// Takes over rows as read from the database, and drops users that are gone. Cuts what they no longer allow.
+    pub(crate) fn apply(&self, changed: &[ProxyUser], gone: &[(AccountId, EndedWhy)], used: Used, now: Millis) {
         let mut change = Change::default();
         let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
         for row in changed {
             rows.put(row, used, now, &mut change);
         }
-        for id in gone {
-            rows.take(*id, &mut change);
+        for (id, why) in gone {
+            rows.take(*id, *why, &mut change);
         }
         self.publish(&change);
     }
@@ -272,9 +272,9 @@ impl Rows {
         change.removed.push(user);
     }
 
-    fn take(&mut self, id: AccountId, change: &mut Change) {
+    fn take(&mut self, id: AccountId, why: EndedWhy, change: &mut Change) {
         self.set_expiry(id, None);
-        self.cut(id, EndedWhy::Deleted, change);
+        self.cut(id, why, change);
         self.all.remove(&id);
     }
 }
@@ -314,7 +314,7 @@ mod tests {
         for cipher in [SsCipher::Blake3Aes256Gcm, SsCipher::Blake3Aes128Gcm] {
             assert!(table.by_identity(cipher, &user.identity(cipher)).is_some());
         }
-        table.apply(&[], &[AccountId(1)], Used::Settled, NOW);
+        table.apply(&[], &[(AccountId(1), EndedWhy::Deleted)], Used::Settled, NOW);
         assert!(!user.is_live());
         assert!(table.by_uuid(id(7).as_bytes()).is_none());
         assert!(table.by_trojan_hash(&user.trojan_hash()).is_none());

@@ -1,6 +1,7 @@
 //! The command line: one file per group of commands, each with its arguments, its help and what it does.
 
 mod account;
+mod apply;
 mod check_config;
 mod completions;
 mod database;
@@ -69,6 +70,8 @@ enum Command {
     CheckConfig(check_config::CheckConfig),
     /// Copy a whole installation into an empty database of the other engine
     CopyDatabase(database::CopyDatabase),
+    /// Bring roles, nodes, accounts, tokens and users to the state a file describes
+    Apply(apply::Apply),
     /// Accounts, their passes, passwords and roles
     #[command(subcommand)]
     Account(account::Account),
@@ -97,7 +100,7 @@ enum Command {
     /// Serve, as the original's runProd did
     #[command(name = "runProd", visible_alias = "r")]
     RunProd(serve::Serve),
-    /// Serve at debug level, with a copy of the log in <data-dir>/log/vpnHelper.log
+    /// Serve at debug level, with a copy of the log in log/vpnHelper.log of the data directory
     #[command(name = "runDebug", visible_alias = "debug")]
     RunDebug(serve::Serve),
 }
@@ -132,6 +135,7 @@ async fn dispatch(command: Option<Command>, global: &Global) -> anyhow::Result<(
         Some(Command::Migrate) => database::migrate(global, output).await,
         Some(Command::CheckConfig(command)) => command.run(global, output),
         Some(Command::CopyDatabase(command)) => command.run(output).await,
+        Some(Command::Apply(command)) => command.run(global, output).await,
         Some(Command::Account(command)) => command.run(global, output).await,
         Some(Command::Session(command)) => command.run(global, output).await,
         Some(Command::Node(command)) => command.run(global, output).await,

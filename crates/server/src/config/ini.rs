@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use gatehouse_model::Secret;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use toml::Value;
 
 use super::{
@@ -27,16 +27,6 @@ impl std::fmt::Debug for Ini {
 pub(crate) struct IniError {
     line: usize,
     why: &'static str,
-}
-
-/// The original's PostgreSQL database, the source of `oa import`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct DatabaseSource {
-    pub(crate) host: String,
-    pub(crate) port: u16,
-    pub(crate) username: String,
-    pub(crate) password: Secret,
-    pub(crate) name: String,
 }
 
 impl Ini {
@@ -75,18 +65,13 @@ impl Ini {
 
     /// Puts its settings below those of TOML, environment and flags.
     pub(crate) fn fill(&self, path: &Path, layers: &mut Layers) -> Result<(), ConfigError> {
-        let shown = path.display();
         let mut put = |key: &str, (value, line): (Value, usize)| {
             layers.set(key, value, Place::Line(path.to_path_buf(), line));
         };
         let (admin, admin_line) = self.required(path, "panelWeb", "username")?;
         let (port, port_line) = self.required(path, "vpnHelper", "webPort")?;
         let (domain, domain_line) = self.required(path, "vpnHelper", "userEmailDomain")?;
-        let port: u16 = port.parse().map_err(|_| {
-            ConfigError::one(format!(
-                "{shown}:{port_line}: [vpnHelper] webPort = {port:?}: wanted is a port, 0 to 65535"
-            ))
-        })?;
+        let port: u16 = port.parse().map_err(|_| not_a_port(path, port_line, "webPort", &port))?;
         let everywhere = [format!("0.0.0.0:{port}"), format!("[::]:{port}")];
         put("oa.backend", ("django-sspanel".into(), admin_line));
         put("oa.admin_names", (vec![admin].into(), admin_line));
@@ -95,22 +80,17 @@ impl Ini {
         Ok(())
     }
 
-    /// Where the original kept its data.
-    pub(crate) fn database(&self, path: &Path) -> Result<DatabaseSource, ConfigError> {
+    /// Where the original kept its data, as a `postgres://` URL.
+    pub(crate) fn database_url(&self, path: &Path) -> Result<String, ConfigError> {
         let value = |key| self.required(path, "vpnHelper", key);
         let (port, line) = value("dbPort")?;
-        let port = port.parse().map_err(|_| {
-            let place = path.display();
-            ConfigError::one(format!("{place}:{line}: [vpnHelper] dbPort = {port:?}: wanted is a port, 0 to 65535"))
-        })?;
-        Ok(DatabaseSource {
-            host: value("dbAddress")?.0,
-            port,
-            username: value("dbUsername")?.0,
-            password: Secret::new(value("dbPassword")?.0),
-            // The original folds the name, as PostgreSQL does with names that are not quoted.
-            name: value("dbName")?.0.to_lowercase(),
-        })
+        let port: u16 = port.parse().map_err(|_| not_a_port(path, line, "dbPort", &port))?;
+        let text = |key| value(key).map(|(text, _)| utf8_percent_encode(&text, NON_ALPHANUMERIC).to_string());
+        let (username, password, host) = (text("dbUsername")?, text("dbPassword")?, value("dbAddress")?.0);
+        let host = if host.contains(':') { format!("[{host}]") } else { host };
+        // The original folds the name, as PostgreSQL does with names that are not quoted.
+        let name = text("dbName")?.to_lowercase();
+        Ok(format!("postgres://{username}:{password}@{host}:{port}/{name}"))
     }
 
     fn required(&self, path: &Path, section: &str, key: &str) -> Result<(String, usize), ConfigError> {
@@ -119,6 +99,10 @@ impl Ini {
             .cloned()
             .ok_or_else(|| ConfigError::one(format!("{}: key {key} is missing in section [{section}]", path.display())))
     }
+}
+
+fn not_a_port(path: &Path, line: usize, key: &str, value: &str) -> ConfigError {
+    ConfigError::one(format!("{}:{line}: [vpnHelper] {key} = {value:?}: wanted is a port, 0 to 65535", path.display()))
 }
 
 /// A value with quotes and comment taken off. A text in backquotes or `"""` is verbatim and may span lines;
@@ -175,8 +159,8 @@ mod tests {
         let path = Path::new("config.ini");
         assert_eq!(ini.required(path, "panelWeb", "password").unwrap().0, "a;b#c");
         assert_eq!(ini.required(path, "vpnHelper", "webPort").unwrap(), ("20220".to_owned(), 9));
-        let database = ini.database(path).unwrap();
-        assert_eq!((database.name.as_str(), database.password.expose()), ("vpnhelper", " x'y "));
+        let url = ini.database_url(path).unwrap();
+        assert_eq!(url, "postgres://postgres:%20x%27y%20@127.0.0.1:5432/vpnhelper");
         assert!(!format!("{ini:?}").contains("a;b#c"));
     }
 

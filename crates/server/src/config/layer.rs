@@ -222,7 +222,8 @@ fn merge(into: &mut Table, from: Table) {
     }
 }
 
-fn line_of(text: &str, at: usize) -> usize {
+/// The line, counted from 1, of a place in a text.
+pub(crate) fn line_of(text: &str, at: usize) -> usize {
     text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
 }
 

@@ -22,6 +22,7 @@ use gatehouse_domain::settings::OaBackend;
 use check::oa_backend_refusal;
 pub(crate) use ini::Ini;
 use layer::Layers;
+pub(crate) use layer::line_of;
 pub(crate) use problem::ConfigError;
 use problem::Problem;
 pub(crate) use section::{

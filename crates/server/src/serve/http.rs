@@ -3,7 +3,7 @@
 //! Built on hyper itself rather than on a ready-made server because each bound matters here: a connection holds a permit
 //! from its accept to its end, costs no buffer before its first byte, and has a deadline for every request head.
 
-use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -14,10 +14,11 @@ use axum::{
 use gatehouse_kit::TrustedProxies;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -64,11 +65,14 @@ impl Server {
     }
 
     /// The next connection, once there is room for it; `None`: the permits were closed.
-    async fn next(&self, listener: &TcpListener) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
-        let permit = Arc::clone(&self.permits).acquire_owned().await.ok()?;
+    async fn next(&self, listener: &TcpListener) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
         loop {
             match listener.accept().await {
-                Ok((stream, peer)) => return Some((stream, peer, permit)),
+                // The permit comes second, so that a listener nobody uses keeps none from the others.
+                Ok((stream, peer)) => {
+                    let permit = Arc::clone(&self.permits).acquire_owned().await.ok()?;
+                    return Some((stream, peer, permit));
+                }
                 Err(error) => {
                     // Out of descriptors, mostly: others must end first. Errors of the one connection pass as well.
                     tracing::warn!("accepting a connection failed: {error}");
@@ -79,10 +83,8 @@ impl Server {
     }
 
     async fn serve(&self, stream: TcpStream, peer: SocketAddr, site: Arc<Site>) {
-        // Answers are small: none may wait for more bytes. Failing here means that the peer is gone already.
-        if stream.set_nodelay(true).is_err() {
-            return;
-        }
+        // Failing here means that the peer is gone already.
+        let Ok(()) = prepare(&stream, self.header_timeout) else { return };
         // Peeking, because a socket may be called readable although nothing has come.
         let mut byte = [0];
         let first = self.stop.run_until_cancelled(timeout(self.header_timeout, stream.peek(&mut byte)));
@@ -135,6 +137,12 @@ impl Server {
             self.connections.wait().await;
         }
     }
+}
+
+/// Answers are small: none waits for more bytes. A peer that takes no answer for so long is dropped by the system.
+fn prepare(stream: &TcpStream, patience: Duration) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    SockRef::from(stream).set_tcp_user_timeout(Some(patience))
 }
 
 async fn respond(router: Router, request: Request) -> Result<Response, Infallible> {

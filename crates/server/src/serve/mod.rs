@@ -9,15 +9,11 @@ pub(crate) mod signal;
 mod site;
 mod tls;
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use axum::Router;
-use gatehouse_domain::{App, proxy::node::Node};
+use gatehouse_domain::App;
 use gatehouse_kit::TrustedProxies;
 use tokio::{net::TcpListener, sync::Semaphore, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -104,7 +100,12 @@ pub(crate) async fn run(
     ready: impl FnOnce(&App, &Listeners) -> std::io::Result<()>,
 ) -> anyhow::Result<()> {
     let signals = signal::Signals::new().context("cannot listen to signals")?;
-    let connections = connection_limit(config.http.max_connections, signal::raise_open_files());
+    let files = signal::raise_open_files();
+    let connections = connection_limit(config.http.max_connections, files);
+    if connections < config.http.max_connections {
+        let wanted = config.http.max_connections;
+        tracing::warn!("http.max_connections = {wanted} is cut to {connections}: {files} files may be open");
+    }
     let recorder = pages::install_recorder()?;
     app.start(&process_name()).await.context("cannot register this process")?;
 
@@ -154,16 +155,10 @@ pub(crate) async fn run(
     Ok(())
 }
 
-/// Whether users are sent to a node from elsewhere although it listens on loopback only.
-pub(crate) fn is_hidden_behind_loopback(node: &Node, default: IpAddr) -> bool {
-    let is_local_name = node.host == "localhost" || node.host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
-    node.is_embedded && node.is_enabled && !is_local_name && node.listen_ip.unwrap_or(default).is_loopback()
-}
-
 /// Warns of nodes nobody can reach.
 fn warn_of_hidden_nodes(app: &App) {
     let default = app.settings().proxy.listen;
-    for node in app.live().nodes().nodes.iter().filter(|node| is_hidden_behind_loopback(node, default)) {
+    for node in app.live().nodes().nodes.iter().filter(|node| node.is_hidden_behind_loopback(default)) {
         tracing::warn!(
             "node {} ({}): users are sent to {}, but it listens on loopback only",
             node.id,
@@ -174,12 +169,8 @@ fn warn_of_hidden_nodes(app: &App) {
 }
 
 /// How many connections are held: as configured, but never so many that doors and database find no file left.
-fn connection_limit(configured: usize, open_files: u64) -> usize {
-    let affordable = usize::try_from(open_files.saturating_sub(SPARE_FILES)).unwrap_or(usize::MAX).max(1);
-    if affordable < configured {
-        tracing::warn!("http.max_connections = {configured} is cut to {affordable}: {open_files} files may be open");
-    }
-    configured.min(affordable)
+pub(crate) fn connection_limit(configured: usize, open_files: u64) -> usize {
+    configured.min(usize::try_from(open_files.saturating_sub(SPARE_FILES)).unwrap_or(usize::MAX).max(1))
 }
 
 /// The shared site, and that of the oa surface's own listeners.

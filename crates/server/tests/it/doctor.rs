@@ -2,23 +2,24 @@
 
 use serde_json::Value;
 
-use crate::house::House;
+use crate::house::{Ended, House};
 
-fn text(findings: &Value, what: &str) -> String {
-    let found = findings.as_array().unwrap().iter().find(|finding| finding["what"] == what);
-    let found = found.unwrap_or_else(|| panic!("{what} in {findings:#}"));
-    format!("{} {}", found["state"].as_str().unwrap(), found["text"].as_str().unwrap())
+/// Level and message of every finding of an area.
+fn found(ended: &Ended, area: &str) -> Vec<String> {
+    let findings: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{ended:?}"));
+    let of_area = findings.as_array().unwrap().iter().filter(|finding| finding["area"] == area);
+    of_area.map(|one| format!("{}: {}", one["level"].as_str().unwrap(), one["message"].as_str().unwrap())).collect()
 }
 
 #[test]
 fn a_healthy_installation_has_no_problem() {
     let house = House::new();
-    let findings = house.run("doctor --json").json();
-    assert_eq!(text(&findings, "configuration"), "ok valid");
-    assert!(text(&findings, "servers").starts_with("warning none runs"));
-    assert!(text(&findings, "audit chain").starts_with("ok"));
+    let idle = house.run("doctor --json");
+    assert_eq!(idle.code, Some(0), "{idle:?}");
+    assert_eq!(found(&idle, "configuration"), ["ok: valid"]);
+    assert_eq!(found(&idle, "servers"), ["warn: none runs"]);
     let running = house.serve("serve");
-    assert_eq!(text(&house.run("doctor --json").json(), "servers"), "ok 1");
+    assert_eq!(found(&house.run("doctor --json"), "servers"), ["ok: 1 running"]);
     running.stop();
 }
 
@@ -28,21 +29,35 @@ fn a_lost_key_ring_is_found() {
     house.run("gt").ok();
     house.run("account add ann --pass proxy").ok();
     std::fs::remove_file(house.path().join("data/key-ring")).unwrap();
-    let ended = house.run("doctor");
+    let ended = house.run("doctor --json");
     assert_eq!(ended.code, Some(1));
-    assert!(ended.stdout.contains("PROBLEM  proxy users    unreadable"), "{ended:?}");
-    assert!(ended.stdout.contains("PROBLEM  oa tokens"), "{ended:?}");
+    assert!(found(&ended, "keys")[0].starts_with("fail: 3 of 3 sealed values do not open"), "{ended:?}");
 }
 
 #[test]
-fn a_certificate_that_ends_is_found() {
+fn a_taken_port_is_found_before_the_start() {
+    let house = House::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    house.write("g.toml", &format!("[http]\nlisten = \"{address}\"\n[metrics]\nlisten = \"127.0.0.1:0\"\n"));
+    let ended = house.run("doctor --json --config g.toml");
+    assert_eq!(ended.code, Some(1));
+    assert!(found(&ended, "ports")[0].starts_with(&format!("fail: {address} (http.listen)")), "{ended:?}");
+}
+
+#[test]
+fn certificates_that_ended_are_found() {
     let house = House::new();
     let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
     params.not_after = rcgen::date_time_ymd(2020, 1, 1);
     let certificate = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap();
     house.write("cert.pem", &certificate.pem());
     house.write("g.toml", "[http.tls]\ncert_file = \"cert.pem\"\nkey_file = \"key.pem\"\n");
-    let ended = house.run("doctor --config g.toml");
+    house.write("nodes.toml", "[[node]]\ntype = \"trojan\"\ncode = \"t\"\nhost = \"127.0.0.1\"\n");
+    house.run("apply nodes.toml").ok();
+    let ended = house.run("doctor --json --config g.toml");
     assert_eq!(ended.code, Some(1));
-    assert!(ended.stdout.contains("ended 2020-01-01T00:00:00.000Z; renew it"), "{ended:?}");
+    let found = found(&ended, "certificates");
+    assert_eq!(found[0], "fail: http.tls.cert_file: ended 2020-01-01T00:00:00.000Z");
+    assert!(found[1].starts_with("ok: node 1 (t): until "), "{found:?}");
 }

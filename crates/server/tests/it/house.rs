@@ -1,9 +1,9 @@
 //! A data directory of its own and the binary to work on it.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufRead, BufReader, Write},
     path::Path,
-    process::{Child, ChildStderr, Command, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc,
     time::{Duration, Instant},
 };
@@ -12,7 +12,7 @@ use gatehouse_store::{Db, OpenOptions};
 use gatehouse_testkit::{Engine, postgres};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 /// How long anything may take before a test gives up.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -21,8 +21,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct House {
     directory: TempDir,
     environment: Vec<(String, String)>,
-    /// Where it lives on PostgreSQL.
-    database: Option<postgres::Database>,
+    /// Where it lives on PostgreSQL; goes with it.
+    _database: Option<postgres::Database>,
 }
 
 /// How a command ended.
@@ -48,7 +48,7 @@ impl Ended {
 
 impl House {
     pub(crate) fn new() -> Self {
-        Self { directory: tempfile::tempdir().unwrap(), environment: Vec::new(), database: None }
+        Self { directory: tempfile::tempdir().unwrap(), environment: Vec::new(), _database: None }
     }
 
     /// An installation on an engine: a file in its data directory, or an empty database of the test process's cluster.
@@ -58,7 +58,7 @@ impl House {
             Engine::Postgres => {
                 let database = postgres::empty_database().unwrap();
                 let url = database.url();
-                Self { database: Some(database), ..Self::new() }.with("DATABASE__URL", &url)
+                Self { _database: Some(database), ..Self::new() }.with("DATABASE__URL", &url)
             }
         }
     }
@@ -76,8 +76,9 @@ impl House {
 
     /// What the store opens.
     pub(crate) fn database_url(&self) -> String {
+        let configured = self.environment.iter().rfind(|(key, _)| key == "GATEHOUSE__DATABASE__URL");
         let file = || format!("sqlite://{}", self.path().join("data/gatehouse.db").display());
-        self.database.as_ref().map_or_else(file, postgres::Database::url)
+        configured.map_or_else(file, |(_, url)| url.clone())
     }
 
     /// The database behind everybody's back.
@@ -136,7 +137,8 @@ pub(crate) fn ended(output: std::process::Output) -> Ended {
 /// A running server; killed when dropped.
 pub(crate) struct Running {
     child: Child,
-    stderr: Option<ChildStderr>,
+    /// Not a pipe: nobody reads while it runs, and a full one would stop it.
+    log: NamedTempFile,
     lines: mpsc::Receiver<String>,
     /// The lines printed so far.
     pub(crate) announced: Vec<String>,
@@ -145,11 +147,13 @@ pub(crate) struct Running {
 impl Running {
     /// Starts it and waits until everything listens: the metrics listener is announced last.
     pub(crate) fn start(mut command: Command) -> Self {
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let log = NamedTempFile::new().unwrap();
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log.reopen().unwrap());
+        let mut child = command.spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let (send, lines) = mpsc::channel();
         std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
-        let mut running = Self { stderr: child.stderr.take(), child, lines, announced: Vec::new() };
+        let mut running = Self { child, log, lines, announced: Vec::new() };
         running.read_until("metrics");
         running
     }
@@ -173,7 +177,7 @@ impl Running {
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
+        kill_process(self.pid(), signal).unwrap();
     }
 
     /// Waits for its own end.
@@ -209,10 +213,14 @@ impl Running {
         self.log()
     }
 
-    fn log(&mut self) -> String {
-        let mut log = String::new();
-        self.stderr.take().unwrap().read_to_string(&mut log).unwrap();
-        log
+    /// What it logged so far.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.log.path()).unwrap()
+    }
+
+    /// Its process, as the kernel knows it.
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
     }
 }
 

@@ -3,6 +3,12 @@
 #[cfg(test)]
 mod account;
 #[cfg(test)]
+mod apply;
+#[cfg(test)]
+mod authorisation;
+#[cfg(test)]
+mod cli;
+#[cfg(test)]
 mod command;
 #[cfg(test)]
 mod config;
@@ -13,7 +19,15 @@ mod demo;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]
+mod fault;
+#[cfg(test)]
 mod house;
+#[cfg(test)]
+mod import;
+#[cfg(test)]
+mod input;
+#[cfg(test)]
+mod load;
 #[cfg(test)]
 mod oa;
 #[cfg(test)]

@@ -170,8 +170,9 @@ async fn a_users_life_from_pass_to_shutdown() {
     assert_eq!(served.used(bystander).await, 0);
 
     account::change::set_enabled(&operator, "first", false, None).await.unwrap();
+    // 100 ms on an idle machine (server tests measure it); here only that no timer was waited for.
     let took = closed(&mut stream).await;
-    assert!(took < Duration::from_millis(100), "{took:?}");
+    assert!(took < Duration::from_millis(900), "{took:?}");
     assert!(served.connect(id).await.is_none());
     account::change::set_enabled(&operator, "first", true, None).await.unwrap();
     eventually(async || served.connect(id).await.is_some()).await;

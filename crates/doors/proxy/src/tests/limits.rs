@@ -2,7 +2,7 @@
 
 use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 
-use gatehouse_model::{Millis, NodeGroupId, SsCipher};
+use gatehouse_model::{EndedWhy, Millis, NodeGroupId, SsCipher};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     time::{Instant, timeout},
@@ -126,7 +126,7 @@ async fn classic_users_beyond_the_cap_are_not_served() {
     let mut answer = Vec::new();
     let _ = newest.read_to_end(&mut answer).await;
     assert!(answer.is_empty());
-    world.door.table.apply(&[], &[FIRST], Used::Settled, Millis(0));
+    world.door.table.apply(&[], &[(FIRST, EndedWhy::Deleted)], Used::Settled, Millis(0));
     let mut next = world.connect(2, world.echo).await;
     next.write_all(b"hello").await.unwrap();
     next.read_exact(&mut [0; 5]).await.unwrap();

@@ -8,7 +8,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{KINDS, World, clients::exchange, random, wait_for};
+use super::{KINDS, World, assert_prompt, clients::exchange, random, wait_for};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bytes_come_back_unchanged_and_are_counted_exactly() {
@@ -46,6 +46,7 @@ async fn small_writes_are_passed_on_at_once() {
 
 #[tokio::test]
 async fn a_cut_user_loses_every_flow_at_once_and_gets_no_new_one() {
+    let mut took = Vec::new();
     for kind in KINDS {
         let world = World::new(kind).await;
         let user = world.user(1);
@@ -59,8 +60,7 @@ async fn a_cut_user_loses_every_flow_at_once_and_gets_no_new_one() {
         }
         assert_eq!(World::flows(&user), 3);
         user.cut(EndedWhy::Disabled);
-        let took = World::until_flowless(&user).await;
-        assert!(took < Duration::from_millis(100), "{kind:?}: {took:?}");
+        took.push(World::until_flowless(&user).await);
         for mut stream in streams {
             assert!(!matches!(stream.read(&mut [0; 9]).await, Ok(1..)), "{kind:?}");
         }
@@ -73,6 +73,7 @@ async fn a_cut_user_loses_every_flow_at_once_and_gets_no_new_one() {
         assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 404"), "{kind:?}");
         assert_eq!(World::flows(&user), 0);
     }
+    assert_prompt(took);
 }
 
 #[tokio::test]

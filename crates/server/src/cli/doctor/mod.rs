@@ -1,165 +1,131 @@
-//! `doctor`: looks at configuration, database, keys, ports, nodes and the audit chain, and says what to do
+//! `doctor`: looks at everything and says what to do
 
 mod certificate;
-mod node;
 
-use std::path::Path;
+use std::{net::TcpListener, path::Path, time::Duration};
 
 use clap::Args;
-use gatehouse_domain::{App, audit, oa::token, proxy::user};
+use gatehouse_domain::{
+    Ctx,
+    doctor::{self, Finding, Level},
+    proxy::node::{Certificate, Protocol},
+};
 use gatehouse_model::Millis;
-use gatehouse_store::{Engine, process};
-use serde::Serialize;
 
 use super::{Global, Output, open};
-use crate::{config::Config, serve::signal};
+use crate::{
+    config::Config,
+    serve::{connection_limit, signal},
+};
 
 /// A certificate that ends sooner is reported.
-const CERTIFICATE_MARGIN: std::time::Duration = std::time::Duration::from_hours(21 * 24);
-
-/// A process that was not seen for so long does not run.
-const PROCESS_SEEN: std::time::Duration = std::time::Duration::from_secs(30);
+const CERTIFICATE_MARGIN: Duration = Duration::from_hours(21 * 24);
 
 /// Has no arguments of its own.
 #[derive(Debug, Args)]
 pub(crate) struct Doctor;
 
-/// One thing looked at.
-#[derive(Debug, Serialize)]
-struct Finding {
-    what: String,
-    state: State,
-    /// What was found, and what to do about it.
-    text: String,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum State {
-    /// As it should be.
-    Ok,
-    /// Works, with a risk to know of.
-    Warning,
-    /// Does not work.
-    Problem,
-}
-
-/// What was found so far.
-#[derive(Debug, Default)]
-struct Findings(Vec<Finding>);
-
-impl Findings {
-    fn add(&mut self, state: State, what: impl Into<String>, text: impl Into<String>) {
-        self.0.push(Finding { what: what.into(), state, text: text.into() });
-    }
-}
-
 impl Doctor {
-    /// Prints all findings; fails when there is a problem.
+    /// Prints all findings; fails when something does not work.
     pub(crate) async fn run(self, global: &Global, output: Output) -> anyhow::Result<()> {
         let config = global.load()?;
-        let mut findings = Findings::default();
-        configuration(&config, &mut findings);
         let opened = open::open_configured(config).await?;
-        let (app, config) = (&opened.ctx.app, &opened.config);
-        database(app, &mut findings).await?;
-        keys(&opened.ctx, &mut findings).await?;
-        audit_chain(app, &mut findings).await?;
-        node::look(&opened.ctx, config, &mut findings).await?;
-        let problems = findings.0.iter().filter(|finding| finding.state == State::Problem).count();
-        output.table(["state", "what", "found"], &findings.0, |finding| {
-            let state = match finding.state {
-                State::Ok => "ok",
-                State::Warning => "warning",
-                State::Problem => "PROBLEM",
-            };
-            [state.to_owned(), finding.what.clone(), finding.text.clone()]
-        })?;
-        opened.close().await?;
-        if problems > 0 { Err(anyhow::anyhow!("{problems} problems found")) } else { Ok(()) }
-    }
-}
-
-fn configuration(config: &Config, findings: &mut Findings) {
-    match config.serving_refusal() {
-        None => findings.add(State::Ok, "configuration", "valid"),
-        Some(refusal) => findings.add(State::Problem, "configuration", refusal),
-    }
-    let files = signal::raise_open_files();
-    let wanted = config.http.max_connections as u64;
-    if files > wanted {
-        findings.add(State::Ok, "open files", files.to_string());
-    } else {
-        let text = format!("{files}, fewer than http.max_connections = {wanted}: raise LimitNOFILE or `ulimit -Hn`");
-        findings.add(State::Warning, "open files", text);
-    }
-    if config.settings.proxy.log_targets {
-        findings.add(State::Warning, "proxy.log_targets", "visits record where users go; check that you may keep that");
-    }
-    if let Some(tls) = &config.http.tls {
-        file_certificate("http.tls.cert_file", &tls.cert_file, gatehouse_domain::Clock::System.now(), findings);
-    }
-}
-
-/// Looks at the end of a certificate in a file.
-fn file_certificate(what: &str, path: &Path, now: Millis, findings: &mut Findings) {
-    match std::fs::read(path) {
-        Ok(pem) => pem_certificate(what, &pem, now, findings),
-        Err(error) => findings.add(State::Problem, what, format!("cannot read {}: {error}", path.display())),
-    }
-}
-
-fn pem_certificate(what: &str, pem: &[u8], now: Millis, findings: &mut Findings) {
-    match certificate::not_after(pem) {
-        None => findings.add(State::Problem, what, "is no PEM certificate"),
-        Some(end) if end <= now => findings.add(State::Problem, what, format!("ended {}; renew it", end.to_rfc3339())),
-        Some(end) if end <= now.plus(CERTIFICATE_MARGIN) => {
-            findings.add(State::Warning, what, format!("ends {}; renew it", end.to_rfc3339()));
+        let (ctx, config) = (&opened.ctx, &opened.config);
+        let mut findings = configuration(config);
+        let found = doctor::examine(ctx).await?;
+        let is_serving = found.iter().any(|finding| finding.area == "servers" && finding.level == Level::Ok);
+        if !is_serving {
+            findings.extend(ports(config));
         }
-        Some(end) => findings.add(State::Ok, what, format!("valid until {}", end.to_rfc3339())),
+        findings.extend(found);
+        findings.extend(certificates(ctx, config));
+        output.table(["state", "area", "found", "advice"], &findings, |finding| {
+            let state = match finding.level {
+                Level::Ok => "ok",
+                Level::Warn => "warning",
+                Level::Fail => "PROBLEM",
+            };
+            let advice = finding.advice.clone().unwrap_or_default();
+            [state.to_owned(), finding.area.to_owned(), finding.message.clone(), advice]
+        })?;
+        let problems = findings.iter().filter(|finding| finding.level == Level::Fail).count();
+        opened.close().await?;
+        anyhow::ensure!(problems == 0, "{problems} of {} findings are problems", findings.len());
+        Ok(())
     }
 }
 
-async fn database(app: &App, findings: &mut Findings) -> anyhow::Result<()> {
-    let engine = match app.db().engine() {
-        Engine::Sqlite => "SQLite",
-        Engine::Postgres => "PostgreSQL",
+fn finding(level: Level, area: &'static str, message: impl Into<String>, advice: &str) -> Finding {
+    let advice = Some(advice.to_owned()).filter(|advice| !advice.is_empty());
+    Finding { level, area, message: message.into(), advice }
+}
+
+fn configuration(config: &Config) -> Vec<Finding> {
+    let valid = match config.serving_refusal() {
+        None => finding(Level::Ok, "configuration", "valid", ""),
+        Some(refusal) => finding(Level::Fail, "configuration", refusal, "see `gatehouse check-config`"),
     };
-    findings.add(State::Ok, "database", format!("{engine}, schema up to date"));
-    let running = process::count_running(&mut app.db().read(), app.now().minus(PROCESS_SEEN)).await?;
-    match running {
-        0 => findings.add(State::Warning, "servers", "none runs; start `gatehouse serve`"),
-        n => findings.add(State::Ok, "servers", n.to_string()),
-    }
-    Ok(())
-}
-
-/// Opens every sealed value: what cannot be opened was sealed under a key that is missing.
-async fn keys(ctx: &gatehouse_domain::Ctx, findings: &mut Findings) -> anyhow::Result<()> {
-    let lost = "unreadable: the key ring lacks the key they were sealed with; bring its file back";
-    match token::list(ctx, true).await {
-        Ok(tokens) => findings.add(State::Ok, "oa tokens", tokens.len().to_string()),
-        Err(error) => findings.add(State::Problem, "oa tokens", format!("{lost} ({error})")),
-    }
-    let (users, unreadable) = user::probe(&ctx.app).await?;
-    if unreadable.is_empty() {
-        findings.add(State::Ok, "proxy users", users.to_string());
+    let files = signal::raise_open_files();
+    let wanted = config.http.max_connections;
+    let held = connection_limit(wanted, files);
+    let open_files = if held < wanted {
+        let message = format!("{files} may be open: {held} connections instead of http.max_connections = {wanted}");
+        finding(Level::Warn, "open files", message, "raise LimitNOFILE or `ulimit -Hn`, or lower http.max_connections")
     } else {
-        let ids: Vec<_> = unreadable.iter().map(ToString::to_string).collect();
-        findings.add(State::Problem, "proxy users", format!("{lost} (accounts {})", ids.join(", ")));
-    }
-    Ok(())
+        finding(Level::Ok, "open files", format!("{files} may be open"), "")
+    };
+    vec![valid, open_files]
 }
 
-async fn audit_chain(app: &App, findings: &mut Findings) -> anyhow::Result<()> {
-    let (checked, breaks) = audit::verify(app).await?;
-    if breaks.is_empty() {
-        findings.add(State::Ok, "audit chain", format!("{checked} links hold"));
+/// Without a running server every configured port must be free.
+fn ports(config: &Config) -> Vec<Finding> {
+    let listens = [
+        ("http.listen", &config.http.listen),
+        ("oa.listen", &config.oa.listen),
+        ("metrics.listen", &config.metrics.listen),
+    ];
+    let addresses = listens.into_iter().flat_map(|(key, listen)| listen.0.iter().map(move |address| (key, address)));
+    let taken = addresses.filter_map(|(key, address)| {
+        let error = TcpListener::bind(address).err()?;
+        Some(finding(
+            Level::Fail,
+            "ports",
+            format!("{address} ({key}): {error}"),
+            "free the port, or change the setting",
+        ))
+    });
+    taken.collect()
+}
+
+/// Certificates of the HTTP listeners and of the nodes.
+fn certificates(ctx: &Ctx, config: &Config) -> Vec<Finding> {
+    let read = |path: &Path| std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()));
+    let http = config.http.tls.iter().map(|tls| ("http.tls.cert_file".to_owned(), read(&tls.cert_file)));
+    let nodes = ctx.app.live().nodes();
+    let nodes = nodes.nodes.iter().filter_map(|node| {
+        let (Protocol::Trojan(tls) | Protocol::Vless(tls)) = &node.protocol else { return None };
+        let pem = match &tls.certificate {
+            Certificate::File { cert_file, .. } => read(cert_file.as_ref()),
+            Certificate::Content { cert_pem, .. } => Ok(cert_pem.clone().into_bytes()),
+        };
+        Some((format!("node {} ({})", node.id, node.name), pem))
+    });
+    http.chain(nodes).map(|(what, pem)| certificate(&what, pem, ctx.now())).collect()
+}
+
+fn certificate(what: &str, pem: Result<Vec<u8>, String>, now: Millis) -> Finding {
+    const AREA: &str = "certificates";
+    let end = match pem.map(|pem| certificate::not_after(&pem)) {
+        Ok(Some(end)) => end,
+        Ok(None) => return finding(Level::Fail, AREA, format!("{what}: is no PEM certificate"), "replace the file"),
+        Err(error) => return finding(Level::Fail, AREA, format!("{what}: {error}"), "make it readable"),
+    };
+    let date = end.to_rfc3339();
+    if end <= now {
+        finding(Level::Fail, AREA, format!("{what}: ended {date}"), "renew it, then send SIGHUP")
+    } else if end <= now.plus(CERTIFICATE_MARGIN) {
+        finding(Level::Warn, AREA, format!("{what}: ends {date}"), "renew it, then send SIGHUP")
+    } else {
+        finding(Level::Ok, AREA, format!("{what}: until {date}"), "")
     }
-    for found in breaks {
-        let text =
-            format!("stream {} breaks at {}: {}; somebody changed the database", found.stream, found.seq, found.what);
-        findings.add(State::Problem, "audit chain", text);
-    }
-    Ok(())
 }

@@ -1,5 +1,6 @@
 //! `oa …`: what operators do for the surface of the OA systems
 
+mod import;
 mod node;
 pub(crate) mod token;
 mod user;
@@ -19,6 +20,8 @@ pub(crate) enum Oa {
     /// Nodes the surface lists
     #[command(subcommand)]
     Node(node::Node),
+    /// Take over the tokens and users of an original django-sspanel-api database
+    Import(import::Import),
 }
 
 impl Oa {
@@ -27,6 +30,7 @@ impl Oa {
             Self::Token(command) => command.run(global, output).await,
             Self::User(command) => command.run(global, output).await,
             Self::Node(command) => command.run(global, output).await,
+            Self::Import(command) => command.run(global, output).await,
         }
     }
 }

@@ -104,6 +104,15 @@ async fn connections_beyond_the_limit_wait_for_their_turn() {
 }
 
 #[tokio::test]
+async fn peers_that_take_no_answers_are_put_out() {
+    let running = serve(hello(), 1, Duration::from_millis(300), None).await;
+    let mut greedy = TcpStream::connect(running.address).await.unwrap();
+    let requests = "GET / HTTP/1.1\r\nHost: x\r\n\r\n".repeat(1_000);
+    let asking = async { while greedy.write_all(requests.as_bytes()).await.is_ok() {} };
+    timeout(PATIENCE, asking).await.expect("the connection breaks although nobody reads");
+}
+
+#[tokio::test]
 async fn the_stop_lets_requests_finish_and_closes_idle_connections() {
     let (entered, leave) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let slow = {

@@ -46,7 +46,7 @@ async fn each_form_of_a_request_is_read_by_its_rule() {
         (Some(FORM), "", form.clone(), 404),
         (Some("application/x-www-form-urlencoded; charset=UTF-8"), "", form.clone(), 404),
         (Some(FORM), &format!("?token={t}"), "username=u".to_owned(), 404),
-        (Some(FORM), &format!("?token={t}"), format!("token=wrong&username=u"), 401),
+        (Some(FORM), &format!("?token={t}"), "token=wrong&username=u".to_string(), 401),
         (Some(FORM), "?token=wrong", form.clone(), 404),
         (Some(FORM), "", format!("token={t}&token=x&username=u&username="), 404),
         (Some(FORM), "", format!("token={t}"), 406),

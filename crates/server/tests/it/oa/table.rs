@@ -29,7 +29,7 @@ async fn every_row_of_the_decision_table_is_answered() {
     // Nobody can make accounts now: the first creation stays under way and the second one waits for its turn.
     let database = house.database().await;
     let mut still = database.begin().await.unwrap();
-    still.exec(sql!("LOCK TABLE account IN EXCLUSIVE MODE"), args![]).await.unwrap();
+    still.exec(sql!("LOCK TABLE account IN SHARE MODE"), args![]).await.unwrap();
     assert_eq!(oa.code(G, "processing").await, 200);
     oa.until(G, "processing", &[201], 102).await;
     assert_eq!(oa.code(G, "submit").await, 200);
@@ -38,7 +38,44 @@ async fn every_row_of_the_decision_table_is_answered() {
     for name in ["no row", "submit", "processing", "healthy", "TAKEN", "removed", "Taken", "admin"] {
         table += &answers(&mut oa, name).await;
     }
-    insta::assert_snapshot!(table, @"");
+    insta::assert_snapshot!(table, @r###"
+    no row
+      D {"StatusCode":404,"StatusString":"系统内没有该用户记录!"}
+      C {"StatusCode":204,"StatusString":"该用户不存在，无法获取连接信息"}
+      G {"StatusCode":200,"StatusString":"提交新增用户任务成功！"}
+    submit
+      G {"StatusCode":201,"StatusString":"该新增用户数据已提交至系统，正在排队处理中，请等待"}
+      C {"StatusCode":201,"StatusString":"该新增用户数据已提交至系统，正在排队处理中，请等待"}
+      D {"StatusCode":201,"StatusString":"该新增用户数据已提交至系统，正在排队处理中，请等待"}
+    processing
+      G {"StatusCode":102,"StatusString":"该新增用户数据已提交至系统，并且正在处理中，请等待"}
+      C {"StatusCode":102,"StatusString":"该新增用户数据已提交至系统，并且正在处理中，请等待"}
+      D {"StatusCode":102,"StatusString":"该新增用户数据已提交至系统，并且正在处理中，请等待"}
+    healthy
+      G {"StatusCode":405,"StatusString":"用户数据已经存在于系统内，不允许重复提交！"}
+      C {"ResultMsg":[{"StatusCode":200,"StatusString":"查询成功!"}],NodeInfos:
+          1|Demo Shadowsocks|ss|made by gatehouse demo|127.0.0.1|aes-256-gcm
+          2|Demo Trojan|trojan|made by gatehouse demo|127.0.0.1|
+          3|Demo VLESS|vless|made by gatehouse demo|127.0.0.1|
+          4|Demo Shadowsocks 2022|ss|made by gatehouse demo|127.0.0.1|2022-blake3-aes-256-gcm
+      D {"StatusCode":200,"StatusString":"系统已收到删除用户：healthy 的请求，已处理"}
+    TAKEN
+      G {"StatusCode":409,"StatusString":"用户数据已经存在于系统内，但是存在问题，请尝试发起删除用户流程后重新创建（重试）"}
+      C {"StatusCode":409,"StatusString":"用户数据已经存在于系统内，但是存在问题，请尝试发起删除用户流程后重新创建（重试）"}
+      D {"StatusCode":200,"StatusString":"系统已收到删除可能存在问题的用户：TAKEN 的请求，已处理"}
+    removed
+      G {"StatusCode":418,"StatusString":"用户数据正在删除,请等待删除操作完成。删除操作需要等待四十八小时后才会执行，请耐心等待"}
+      C {"StatusCode":418,"StatusString":"用户数据正在删除,不允许获取连接信息"}
+      D {"StatusCode":418,"StatusString":"用户数据正在删除,请等待删除操作完成。删除操作需要等待四十八小时后才会执行，请耐心等待"}
+    Taken
+      G {"StatusCode":418,"StatusString":"用户数据正在删除,请等待删除操作完成。删除操作需要等待四十八小时后才会执行，请耐心等待"}
+      C {"StatusCode":418,"StatusString":"用户数据正在删除,不允许获取连接信息"}
+      D {"StatusCode":418,"StatusString":"用户数据正在删除,请等待删除操作完成。删除操作需要等待四十八小时后才会执行，请耐心等待"}
+    admin
+      G {"StatusCode":406,"StatusString":"Not Acceptable"}
+      C {"StatusCode":406,"StatusString":"Not Acceptable"}
+      D {"StatusCode":406,"StatusString":"Not Acceptable"}
+    "###);
     drop(still);
     for name in ["processing", "submit", "no row"] {
         oa.until(G, name, &[201, 102], 405).await;
@@ -60,7 +97,12 @@ async fn every_row_of_the_decision_table_is_answered() {
     oa.until(D, "healthy", &[418], 500).await;
     oa.until(D, "Taken", &[418], 404).await;
     oa.until(C, "removed", &[412], 418).await;
-    insta::assert_snapshot!(answers(&mut oa, "removed").await, @"");
+    insta::assert_snapshot!(answers(&mut oa, "removed").await, @r###"
+    removed
+      G {"StatusCode":500,"StatusString":"用户数据删除请求已提交满四十八小时，但是API尝试删除用户失败，这是由于系统内尚未刷新该数据允许删除，API会自动重试直到系统允许删除，请等待"}
+      C {"StatusCode":418,"StatusString":"用户数据正在删除,不允许获取连接信息"}
+      D {"StatusCode":500,"StatusString":"用户数据删除请求已提交满四十八小时，但是API尝试删除用户失败，这是由于系统内尚未刷新该数据允许删除，API会自动重试直到系统允许删除，请等待"}
+    "###);
     let shown = house.run("oa user show removed --json").json();
     assert_eq!((&shown["state"], &shown["code"]), (&"markRemove".into(), &500.into()));
     assert!(shown["last_error"].as_str().is_some_and(|error| !error.is_empty()), "{shown}");

@@ -55,3 +55,33 @@ async fn every_client_gets_through_trojan() {
 async fn every_client_gets_through_vless() {
     every_client_gets_through(VLESS, &[Client::SingBox, Client::Xray, Client::Mihomo, Client::V2ray]).await;
 }
+
+#[tokio::test]
+async fn every_form_of_shadowsocks_links_works() {
+    for form in ["legacy", "panel", "sip002"] {
+        let nodes = vec![node(SS_2022), node(CLASSIC)];
+        let world =
+            World::with(Setup { sections: format!("[oa]\nss_link = \"{form}\""), nodes, ..Setup::default() }).await;
+        let ann = world.user("ann").await;
+        let mut traffic = Traffic::default();
+        for (name, client) in [(SS_2022, Client::SslocalRust), (CLASSIC, Client::SsLocal)] {
+            traffic += cell(&world, client, &ann.server(name).await).await.unwrap();
+        }
+        world.finish(&[("ann", traffic)]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_byte_costs_the_rate_of_its_node() {
+    let (mut half, mut triple) = (node(SS_2022), node(TROJAN));
+    (half.rate, triple.rate) = (50, 300);
+    let world = World::with(Setup { nodes: vec![half, triple], ..Setup::default() }).await;
+    let ann = world.user("ann").await;
+    let cheap = cell(&world, Client::SslocalRust, &ann.server(SS_2022).await).await.unwrap();
+    let dear = cell(&world, Client::Trojan, &ann.server(TROJAN).await).await.unwrap();
+    let cost = |cheap: u64, dear: u64| (cheap * 50 + dear * 300 + 50) / 100;
+    let charged = Traffic { up: cost(cheap.up, dear.up), down: cost(cheap.down, dear.down) };
+    let mut raw = cheap;
+    raw += dear;
+    world.finish_with(&[("ann", charged)], raw).await;
+}

@@ -56,12 +56,11 @@ async fn tls(scheme: &str, rest: &str) -> Result<Server> {
     // Xray pins; whoever uses such a link with Xray gets the hash from the operator.
     let tls = Tls::new(&name, &certificate_of(at, &name).await?);
     let user = percent_decode_str(user).decode_utf8()?.into_owned();
-    let protocol = match scheme {
-        "trojan" => Protocol::Trojan { password: user, tls },
-        _ => {
-            ensure!(parameter("encryption") == Some("none"), "{query}");
-            Protocol::Vless { uuid: user, tls }
-        }
+    let protocol = if scheme == "trojan" {
+        Protocol::Trojan { password: user, tls }
+    } else {
+        ensure!(parameter("encryption") == Some("none"), "{query}");
+        Protocol::Vless { uuid: user, tls }
     };
     Ok(Server { host, port, protocol })
 }
