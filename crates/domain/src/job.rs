@@ -144,6 +144,7 @@ async fn claim(app: &App, kind: Kind) -> Result<Vec<JobRow>> {
     Ok(jobs)
 }
 
+/// Works one job; a failed one is put back with its back-off, which is said once at first and then once an hour.
 async fn run_one(app: App, kind: Kind, job: JobRow) {
     let result = match kind {
         Kind::OaCreate => oa::job::create(&app, &job).await,
@@ -151,21 +152,7 @@ async fn run_one(app: App, kind: Kind, job: JobRow) {
     };
     let Err(error) = result else { return };
     metrics::counter!("gatehouse_job_failures_total", "kind" => kind.as_str()).increment(1);
-    if let Err(later) = give_back(&app, kind, &job, &error).await {
-        // The lease runs out and the job comes again.
-        tracing::warn!(
-            event = "job.give_back_failed",
-            kind = kind.as_str(),
-            error = later.chain(),
-            "cannot give a job back"
-        );
-    }
-}
-
-/// Puts a failed job back with its back-off, and says so once at first and then once an hour.
-async fn give_back(app: &App, kind: Kind, job: &JobRow, error: &Error) -> Result<()> {
-    let wait = backoff(app, job.attempts);
-    let attempts = job.attempts;
+    let (wait, attempts) = (backoff(&app, job.attempts), job.attempts);
     if attempts == 1 || wait >= app.settings().oa.retry_max.0 && attempts % 12 == 0 {
         tracing::warn!(
             event = "job.failed",
@@ -176,11 +163,30 @@ async fn give_back(app: &App, kind: Kind, job: &JobRow, error: &Error) -> Result
             "job failed, will be retried"
         );
     }
+    // What hindered the job often hinders giving it back, too. Once the lease has run out the job comes again by itself.
+    for second in 0..LEASE.as_secs() {
+        let Err(later) = give_back(&app, kind, &job, &error, wait).await else { return };
+        if second == 0 {
+            tracing::warn!(
+                event = "job.give_back_failed",
+                kind = kind.as_str(),
+                error = later.chain(),
+                "cannot give a job back"
+            );
+        }
+        if app.pause(Duration::from_secs(1)).await {
+            return;
+        }
+    }
+}
+
+/// Puts a failed job back with its back-off.
+async fn give_back(app: &App, kind: Kind, job: &JobRow, error: &Error, wait: Duration) -> Result<()> {
     let mut tx = app.db().begin().await?;
     if kind == Kind::OaDelete {
         oa::job::note_delete_failed(app, &mut tx, job, error).await?;
     }
-    rows::retry(&mut tx, job.id, attempts, app.now().plus(wait), &error.chain()).await?;
+    rows::retry(&mut tx, job.id, job.attempts, app.now().plus(wait), &error.chain()).await?;
     tx.commit().await?;
     Ok(())
 }

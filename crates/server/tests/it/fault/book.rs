@@ -1,13 +1,17 @@
 //! What an OA system was told about each of its users, held against what the database says in the end.
 
-use std::{collections::BTreeMap, sync::Mutex};
+use std::{collections::BTreeMap, sync::Mutex, time::Duration};
 
 use gatehouse_store::{Db, Query, args, sql};
+use tokio::time::{Instant, sleep};
 
 use crate::{
     house::House,
-    oa::system::{D, G, OaSystem},
+    oa::system::{D, G, OaSystem, TICK},
 };
+
+/// On PostgreSQL the claims of a dead process hold for 30 s, because it might be alive elsewhere.
+pub(crate) const LEASES: Duration = Duration::from_secs(75);
 
 /// What was acknowledged last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,13 +164,16 @@ async fn found(database: &Db) -> BTreeMap<String, Truth> {
     found
 }
 
-/// Whether work is under way or waiting.
-pub(crate) async fn is_at_rest(house: &House) -> bool {
+/// Waits until no work is under way or waiting.
+pub(crate) async fn rest(house: &House, patience: Duration) {
     let open = sql!(
         "SELECT CAST(COUNT(*) AS BIGINT) + (SELECT CAST(COUNT(*) AS BIGINT) FROM oa_user WHERE state <> 'exists') AS n FROM job"
     );
     let database = house.database().await;
-    let found = database.read().one::<(i64,)>(open, args![]).await.unwrap();
+    let deadline = Instant::now() + patience;
+    while database.read().one::<(i64,)>(open, args![]).await.unwrap() != Some((0,)) {
+        assert!(Instant::now() < deadline, "stuck: {}", house.run("oa user list").ok());
+        sleep(TICK).await;
+    }
     database.close().await;
-    found == Some((0,))
 }

@@ -4,20 +4,17 @@ use std::{cell::Cell, time::Duration};
 
 use gatehouse_domain::Random;
 use gatehouse_testkit::Engine;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
-use super::book::{Book, is_at_rest};
+use super::book::{Book, LEASES, rest};
 use crate::{
     house::House,
-    oa::system::{OaSystem, TICK, token},
+    oa::system::{OaSystem, token},
 };
 
 /// Deaths of one story, and the requests over which they are spread.
 const DEATHS: u64 = 20;
 const REQUESTS: u64 = 500;
-
-/// On PostgreSQL the claims of a dead process hold for 30 s, because it might be alive elsewhere.
-const REST: Duration = Duration::from_secs(75);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_dies_when_users_come_and_go_on_sqlite_leaves_nobody_lost_doubled_or_stuck() {
@@ -65,11 +62,7 @@ async fn die_often(engine: Engine) {
         deaths += 1;
     }
     let running = house.serve("serve");
-    let deadline = Instant::now() + REST;
-    while !is_at_rest(&house).await {
-        assert!(Instant::now() < deadline, "stuck: {}", house.run("oa user list").ok());
-        sleep(TICK * 20).await;
-    }
+    rest(&house, LEASES).await;
     let mut oa = OaSystem::connect(&running.url("http"), &token).await.unwrap();
     oa.make("after").await;
     let log = running.stop();

@@ -2,7 +2,7 @@
 
 use gatehouse_testkit::postgres;
 
-use super::book::{Book, is_at_rest};
+use super::book::{Book, LEASES, rest};
 use crate::{
     house::House,
     oa::system::{C, D, G, OaSystem, eventually, token},
@@ -69,7 +69,7 @@ async fn while_the_database_is_away_nothing_is_granted_and_afterwards_all_goes_o
         assert_eq!(book.delete(&mut oa, &name).await.unwrap(), 200);
         oa.until(D, &name, &[418], 404).await;
     }
-    eventually("all work is done", async || is_at_rest(&house).await).await;
+    rest(&house, LEASES).await;
     running.stop();
     book.check(&house, &["demo"]).await;
 }
