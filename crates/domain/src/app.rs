@@ -1,4 +1,4 @@
-//! The application: what every use case reaches through [`Ctx`](crate::Ctx). One per process, cheap to clone.
+//! The application: what every use case reaches through [`Ctx`]. One per process, cheap to clone.
 
 use std::{
     collections::{BTreeSet, HashMap},

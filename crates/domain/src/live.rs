@@ -1,7 +1,7 @@
 //! The live snapshot: what hot paths and doors read without asking the database (DESIGN §4).
 //!
 //! A commit bumps the revision of each aspect it touched and lists the objects. The poller follows: woken at once by
-//! commits of this process, within [`POLL`] by those of others. Nodes are reloaded whole; users as the listed ones only.
+//! commits of this process, within 250 ms by those of others. Nodes are reloaded whole; users as the listed ones only.
 
 use std::{
     collections::{BTreeSet, HashMap},

@@ -127,7 +127,8 @@ pub fn is_listable(settings: &Settings, node: &Node) -> bool {
     node.is_shown && node.is_serving() && is_listed_type(settings, node.protocol.kind()) && link::is_complete(node)
 }
 
+/// `hysteria2` is what clients call the type `hysteria`.
 pub(crate) fn is_listed_type(settings: &Settings, kind: NodeKind) -> bool {
     matches!(kind, NodeKind::Shadowsocks | NodeKind::Vless | NodeKind::Trojan)
-        || settings.oa.extra_node_types.iter().any(|name| name == kind.as_str())
+        || settings.oa.extra_node_types.iter().any(|name| name.strip_suffix('2').unwrap_or(name) == kind.as_str())
 }

@@ -379,7 +379,7 @@ fn applying_can_be_awaited_from_any_task() {
 
 #[tokio::test]
 async fn the_examples_of_the_documentation_can_be_applied() {
-    let test = app().await;
+    let app = app().await;
     let text = include_str!("../../../../docs/STATE.md");
     let blocks: Vec<_> = text.split("```").skip(1).step_by(2).collect();
     assert_eq!(blocks.len(), 4);
@@ -389,7 +389,7 @@ async fn the_examples_of_the_documentation_can_be_applied() {
             ("toml", toml) => toml::from_str(toml).unwrap(),
             (_, json) => serde_json::from_str(json).unwrap(),
         };
-        match apply::apply(&test.operator(), &file, Mode::Write).await.unwrap() {
+        match apply::apply(&app.operator(), &file, Mode::Write).await.unwrap() {
             Applied::Done(items) => changes.push(items.iter().any(|item| item.change != Change::Unchanged)),
             Applied::Refused(problems) => panic!("{problems:#?}"),
         }

@@ -10,7 +10,7 @@ use std::{
 use arc_swap::ArcSwap;
 use gatehouse_domain::proxy::node::Certificate;
 use rustls::{
-    ServerConfig,
+    CipherSuite, ServerConfig,
     crypto::{CryptoProvider, aws_lc_rs},
     server::{ClientHello, ResolvesServerCert},
     sign::CertifiedKey,
@@ -62,13 +62,14 @@ impl ResolvesServerCert for Current {
 impl Tls {
     /// Loads the certificate of a node.
     pub(crate) fn load(source: &Certificate) -> Result<Self, BadCertificate> {
-        let provider = Arc::new(aws_lc_rs::default_provider());
+        let provider = Arc::new(provider());
         let stamps = stamps(source);
         let current = Arc::new(Current(ArcSwap::from_pointee(load(source, &provider)?)));
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_cert_resolver(Arc::clone(&current) as Arc<dyn ResolvesServerCert>);
+        config.ignore_client_order = true;
         config.alpn_protocols = vec![ALPN.to_vec()];
         config.ticketer = aws_lc_rs::Ticketer::new()?;
         Ok(Self { source: source.clone(), current, config: Arc::new(config), stamps: Mutex::new(stamps) })
@@ -89,6 +90,20 @@ impl Tls {
         self.current.0.store(Arc::new(load(&self.source, self.config.crypto_provider())?));
         Ok(())
     }
+}
+
+/// AES-128 first, as Go's servers have it: OpenSSL's clients would ask for AES-256, which is dearer for both ends.
+fn provider() -> CryptoProvider {
+    let mut provider = aws_lc_rs::default_provider();
+    provider.cipher_suites.sort_by_key(|suite| {
+        !matches!(
+            suite.suite(),
+            CipherSuite::TLS13_AES_128_GCM_SHA256
+                | CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
+                | CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
+        )
+    });
+    provider
 }
 
 fn stamps(source: &Certificate) -> Option<[Stamp; 2]> {
