@@ -2,6 +2,7 @@
 
 use std::{cell::RefCell, collections::BTreeMap};
 
+use gatehouse_testkit::Engine;
 use tokio::task::JoinSet;
 
 use crate::{
@@ -13,8 +14,17 @@ const USERS: usize = 3_000;
 const CONNECTIONS: usize = 600;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn three_thousand_creations_at_once_are_all_answered_and_none_is_lost() {
-    let house = House::new();
+async fn three_thousand_creations_at_once_are_all_answered_and_none_is_lost_on_sqlite() {
+    create_many(Engine::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_thousand_creations_at_once_are_all_answered_and_none_is_lost_on_postgresql() {
+    create_many(Engine::Postgres).await;
+}
+
+async fn create_many(engine: Engine) {
+    let house = House::on(engine);
     let running = house.serve("demo");
     let (base, token) = (running.url("http"), token(&house));
     OaSystem::connect(&base, &token).await.unwrap().until(C, "nobody", &[412], 204).await;

@@ -4,3 +4,4 @@ mod book;
 mod disk;
 mod kill;
 mod outage;
+mod stop;

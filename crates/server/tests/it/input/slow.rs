@@ -9,8 +9,8 @@ use tokio::{
 
 use crate::{
     house::{House, PATIENCE},
-    oa::system::{D, FORM, G, OaSystem, code, token},
-    wire::Wire,
+    oa::system::{D, FORM, G, OaSystem, code, eventually, token},
+    wire::{Wire, request},
 };
 
 /// Of each kind.
@@ -67,5 +67,28 @@ async fn clients_that_drip_are_ended_and_others_are_served_meanwhile() {
         () = others => {}
     }
     assert!(served > 20, "only {served} requests beside the slow ones");
+    running.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_house_lets_the_next_one_in_when_a_silent_one_is_ended() {
+    let house = House::new().with("HTTP__MAX_CONNECTIONS", "10").with("HTTP__HEADER_TIMEOUT", "2s");
+    let running = house.serve("serve");
+    let (base, t) = (running.url("http"), token(&house));
+    let mut silent = Vec::new();
+    for _ in 0..10 {
+        silent.push(Wire::connect(&base).await.unwrap());
+    }
+    let metrics = running.url("metrics");
+    eventually("the house is full", async || {
+        let page = Wire::connect(&metrics).await.unwrap().exchange(request("GET /metrics", None, "")).await.unwrap();
+        page.body.contains("gatehouse_http_connections 11") || page.body.contains("gatehouse_http_connections 10")
+    })
+    .await;
+    let mut oa = OaSystem::connect(&base, &t).await.unwrap();
+    assert_eq!(oa.code(D, "nobody").await, 404);
+    for mut wire in silent {
+        assert!(wire.is_ended().await);
+    }
     running.stop();
 }
