@@ -28,7 +28,7 @@ async fn metrics_count_what_was_answered_and_name_nobody() {
     let running = house.serve("serve");
     let token = crate::oa::system::token(&house);
     let mut oa = crate::oa::system::OaSystem::connect(&running.url("http"), &token).await.unwrap();
-    oa.make("luckykeeper").await;
+    oa.make("newcomer").await;
     let mut wire = Wire::connect(&running.url("metrics")).await.unwrap();
     let page = wire.exchange(request("GET /metrics", None, "")).await.unwrap();
     assert_eq!(page.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
@@ -40,7 +40,7 @@ async fn metrics_count_what_was_answered_and_name_nobody() {
     ] {
         assert!(page.body.contains(line), "{line} in {}", page.body);
     }
-    assert!(!page.body.contains("luckykeeper") && !page.body.contains(&token));
+    assert!(!page.body.contains("newcomer") && !page.body.contains(&token));
     running.stop();
 }
 
@@ -50,8 +50,8 @@ async fn no_log_level_shows_a_secret() {
     let running = house.serve("demo");
     let token = crate::oa::system::token(&house);
     let mut oa = crate::oa::system::OaSystem::connect(&running.url("http"), &token).await.unwrap();
-    oa.make("luckykeeper").await;
-    let links = oa.until(crate::oa::system::C, "luckykeeper", &[412], 200).await.body;
+    oa.make("newcomer").await;
+    let links = oa.until(crate::oa::system::C, "newcomer", &[412], 200).await.body;
     let query = format!("POST /v1/delUserProfile?token={token}&username=nobody");
     Wire::connect(&running.url("http")).await.unwrap().exchange(request(&query, None, "")).await.unwrap();
     let log = running.stop();

@@ -98,30 +98,30 @@ async fn an_unchanged_curl_of_the_seed_makes_reads_and_deletes() {
         body.to_owned()
     };
     let token = format!("token={t}");
-    let seed = ["-F", token.as_str(), "-F", "username=luckykeeper"];
+    let seed = ["-F", token.as_str(), "-F", "username=newcomer"];
     assert_eq!(curl(&seed, G), r#"{"StatusCode":200,"StatusString":"提交新增用户任务成功！"}"#);
     let mut oa = OaSystem::connect(&base, &t).await.unwrap();
-    oa.until(G, "luckykeeper", &[201, 102], 405).await;
-    oa.until(super::system::C, "luckykeeper", &[412], 200).await;
+    oa.until(G, "newcomer", &[201, 102], 405).await;
+    oa.until(super::system::C, "newcomer", &[412], 200).await;
     let links = curl(&seed, super::system::C);
     assert!(
         links.starts_with(r#"{"ResultMsg":[{"StatusCode":200,"StatusString":"查询成功!"}],"NodeInfos":[{"#),
         "{links}"
     );
-    let deleted = r#"{"StatusCode":200,"StatusString":"系统已收到删除用户：luckykeeper 的请求，已处理"}"#;
+    let deleted = r#"{"StatusCode":200,"StatusString":"系统已收到删除用户：newcomer 的请求，已处理"}"#;
     assert_eq!(curl(&seed, D), deleted);
     // Other habits of the same program.
     for form in [
-        vec!["--form-string", token.as_str(), "--form-string", "username=luckykeeper"],
-        vec!["-d", token.as_str(), "-d", "username=luckykeeper"],
-        vec!["-d", token.as_str(), "--data-urlencode", "username=luckykeeper"],
-        vec!["--http1.0", "-F", token.as_str(), "-F", "username=luckykeeper"],
-        vec!["-H", "Expect: 100-continue", "-F", token.as_str(), "-F", "username=luckykeeper"],
-        vec!["-L", "-F", token.as_str(), "-F", "username=luckykeeper"],
+        vec!["--form-string", token.as_str(), "--form-string", "username=newcomer"],
+        vec!["-d", token.as_str(), "-d", "username=newcomer"],
+        vec!["-d", token.as_str(), "--data-urlencode", "username=newcomer"],
+        vec!["--http1.0", "-F", token.as_str(), "-F", "username=newcomer"],
+        vec!["-H", "Expect: 100-continue", "-F", token.as_str(), "-F", "username=newcomer"],
+        vec!["-L", "-F", token.as_str(), "-F", "username=newcomer"],
     ] {
         assert_eq!(code(&curl(&form, D)), 418, "{form:?}");
     }
-    assert_eq!(code(&curl(&["-L", "-F", &token, "-F", "username=luckykeeper"], &format!("{D}/"))), 418);
+    assert_eq!(code(&curl(&["-L", "-F", &token, "-F", "username=newcomer"], &format!("{D}/"))), 418);
     running.stop();
 }
 

@@ -4,7 +4,7 @@ use super::system::{C, D, G, OaSystem, token};
 use crate::house::House;
 
 const NAMES: [&str; 20] = [
-    "luckykeeper",
+    "newcomer",
     "张三",
     "𠜎𠜱",
     "Владимир",
