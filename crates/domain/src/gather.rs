@@ -68,12 +68,15 @@ impl<K: Send + 'static, V: Send + 'static> Gather<K, V> {
         Q: Fn(App, Vec<K>) -> F,
         F: Future<Output = Result<Vec<V>>>,
     {
+        let mut turn = Turn { gather: self, is_over: false };
         loop {
             let (keys, askers): (Vec<K>, Vec<_>) = {
                 let mut state = self.state();
                 let count = state.waiting.len().min(MOST);
                 if count == 0 {
+                    // Under the lock that found nobody waiting: who comes now finds the turn free.
                     state.under_way -= 1;
+                    turn.is_over = true;
                     return;
                 }
                 state.waiting.drain(..count).unzip()
@@ -93,5 +96,51 @@ impl<K: Send + 'static, V: Send + 'static> Gather<K, V> {
                 }
             }
         }
+    }
+}
+
+/// A question's turn; given back even by one that panics, or two such faults would stop every look-up for ever.
+struct Turn<'a, K: Send + 'static, V: Send + 'static> {
+    gather: &'a Gather<K, V>,
+    is_over: bool,
+}
+
+impl<K: Send + 'static, V: Send + 'static> Drop for Turn<'_, K, V> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.gather.state().under_way -= 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gatehouse_model::Secret;
+
+    use super::*;
+    use crate::{Clock, Open, OpenOptions, Random, Settings, seal::KeyRing};
+
+    async fn echo(_app: App, keys: Vec<u32>) -> Result<Vec<u32>> {
+        assert!(!keys.contains(&0), "a question that panics");
+        Ok(keys)
+    }
+
+    #[tokio::test]
+    async fn questions_that_panic_fail_alone_and_stop_nobody_after_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = Open {
+            database_url: Secret::new(format!("sqlite://{}", dir.path().join("db").display())),
+            options: OpenOptions::default(),
+            keys: KeyRing::generate(&Random::System).0,
+            settings: Settings::default(),
+            clock: Clock::System,
+            random: Random::System,
+        };
+        let (app, _) = App::open(open).await.unwrap();
+        let gather = Arc::new(Gather::default());
+        for _ in 0..=PARALLEL {
+            assert!(gather.ask(&app, 0, echo).await.is_err());
+        }
+        assert_eq!(gather.ask(&app, 7, echo).await.unwrap(), 7);
     }
 }
