@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeSet, HashMap},
     future::Future,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicI64, Ordering},
     },
     time::Duration,
@@ -15,8 +15,14 @@ use gatehouse_store::{Db, OpenOptions, oa_user, process};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    Actor, Caller, Clock, Ctx, Error, Random, Result, Settings, account, audit, gather::Gather, job, live::Live, oa,
-    password::Passwords, seal::KeyRing,
+    Actor, Caller, Clock, Ctx, Error, Random, Result, Settings, account, audit,
+    bastion::{self, terminal::TerminalsHandle},
+    gather::Gather,
+    job,
+    live::Live,
+    oa,
+    password::Passwords,
+    seal::KeyRing,
 };
 
 /// What [`App::open`] needs.
@@ -55,6 +61,7 @@ struct Inner {
     shutdown: CancellationToken,
     process_id: AtomicI64,
     seen: Mutex<HashMap<String, Millis>>,
+    terminals: OnceLock<TerminalsHandle>,
     oa_entries: Arc<Gather<oa::EntryKey, oa_user::OaEntryRow>>,
 }
 
@@ -84,9 +91,11 @@ impl App {
             shutdown: CancellationToken::new(),
             process_id: AtomicI64::new(0),
             seen: Mutex::default(),
+            terminals: OnceLock::new(),
             oa_entries: Arc::default(),
         }));
         let first = account::administrator::make_if_new(&app.ctx(Actor::System("first start"), Origin::System)).await?;
+        bastion::seed::make_if_new(&app.ctx(Actor::System("first start"), Origin::System)).await?;
         app.live().refresh(&app).await?;
         Ok((app, first))
     }
@@ -152,6 +161,17 @@ impl App {
     /// Look-ups of the oa surface.
     pub(crate) fn oa_entries(&self) -> &Arc<Gather<oa::EntryKey, oa_user::OaEntryRow>> {
         &self.0.oa_entries
+    }
+
+    /// The ssh door of this process, once it has started.
+    pub fn terminals(&self) -> Option<&TerminalsHandle> {
+        self.0.terminals.get()
+    }
+
+    /// Tells surfaces of the ssh door. The first one stays.
+    pub fn serve_terminals(&self, door: TerminalsHandle) {
+        // A second door of one process would be a fault of the wiring; the first keeps serving.
+        let _ = self.0.terminals.set(door);
     }
 
     /// The live snapshot.

@@ -64,6 +64,7 @@ pub async fn record(
         actor_kind: actor_kind.to_owned(),
         actor_id,
         actor_name,
+        actor_label: ctx.actor_label().map(str::to_owned),
         origin: ctx.origin.as_str().to_owned(),
         action: action.to_owned(),
         object_kind: object.kind.to_owned(),
@@ -110,6 +111,10 @@ fn link_hash(previous: &[u8], row: &AuditRow) -> Vec<u8> {
         row.detail.as_deref(),
     ] {
         part(text);
+    }
+    // Rows of the first release have no label, and their hashes must stay as they are.
+    if row.actor_label.is_some() {
+        part(row.actor_label.as_deref());
     }
     hasher.update(previous);
     hasher.finalize().as_bytes().to_vec()

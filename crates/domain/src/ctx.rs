@@ -34,19 +34,37 @@ pub enum Actor {
         /// Its codes.
         codes: BTreeSet<String>,
     },
-    /// A person with a login session.
+    /// A person.
     Account {
         /// The account.
         id: AccountId,
         /// Its login.
         login: String,
-        /// Codes that count in this session.
+        /// Its display name.
+        name: Option<String>,
+        /// Installation-wide codes that count now. [`permission::begin`] reads them anew.
         codes: BTreeSet<String>,
-        /// The session.
-        session: LoginSessionId,
+        /// What proved the person.
+        via: Via,
     },
     /// Nobody yet: logins.
     Anonymous,
+}
+
+/// What proved a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Via {
+    /// A login session.
+    Session(LoginSessionId),
+    /// An API token: what its owner holds, but only these codes of it.
+    Token {
+        /// Its row.
+        id: ApiTokenId,
+        /// The codes it was made for, on groups or installation-wide.
+        scopes: BTreeSet<String>,
+    },
+    /// A door, for one connection.
+    Door,
 }
 
 /// One request, job or command.
@@ -101,6 +119,22 @@ impl Ctx {
             Actor::Anonymous => false,
         };
         if is_allowed { Ok(()) } else { Err(Error::Forbidden { need: "what is granted".to_owned() }) }
+    }
+
+    /// The person who acts, if it is one.
+    pub fn account(&self) -> Option<AccountId> {
+        match &self.actor {
+            Actor::Account { id, .. } => Some(*id),
+            Actor::System(_) | Actor::Operator | Actor::Machine { .. } | Actor::Anonymous => None,
+        }
+    }
+
+    /// The display name of the person who acts.
+    pub(crate) fn actor_label(&self) -> Option<&str> {
+        match &self.actor {
+            Actor::Account { name, .. } => name.as_deref(),
+            Actor::System(_) | Actor::Operator | Actor::Machine { .. } | Actor::Anonymous => None,
+        }
     }
 
     /// The actor as audit and job rows name it: kind, id, name.

@@ -6,6 +6,7 @@ pub mod account;
 mod app;
 pub mod apply;
 pub mod audit;
+pub mod bastion;
 pub mod clock;
 mod ctx;
 pub mod doctor;
@@ -24,7 +25,7 @@ pub mod visit;
 
 pub use app::{App, Open};
 pub use clock::{Clock, Random};
-pub use ctx::{Actor, Caller, Ctx};
+pub use ctx::{Actor, Caller, Ctx, Via};
 pub use error::{Error, Result};
 pub use gatehouse_store::OpenOptions;
 pub use settings::Settings;

@@ -21,6 +21,12 @@ ids! {
     AccountId,
     /// A machine credential of the kinds `oa` and `api`.
     ApiTokenId,
+    /// A request for access to a resource for a while.
+    AccessRequestId,
+    /// A command rule of the bastion.
+    CommandRuleId,
+    /// A public key that a target host presented.
+    HostKeyId,
     /// A row of the job table.
     JobId,
     /// A login session: a token family issued by a surface.
@@ -31,6 +37,18 @@ ids! {
     NodeId,
     /// A user row of the oa surface.
     OaUserId,
+    /// A protocol that resources speak; SSH is 1.
+    ProtocolId,
+    /// A resource group.
+    ResourceGroupId,
+    /// A resource: a host to log in to.
+    ResourceId,
     /// A role of the permission system.
     RoleId,
+    /// A public key an account logs in with through the ssh door.
+    SshKeyId,
+    /// A stay through a door.
+    VisitId,
+    /// A voucher: what a target host is logged in to with.
+    VoucherId,
 }

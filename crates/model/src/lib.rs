@@ -8,7 +8,10 @@ mod text;
 mod units;
 mod words;
 
-pub use ids::{AccountId, ApiTokenId, JobId, LoginSessionId, NodeGroupId, NodeId, OaUserId, RoleId};
+pub use ids::{
+    AccessRequestId, AccountId, ApiTokenId, CommandRuleId, HostKeyId, JobId, LoginSessionId, NodeGroupId, NodeId,
+    OaUserId, ProtocolId, ResourceGroupId, ResourceId, RoleId, SshKeyId, VisitId, VoucherId,
+};
 pub use login::{Login, LoginError, email_key, fold_key};
 pub use node::{NodeKind, SsCipher};
 pub use secret::Secret;

@@ -1,6 +1,6 @@
 //! Accounts and the names they are found by.
 
-use gatehouse_model::{AccountId, Millis};
+use gatehouse_model::{AccountId, Millis, fold_key};
 
 use crate::{Query, Result, Tx, args, sql};
 
@@ -37,6 +37,8 @@ pub struct AccountRow {
     pub seal_ref: String,
     /// When it was made.
     pub created_at: Millis,
+    /// When it was changed last.
+    pub updated_at: Millis,
 }
 
 /// What an insert needs.
@@ -73,8 +75,8 @@ pub async fn insert(tx: &mut Tx, new: &NewAccount<'_>) -> Result<AccountId> {
         .one(
             sql!(
                 "INSERT INTO account (login, name, email, email_key, phone, is_enabled, is_protected, origin, \
-                 password_scheme, password_hash, password_changed_at, must_change_password, epoch, seal_ref, created_at, updated_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1, $13, $14, $14) RETURNING id"
+                 password_scheme, password_hash, password_changed_at, must_change_password, epoch, seal_ref, created_at, updated_at, \
+                 name_folded) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1, $13, $14, $14, $15) RETURNING id"
             ),
             args![
                 new.login,
@@ -90,7 +92,8 @@ pub async fn insert(tx: &mut Tx, new: &NewAccount<'_>) -> Result<AccountId> {
                 scheme.map(|_| new.at),
                 false,
                 new.seal_ref,
-                new.at
+                new.at,
+                new.name.map(fold_key)
             ],
         )
         .await?
@@ -193,8 +196,10 @@ pub async fn update_profile(
 ) -> Result<u64> {
     let (email, email_key) = email.unzip();
     tx.exec(
-        sql!("UPDATE account SET name = $2, email = $3, email_key = $4, phone = $5, updated_at = $6 WHERE id = $1"),
-        args![id, name, email, email_key, phone, at],
+        sql!(
+            "UPDATE account SET name = $2, email = $3, email_key = $4, phone = $5, updated_at = $6, name_folded = $7 WHERE id = $1"
+        ),
+        args![id, name, email, email_key, phone, at, name.map(fold_key)],
     )
     .await
 }

@@ -65,6 +65,14 @@ pub async fn find(q: &mut impl Query, kind: &str, secret_hash: &str) -> Result<O
     q.one(sql!("SELECT * FROM api_token WHERE secret_hash = $1 AND kind = $2"), args![secret_hash, kind]).await
 }
 
+/// Whether a token still counts.
+pub async fn is_alive(q: &mut impl Query, id: ApiTokenId, at: Millis) -> Result<bool> {
+    let row: Option<(i64,)> = q
+        .one(sql!("SELECT id FROM api_token WHERE id = $1 AND (expires_at IS NULL OR expires_at > $2)"), args![id, at])
+        .await?;
+    Ok(row.is_some())
+}
+
 /// Lists the tokens of a kind in order of making.
 pub async fn list(q: &mut impl Query, kind: &str) -> Result<Vec<ApiTokenRow>> {
     q.all(sql!("SELECT * FROM api_token WHERE kind = $1 ORDER BY id"), args![kind]).await

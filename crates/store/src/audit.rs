@@ -19,6 +19,8 @@ pub struct AuditRow {
     pub actor_id: Option<i64>,
     /// Name of the actor.
     pub actor_name: String,
+    /// Display name of a person.
+    pub actor_label: Option<String>,
     /// Surface, door or command line.
     pub origin: String,
     /// `area.object.action`.
@@ -44,7 +46,8 @@ pub async fn insert(tx: &mut Tx, row: &AuditRow) -> Result<u64> {
     tx.exec(
         sql!(
             "INSERT INTO audit (at, stream, actor_kind, actor_id, actor_name, origin, action, object_kind, object_id, object_name, \
-             outcome, address, request_id, detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+             outcome, address, request_id, detail, actor_label) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
         ),
         args![
             row.at,
@@ -60,7 +63,8 @@ pub async fn insert(tx: &mut Tx, row: &AuditRow) -> Result<u64> {
             &row.outcome,
             row.address.as_deref(),
             &row.request_id,
-            row.detail.as_deref()
+            row.detail.as_deref(),
+            row.actor_label.as_deref()
         ],
     )
     .await

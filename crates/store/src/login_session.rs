@@ -117,6 +117,19 @@ pub async fn find_by_secret(q: &mut impl Query, secret_hash: &str) -> Result<Opt
     .await
 }
 
+/// Whether a session still counts, by the row and its account.
+pub async fn is_alive(q: &mut impl Query, id: LoginSessionId, at: Millis) -> Result<bool> {
+    let row: Option<(i64,)> = q
+        .one(
+            sql!(
+                "SELECT s.id FROM login_session s JOIN account a ON a.id = s.account_id WHERE s.id = $1                  AND s.revoked_at IS NULL AND s.expires_at > $2 AND s.epoch = a.epoch AND a.is_enabled = $3"
+            ),
+            args![id, at, true],
+        )
+        .await?;
+    Ok(row.is_some())
+}
+
 /// Ends one session.
 pub async fn revoke(tx: &mut Tx, id: LoginSessionId, why: &str, at: Millis) -> Result<u64> {
     tx.exec(

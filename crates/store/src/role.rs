@@ -1,6 +1,6 @@
 //! Roles, the codes they hold and who holds them.
 
-use gatehouse_model::{AccountId, Millis, RoleId};
+use gatehouse_model::{AccountId, Millis, RoleId, fold_key};
 
 use crate::{Query, Result, Tx, args, sql};
 
@@ -19,6 +19,10 @@ pub struct RoleRow {
     pub is_enabled: bool,
     /// Protected roles are not changed.
     pub is_protected: bool,
+    /// When it was made.
+    pub created_at: Millis,
+    /// When it was changed last.
+    pub updated_at: Millis,
 }
 
 /// Inserts a role.
@@ -26,10 +30,10 @@ pub async fn insert(tx: &mut Tx, code: &str, name: &str, is_protected: bool, at:
     let row: Option<(RoleId,)> = tx
         .one(
             sql!(
-                "INSERT INTO role (code, name, is_enabled, is_protected, created_at, updated_at) \
-                 VALUES ($1, $2, $3, $4, $5, $5) RETURNING id"
+                "INSERT INTO role (code, name, name_folded, is_enabled, is_protected, created_at, updated_at) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $6) RETURNING id"
             ),
-            args![code, name, true, is_protected, at],
+            args![code, name, fold_key(name), true, is_protected, at],
         )
         .await?;
     row.map(|(id,)| id).ok_or_else(crate::Error::missing_row)
@@ -55,8 +59,10 @@ pub async fn update(
     at: Millis,
 ) -> Result<u64> {
     tx.exec(
-        sql!("UPDATE role SET name = $2, remark = $3, is_enabled = $4, updated_at = $5 WHERE id = $1"),
-        args![id, name, remark, is_enabled, at],
+        sql!(
+            "UPDATE role SET name = $2, name_folded = $6, remark = $3, is_enabled = $4, updated_at = $5 WHERE id = $1"
+        ),
+        args![id, name, remark, is_enabled, at, fold_key(name)],
     )
     .await
 }

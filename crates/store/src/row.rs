@@ -1,7 +1,8 @@
 //! What goes into a statement and what comes out.
 
 use gatehouse_model::{
-    AccountId, ApiTokenId, Bytes, JobId, LoginSessionId, Millis, Money, NodeGroupId, NodeId, OaUserId, RoleId,
+    AccessRequestId, AccountId, ApiTokenId, Bytes, CommandRuleId, HostKeyId, JobId, LoginSessionId, Millis, Money,
+    NodeGroupId, NodeId, OaUserId, ProtocolId, ResourceGroupId, ResourceId, RoleId, SshKeyId, VisitId, VoucherId,
 };
 use sqlx::error::BoxDynError;
 use sqlx::{Arguments, Database, Encode, FromRow, Type, postgres::PgRow, sqlite::SqliteRow};
@@ -68,6 +69,15 @@ values! {
     NodeId => Int(|id: NodeId| id.0),
     OaUserId => Int(|id: OaUserId| id.0),
     RoleId => Int(|id: RoleId| id.0),
+    AccessRequestId => Int(|id: AccessRequestId| id.0),
+    CommandRuleId => Int(|id: CommandRuleId| id.0),
+    HostKeyId => Int(|id: HostKeyId| id.0),
+    ProtocolId => Int(|id: ProtocolId| id.0),
+    ResourceGroupId => Int(|id: ResourceGroupId| id.0),
+    ResourceId => Int(|id: ResourceId| id.0),
+    SshKeyId => Int(|id: SshKeyId| id.0),
+    VisitId => Int(|id: VisitId| id.0),
+    VoucherId => Int(|id: VoucherId| id.0),
     Millis => Int(|at: Millis| at.0),
     Bytes => Int(|count: Bytes| count.0),
     Money => Int(|amount: Money| amount.0),

@@ -13,11 +13,13 @@ pub enum Aspect {
     Permission,
     /// Settings.
     Setting,
+    /// Whatever may end an open terminal: sessions, status, grants, resources, vouchers, policies, approvals.
+    Access,
 }
 
 impl Aspect {
     /// Every aspect, in the order of locking.
-    pub const ALL: [Self; 4] = [Self::Node, Self::ProxyUser, Self::Permission, Self::Setting];
+    pub const ALL: [Self; 5] = [Self::Node, Self::ProxyUser, Self::Permission, Self::Setting, Self::Access];
 
     /// Its name in `live_revision` and `live_change`.
     pub const fn as_str(self) -> &'static str {
@@ -26,6 +28,7 @@ impl Aspect {
             Self::ProxyUser => "proxy_user",
             Self::Permission => "permission",
             Self::Setting => "setting",
+            Self::Access => "access",
         }
     }
 }

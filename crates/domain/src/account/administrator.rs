@@ -1,13 +1,15 @@
 //! Account 1 and role 1: made with the database.
 
-use gatehouse_model::{Login, Origin, Secret};
+use gatehouse_model::{Login, Millis, Origin, Secret};
 use gatehouse_store::{account as rows, pass, role};
 
 use super::NewAccount;
 use crate::{Ctx, Error, Result, permission};
 
 /// Code of the role that holds every code.
-pub const ROLE: &str = "administrator";
+pub const ROLE: &str = "Administrator";
+/// Date of seeded rows, 2025-01-01T08:00:00+08:00 (specs/bastion.md §2.2).
+pub(crate) const SEEDED_AT: Millis = Millis(1_735_689_600_000);
 /// Login of account 1.
 pub const LOGIN: &str = "administrator";
 
@@ -23,7 +25,11 @@ pub(crate) async fn make_if_new(ctx: &Ctx) -> Result<Option<Secret>> {
     let mut tx = ctx.begin().await?;
     let id = match role::find_by_code(&mut tx, ROLE).await? {
         Some(role) => role.id,
-        None => role::insert(&mut tx, ROLE, "Administrator", true, ctx.now()).await?,
+        None => {
+            let id = role::insert(&mut tx, ROLE, "管理员", true, SEEDED_AT).await?;
+            role::update(&mut tx, id, "管理员", Some("超级管理员"), true, SEEDED_AT).await?;
+            id
+        }
     };
     for code in permission::CATALOGUE {
         role::insert_code(&mut tx, id, code).await?;
@@ -31,7 +37,7 @@ pub(crate) async fn make_if_new(ctx: &Ctx) -> Result<Option<Secret>> {
     let is_new = rows::count(&mut tx).await? == 0;
     if is_new {
         let login = Login::new(LOGIN).map_err(Error::internal)?;
-        let new = NewAccount { login, name: None, email: None, phone: None, password: None };
+        let new = NewAccount { login, name: Some("管理员".to_owned()), email: None, phone: None, password: None };
         let ctx = Ctx { origin: Origin::System, ..ctx.clone() };
         let account = super::insert(&ctx, &mut tx, &new, Some(&hash), true).await?;
         pass::insert_staff(&mut tx, account, ctx.now()).await?;

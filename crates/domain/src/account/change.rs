@@ -5,7 +5,7 @@ use gatehouse_store::{Aspect, account as rows, login_session, pass, rate_counter
 
 use super::{find, guard, taken};
 use crate::{
-    Actor, Ctx, Error, Result,
+    Actor, Ctx, Error, Result, Via,
     audit::{self, Object, Stream},
     password::Verdict,
 };
@@ -44,7 +44,7 @@ pub async fn set_password(ctx: &Ctx, login: &str, password: &Secret) -> Result<(
     guard(ctx, &mut tx, &account).await?;
     rows::update_password(&mut tx, account.id, scheme, &hash, ctx.now()).await?;
     let own = match &ctx.actor {
-        Actor::Account { id, session, .. } if *id == account.id => Some(*session),
+        Actor::Account { id, via: Via::Session(session), .. } if *id == account.id => Some(*session),
         _ => None,
     };
     if let Some(session) = own {

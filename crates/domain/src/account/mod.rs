@@ -5,14 +5,13 @@ pub mod change;
 pub mod pass;
 pub mod view;
 
-use std::collections::BTreeSet;
-
 use gatehouse_model::{AccountId, Login, Secret, email_key, fold_key};
-use gatehouse_store::{Query, Tx, account as rows, account::AccountRow, role};
+use gatehouse_store::{Query, Tx, account as rows, account::AccountRow};
 
 use crate::{
     Ctx, Error, Result,
     audit::{self, Object},
+    permission,
 };
 
 /// A new account. Passes are granted afterwards, by [`pass`].
@@ -114,6 +113,5 @@ pub(crate) async fn find_in(q: &mut impl Query, login: &str) -> Result<AccountRo
 
 /// Refuses unless the actor holds all that the account holds: nobody acts on somebody mightier (DESIGN §4 "Permissions").
 pub(crate) async fn guard(ctx: &Ctx, q: &mut impl Query, account: &AccountRow) -> Result<()> {
-    let codes: BTreeSet<String> = role::list_codes_of_account(q, account.id, ctx.now()).await?.into_iter().collect();
-    ctx.require_covers(&codes)
+    permission::covers_account(ctx, q, account.id).await
 }

@@ -59,7 +59,16 @@ async fn ensure_one(ctx: &Ctx, tx: &mut Tx, entry: &RoleEntry, names: &mut Names
     let action = if change == Change::Created { "role.create" } else { "role.update" };
     audit::changed(tx, ctx, action, Object::new("role", id.0, &entry.code)).await?;
     let remark = remark.map(str::to_owned);
-    let row = RoleRow { id, code: entry.code.clone(), name, remark, is_enabled, is_protected: false };
+    let row = RoleRow {
+        id,
+        code: entry.code.clone(),
+        name,
+        remark,
+        is_enabled,
+        is_protected: false,
+        created_at: ctx.now(),
+        updated_at: ctx.now(),
+    };
     names.roles.insert(entry.code.clone(), row);
     Ok(change)
 }

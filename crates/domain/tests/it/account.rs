@@ -1,7 +1,7 @@
 //! Accounts, passes and the rule that nobody acts on somebody mightier.
 
 use gatehouse_domain::{
-    Actor, Ctx, Error,
+    Actor, Ctx, Error, Via,
     account::{self, NewAccount, change, pass, view},
 };
 use gatehouse_model::{AccountId, Login, LoginSessionId, Origin, PassKind, Secret};
@@ -13,7 +13,10 @@ fn new(login: &str) -> NewAccount {
 
 fn person(app: &TestApp, id: AccountId, codes: &[&str]) -> Ctx {
     let codes = codes.iter().map(|code| (*code).to_owned()).collect();
-    app.app.ctx(Actor::Account { id, login: "p".to_owned(), codes, session: LoginSessionId(0) }, Origin::Console)
+    app.app.ctx(
+        Actor::Account { id, login: "p".to_owned(), name: None, codes, via: Via::Session(LoginSessionId(0)) },
+        Origin::Console,
+    )
 }
 
 both!(logins_and_e_mails_collide_folded, |engine| async {

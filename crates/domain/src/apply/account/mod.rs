@@ -9,7 +9,7 @@ mod write;
 use std::collections::HashMap;
 
 use futures_util::future::try_join_all;
-use gatehouse_model::{AccountId, NodeGroupId, RoleId, email_key, fold_key};
+use gatehouse_model::{AccountId, Millis, NodeGroupId, RoleId, email_key, fold_key};
 use gatehouse_store::{
     Query,
     account::{self as rows, AccountRow},
@@ -107,7 +107,16 @@ fn foresee(file: &StateFile, names: &mut Names) {
     }
     for entry in &file.role {
         let (code, name) = (entry.code.clone(), entry.code.clone());
-        let role = RoleRow { id: RoleId(0), code, name, remark: None, is_enabled: true, is_protected: false };
+        let role = RoleRow {
+            id: RoleId(0),
+            code,
+            name,
+            remark: None,
+            is_enabled: true,
+            is_protected: false,
+            created_at: Millis(0),
+            updated_at: Millis(0),
+        };
         match entry.state {
             Presence::Present => drop(names.roles.entry(entry.code.clone()).or_insert(role)),
             Presence::Absent => drop(names.roles.remove(&entry.code)),

@@ -1,6 +1,13 @@
 //! The permission catalogue: codes `area.object.action`, never renamed or reused (DESIGN §10.2).
 
+mod rights;
+pub mod schedule;
+
 use std::collections::BTreeSet;
+
+pub use rights::{
+    Change, Holder, begin, covers_account, covers_role, holder, holds_on, moment, require_anywhere, require_on,
+};
 
 /// Codes of this release. Surfaces that arrive later add theirs.
 pub const CATALOGUE: &[&str] = &[
@@ -55,7 +62,21 @@ pub const CATALOGUE: &[&str] = &[
     "panel.realname",
 ];
 
-/// Whether a text is a code that exists.
+/// Codes that roles hold on resource groups and below, never installation-wide.
+pub const ON_GROUPS: &[&str] = &[
+    "resource.self.create",
+    "resource.self.delete",
+    "resource.self.update",
+    "resource.self.read",
+    "resource.voucher.create",
+    "resource.voucher.delete",
+    "resource.voucher.update",
+    "resource.voucher.read",
+    "resource.file.upload",
+    "resource.file.download",
+];
+
+/// Whether a text is an installation-wide code that exists.
 pub fn is_known(code: &str) -> bool {
     CATALOGUE.contains(&code)
 }
@@ -81,7 +102,8 @@ mod tests {
     #[test]
     fn codes_are_well_formed_and_unique() {
         assert_eq!(CATALOGUE.iter().collect::<BTreeSet<_>>().len(), CATALOGUE.len());
-        for code in CATALOGUE {
+        for code in CATALOGUE.iter().chain(ON_GROUPS) {
+            assert!(!CATALOGUE.contains(code) || !ON_GROUPS.contains(code), "{code} is of one kind");
             assert!(code.len() <= 64 && (2..=3).contains(&code.split('.').count()), "{code}");
             assert!(code.chars().all(|c| c.is_ascii_lowercase() || c == '.'), "{code}");
         }

@@ -1,10 +1,17 @@
 //! What the domain reads of the configuration file. Keys, units and defaults are the documentation (DESIGN §10.6).
 
+mod bastion;
+
 use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
 use gatehouse_model::{ByteSize, Span};
 use ipnet::IpNet;
 use serde::Deserialize;
+
+pub use bastion::{
+    BastionAuth, BastionCompat, BastionSettings, HostKeyPolicy, HostKeySettings, RecordingMode, RecordingSettings,
+    SshSettings, TerminalSettings,
+};
 
 /// All settings below the file's top level that concern use cases and doors.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -20,6 +27,16 @@ pub struct Settings {
     pub oa: OaSettings,
     /// `[proxy]`
     pub proxy: ProxySettings,
+    /// `[bastion]`
+    pub bastion: BastionSettings,
+    /// `[terminal]`
+    pub terminal: TerminalSettings,
+    /// `[hostkey]`
+    pub hostkey: HostKeySettings,
+    /// `[recordings]`
+    pub recordings: RecordingSettings,
+    /// `[ssh]`
+    pub ssh: SshSettings,
 }
 
 /// `[login]`: passwords and the throttle of DESIGN §10.4.

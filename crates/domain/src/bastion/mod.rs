@@ -1,0 +1,4 @@
+//! The bastion: resource groups, resources, vouchers, and the way to them (specs/bastion.md).
+
+pub(crate) mod seed;
+pub mod terminal;
