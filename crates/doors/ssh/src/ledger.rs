@@ -21,12 +21,8 @@ pub struct Moved {
 /// Rows and files of a stay.
 pub trait Ledger: Send + Sync {
     /// Trusts the key of a target that had none. Errors: `HostKeyChanged` when another key was pinned meanwhile.
-    fn pin<'a>(
-        &'a self,
-        ctx: &'a Ctx,
-        admitted: &'a Admitted,
-        key: &'a PresentedKey,
-    ) -> Boxed<'a, Result<(), Failure>>;
+    fn pin<'a>(&'a self, ctx: &'a Ctx, admitted: &'a Admitted, key: &'a PresentedKey)
+    -> Boxed<'a, Result<(), Failure>>;
 
     /// Writes that the stay is open.
     fn opened<'a>(

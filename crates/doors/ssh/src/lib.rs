@@ -13,9 +13,7 @@ use std::{sync::Arc, time::Duration};
 
 use gatehouse_domain::{
     App, Ctx,
-    bastion::terminal::{
-        Admitted, AskHostKey, Boxed, Failure, LiveStay, Size, Terminal, Terminals,
-    },
+    bastion::terminal::{Admitted, AskHostKey, Boxed, Failure, LiveStay, Size, Terminal, Terminals},
 };
 use gatehouse_model::EndedWhy;
 use uuid::Uuid;

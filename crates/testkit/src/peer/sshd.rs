@@ -214,7 +214,14 @@ impl User {
         let lock = lock()?;
         remove_left_behind()?;
         let home_text = home.to_str().context("the folder's name is no text")?;
-        run(Command::new("useradd").args(["--no-create-home", "--home-dir", home_text, "--shell", "/bin/bash", &name]))?;
+        run(Command::new("useradd").args([
+            "--no-create-home",
+            "--home-dir",
+            home_text,
+            "--shell",
+            "/bin/bash",
+            &name,
+        ]))?;
         let mut child = Command::new("chpasswd").stdin(Stdio::piped()).spawn().context("cannot start chpasswd")?;
         let mut stdin = child.stdin.take().context("chpasswd has no input")?;
         stdin.write_all(format!("{name}:{password}\n").as_bytes())?;

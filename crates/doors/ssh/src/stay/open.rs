@@ -206,9 +206,5 @@ async fn settle(
         return Err(failure);
     }
     let size = start.pty.map(|pty| pty.size);
-    Ok(Stay {
-        opened,
-        output: Output::new(shared.clone(), read, noticed),
-        input: Input::new(shared, write, size),
-    })
+    Ok(Stay { opened, output: Output::new(shared.clone(), read, noticed), input: Input::new(shared, write, size) })
 }

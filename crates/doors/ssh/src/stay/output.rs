@@ -18,11 +18,7 @@ const TOGETHER: usize = 32 << 10;
 #[derive(Debug)]
 pub(crate) enum Piece {
     /// Output, and the text that was recorded of it.
-    Data {
-        is_error: bool,
-        bytes: Bytes,
-        text: Bytes,
-    },
+    Data { is_error: bool, bytes: Bytes, text: Bytes },
     /// The target writes no more.
     Eof,
     /// Something of the product, not of the target.
@@ -86,12 +82,7 @@ impl Output {
 
     fn ended(&mut self) -> Piece {
         self.is_over = true;
-        let closed = || Ended {
-            why: gatehouse_model::EndedWhy::Closed,
-            by: None,
-            exit_code: None,
-            exit_signal: None,
-        };
+        let closed = || Ended { why: gatehouse_model::EndedWhy::Closed, by: None, exit_code: None, exit_signal: None };
         Piece::Ended(self.shared.ended.get().cloned().unwrap_or_else(closed))
     }
 

@@ -239,12 +239,7 @@ impl World {
             login: "administrator".to_owned(),
             name: None,
             address: None,
-            asked: Asked {
-                resource: ResourceId(1),
-                voucher: VoucherId(1),
-                purpose: Purpose::Shell,
-                client: "web",
-            },
+            asked: Asked { resource: ResourceId(1), voucher: VoucherId(1), purpose: Purpose::Shell, client: "web" },
             resource_name: "target".to_owned(),
             group: ResourceGroupId(1),
             host: "127.0.0.1".to_owned(),
