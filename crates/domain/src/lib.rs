@@ -13,6 +13,7 @@ pub mod doctor;
 pub mod error;
 mod gather;
 pub mod job;
+pub mod keys;
 pub mod live;
 pub mod oa;
 pub mod password;

@@ -26,6 +26,7 @@ pub mod rate_counter;
 pub mod resource_group;
 pub mod role;
 mod row;
+pub mod sealed;
 pub mod setting;
 mod signal;
 mod sql;
