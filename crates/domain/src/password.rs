@@ -194,7 +194,7 @@ mod tests {
     use super::*;
 
     fn cheap() -> LoginSettings {
-        LoginSettings { argon2_memory: 64, argon2_passes: 1, hash_parallel: 1 }
+        LoginSettings { argon2_memory: 64, argon2_passes: 1, hash_parallel: 1, ..LoginSettings::default() }
     }
 
     async fn verdict(scheme: Scheme, password: &str, stored: &str) -> Verdict {

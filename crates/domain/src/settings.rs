@@ -34,9 +34,35 @@ pub struct LoginSettings {
     pub hash_parallel: usize,
 }
 
+    /// Failures of a login from one address within `pair_window` before both together are refused; 0: no limit.
+    pub pair_failures: u32,
+    /// From the first failure that counts.
+    pub pair_window: Span,
+    /// Failures from one address, whatever the login; 0: no limit.
+    pub address_failures: u32,
+    /// From the first failure that counts.
+    pub address_window: Span,
+    /// Failures of a login from all addresses that are not known to it; 0: no limit.
+    pub account_failures: u32,
+    /// From the first failure that counts.
+    pub account_window: Span,
+    /// How long after a success an address is known to the login.
+    pub known_address: Span,
 impl Default for LoginSettings {
     fn default() -> Self {
-        Self { argon2_memory: 19_456, argon2_passes: 2, hash_parallel: 2 }
+        let minutes = |n| Span(Duration::from_mins(n));
+        Self {
+            argon2_memory: 19_456,
+            argon2_passes: 2,
+            hash_parallel: 2,
+            pair_failures: 10,
+            pair_window: minutes(5),
+            address_failures: 50,
+            address_window: minutes(5),
+            account_failures: 100,
+            account_window: minutes(15),
+            known_address: Span(Duration::from_hours(720)),
+        }
     }
 }
 

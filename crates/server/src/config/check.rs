@@ -29,6 +29,13 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
     need(filter.is_ok(), "log.filter", "directives such as \"info\" or \"info,gatehouse_proxy=debug\"");
     need(login.argon2_memory >= 8, "login.argon2_memory", "at least 8 (KiB)");
     need(login.argon2_passes >= 1, "login.argon2_passes", "at least 1");
+    for (key, window) in [
+        ("login.pair_window", login.pair_window),
+        ("login.address_window", login.address_window),
+        ("login.account_window", login.account_window),
+    ] {
+        need(!window.0.is_zero(), key, "longer than 0; to switch the limit off set its failures to 0");
+    }
     need(login.hash_parallel >= 1, "login.hash_parallel", "at least 1");
 
     for (key, zone) in [("time_zone", &config.time_zone), ("oa.time_zone", &config.oa.time_zone)] {
