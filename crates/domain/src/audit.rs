@@ -1,8 +1,9 @@
 //! The audit trail: every change and login, success and failure, hash-chained per stream (DESIGN §4 "Audit").
 
+use gatehouse_model::Origin;
 use gatehouse_store::{Tx, audit as rows, audit::AuditRow};
 
-use crate::{App, Ctx, Result};
+use crate::{Actor, App, Ctx, Result};
 
 /// Which chain a row belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -206,6 +207,47 @@ fn holds(
         return Err("gap");
     }
     if link_hash(hash, row) == link.hash { Ok(()) } else { Err("altered") }
+}
+
+/// Rows that one transaction of [`prune`] removes at most.
+const SEGMENT: i64 = 1_000;
+
+/// Removes logins that are older than `audit.login_retention` or beyond `audit.login_max_rows`; gives how many rows. Run by
+/// the periodic task `retention`.
+///
+/// What goes is the beginning of the chain, link by link; the last link of it stays, so that the next one can be verified.
+pub async fn prune(app: &App) -> Result<u64> {
+    let stream = Stream::Login.as_str();
+    let settings = &app.settings().audit;
+    let before = app.now().minus(settings.login_retention.0);
+    let head = rows::find_head(&mut app.db().read(), stream).await?.unwrap_or_default().0;
+    let beyond = match i64::try_from(settings.login_max_rows) {
+        Ok(most) if most > 0 => head.saturating_sub(most),
+        _ => 0,
+    };
+    let mut pruned = 0;
+    loop {
+        let links = rows::list_links(&mut app.db().read(), stream, 0, SEGMENT + 1).await?;
+        let goes = |link: &&rows::LinkRow| link.seq <= beyond || link.row.as_ref().is_none_or(|row| row.at < before);
+        let segment: Vec<_> = links.iter().take_while(goes).collect();
+        // The first link may be all that is left of the segment before.
+        let Some(end) = segment.last().filter(|_| segment.iter().any(|link| link.row.is_some())) else { break };
+        let mut tx = app.db().begin().await?;
+        pruned += rows::delete_segment(&mut tx, stream, end.seq).await?;
+        tx.commit().await?;
+        if app.shutdown().is_cancelled() {
+            break;
+        }
+    }
+    if pruned > 0 {
+        let ctx = app.ctx(Actor::System("retention"), Origin::System);
+        let mut tx = ctx.begin().await?;
+        let detail = serde_json::json!({ "rows": pruned, "before": before.to_rfc3339() });
+        let object = Object::new("audit", None, stream);
+        record(&mut tx, &ctx, Stream::Change, "audit.prune", object, "ok", Some(detail.to_string())).await?;
+        tx.commit().await?;
+    }
+    Ok(pruned)
 }
 
 /// Lists rows before an id, newest first.

@@ -341,10 +341,11 @@ async fn work(app: &App, task: Periodic) -> Result<()> {
                 let mut tx = app.db().begin().await?;
                 let deleted = visit::delete_old(&mut tx, "proxy", before, 1_000).await?;
                 tx.commit().await?;
-                if deleted == 0 {
-                    return Ok(());
+                if deleted == 0 || app.shutdown().is_cancelled() {
+                    break;
                 }
             }
+            audit::prune(app).await.map(drop)
         }
     }
 }

@@ -88,9 +88,11 @@ pub struct AuditSettings {
     pub login_retention: Span,
 }
 
+    /// How many rows of it are kept at most; 0: no limit.
+    pub login_max_rows: u64,
 impl Default for AuditSettings {
     fn default() -> Self {
-        Self { login_retention: Span(Duration::from_hours(4320)) }
+        Self { login_retention: Span(Duration::from_hours(4320)), login_max_rows: 1_000_000 }
     }
 }
 

@@ -169,6 +169,19 @@ pub async fn list_links(q: &mut impl Query, stream: &str, after: i64, limit: i64
     .await
 }
 
+/// Deletes the rows of a stream up to a position in its chain, and the links before it: that link stays as the end of what
+/// was removed. Gives how many rows went.
+pub async fn delete_segment(tx: &mut Tx, stream: &str, to: i64) -> Result<u64> {
+    let deleted = tx
+        .exec(
+            sql!("DELETE FROM audit WHERE id IN (SELECT audit_id FROM audit_chain WHERE stream = $1 AND seq <= $2)"),
+            args![stream, to],
+        )
+        .await?;
+    tx.exec(sql!("DELETE FROM audit_chain WHERE stream = $1 AND seq < $2"), args![stream, to]).await?;
+    Ok(deleted)
+}
+
 /// Lists the streams that have a chain.
 pub async fn list_streams(q: &mut impl Query) -> Result<Vec<String>> {
     let rows: Vec<(String,)> = q.all(sql!("SELECT DISTINCT stream FROM audit_chain ORDER BY stream"), args![]).await?;
