@@ -6,6 +6,8 @@ use gatehouse_model::{ByteSize, Span};
 use ipnet::IpNet;
 use serde::Deserialize;
 
+use crate::proxy::egress::EgressRule;
+
 /// All settings below the file's top level that concern use cases and doors.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
@@ -32,8 +34,6 @@ pub struct LoginSettings {
     pub argon2_passes: u32,
     /// How many passwords are hashed at the same time.
     pub hash_parallel: usize,
-}
-
     /// Failures of a login from one address within `pair_window` before both together are refused; 0: no limit.
     pub pair_failures: u32,
     /// From the first failure that counts.
@@ -48,6 +48,8 @@ pub struct LoginSettings {
     pub account_window: Span,
     /// How long after a success an address is known to the login.
     pub known_address: Span,
+}
+
 impl Default for LoginSettings {
     fn default() -> Self {
         let minutes = |n| Span(Duration::from_mins(n));
@@ -86,10 +88,10 @@ impl Default for VisitSettings {
 pub struct AuditSettings {
     /// How long the login stream is kept.
     pub login_retention: Span,
-}
-
     /// How many rows of it are kept at most; 0: no limit.
     pub login_max_rows: u64,
+}
+
 impl Default for AuditSettings {
     fn default() -> Self {
         Self { login_retention: Span(Duration::from_hours(4320)), login_max_rows: 1_000_000 }
@@ -250,7 +252,7 @@ pub struct ProxySettings {
     /// Ids or codes of the nodes this process serves; empty: all embedded ones.
     pub nodes: Vec<String>,
     /// Targets allowed although denied by default: `CIDR[:port[-port]]`.
-    pub egress_allow: Vec<String>,
+    pub egress_allow: Vec<EgressRule>,
     /// Further denied ranges; they beat the allow list.
     pub egress_deny: Vec<IpNet>,
     /// Denied TCP ports.

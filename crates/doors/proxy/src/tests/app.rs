@@ -5,6 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use gatehouse_domain::{
     App, Settings, account,
     proxy::{
+        egress::EgressRule,
         manage::{self, NodeSpec},
         settings::NodeSettings,
         user,
@@ -26,7 +27,7 @@ use crate::addr::write_socks;
 /// An application with a Trojan node, and the door that serves it.
 struct Served {
     test: TestApp,
-    door: JoinHandle<gatehouse_domain::Result<()>>,
+    door: JoinHandle<()>,
     tasks: tokio_util::task::TaskTracker,
     node: NodeId,
     echo: SocketAddr,
@@ -37,7 +38,7 @@ impl Served {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let echo = listener.local_addr().unwrap();
         let mut settings = Settings::default();
-        settings.proxy.egress_allow = vec![format!("127.0.0.1/32:{}", echo.port())];
+        settings.proxy.egress_allow = vec![EgressRule::listener(echo)];
         settings.proxy.drain = gatehouse_model::Span(Duration::from_millis(200));
         let test = TestApp::with(Engine::Sqlite, settings).await.unwrap();
         let tasks = tokio_util::task::TaskTracker::new();
@@ -99,7 +100,7 @@ impl Served {
 
     async fn stop(self) {
         self.app().shutdown().cancel();
-        timeout(Duration::from_secs(10), self.door).await.expect("the door stops in time").unwrap().unwrap();
+        timeout(Duration::from_secs(10), self.door).await.expect("the door stops in time").unwrap();
         drop(self.tasks);
     }
 }
@@ -194,7 +195,7 @@ async fn a_users_life_from_pass_to_shutdown() {
     served.test.app.shutdown().cancel();
     closed(&mut stream).await;
     let Served { test, door, .. } = served;
-    timeout(Duration::from_secs(10), door).await.expect("it stops in time").unwrap().unwrap();
+    timeout(Duration::from_secs(10), door).await.expect("it stops in time").unwrap();
     let visits = visit::list(&test.operator(), None, false, Some("first"), 50).await.unwrap();
     assert!(visits.iter().all(|visit| visit.until_at.is_some()));
     let whys: Vec<_> = visits.iter().filter_map(|visit| visit.ended_why.as_deref()).collect();
