@@ -87,6 +87,8 @@ pub async fn edit(ctx: &Ctx, login: &str, profile: &Profile) -> Result<()> {
     rows::update_profile(&mut tx, account.id, name.as_deref(), email, phone.as_deref(), ctx.now())
         .await
         .map_err(taken)?;
+    // The proxy door keeps names for the visits it opens.
+    tx.touch(Aspect::ProxyUser, Some(account.id.0));
     audit::changed(&mut tx, ctx, "account.edit", Object::new("account", account.id.0, &account.login)).await?;
     tx.commit().await?;
     Ok(())
