@@ -22,6 +22,7 @@ pub mod proxy;
 pub mod seal;
 pub mod session;
 pub mod settings;
+pub mod throttle;
 pub mod visit;
 
 pub use app::{App, Open};
