@@ -14,6 +14,7 @@ pub mod live;
 pub mod login_session;
 mod migrate;
 pub mod node;
+pub mod oa_entry;
 pub mod oa_user;
 pub mod pass;
 mod pool;
