@@ -17,6 +17,7 @@ pub mod lock;
 pub mod login_session;
 mod migrate;
 pub mod node;
+pub mod oa_entry;
 pub mod oa_user;
 pub mod pass;
 mod pool;
