@@ -171,7 +171,7 @@ async fn reseal(ctx: &Ctx, rotation: &mut Rotation, progress: &mut (dyn FnMut(u6
         };
         let sealed = keys.seal(random, place, &value)?;
         let mut tx = ctx.begin().await?;
-        rotation.sealed += setting::replace_sealed(&mut tx, &row.name, &old, &sealed, ctx.now()).await?;
+        rotation.sealed += setting::update_sealed(&mut tx, &row.name, &old, &sealed, ctx.now()).await?;
         tx.commit().await?;
         seen += 1;
         progress(seen);

@@ -4,6 +4,7 @@ mod address;
 mod ids;
 mod login;
 mod node;
+mod page;
 mod secret;
 mod text;
 mod units;
@@ -16,6 +17,7 @@ pub use ids::{
 };
 pub use login::{Login, LoginError, email_key, fold_key};
 pub use node::{NodeKind, SsCipher};
+pub use page::{Paged, Paging};
 pub use secret::Secret;
 pub use text::{ByteSize, ParseUnitError, Span};
 pub use units::{Bytes, Millis, Money};

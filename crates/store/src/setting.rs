@@ -43,7 +43,7 @@ pub async fn list_sealed(q: &mut impl Query) -> Result<Vec<SettingRow>> {
 }
 
 /// Replaces a sealed value, unless somebody did so meanwhile; 0: somebody did.
-pub async fn replace_sealed(tx: &mut Tx, name: &str, old: &str, new: &str, at: Millis) -> Result<u64> {
+pub async fn update_sealed(tx: &mut Tx, name: &str, old: &str, new: &str, at: Millis) -> Result<u64> {
     tx.exec(
         sql!("UPDATE setting SET value_sealed = $3, updated_at = $4 WHERE name = $1 AND value_sealed = $2"),
         args![name, old, new, at],

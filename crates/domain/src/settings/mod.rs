@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::proxy::egress::EgressRule;
+
 pub use bastion::{
     BastionAuth, BastionCompat, BastionSettings, HostKeyPolicy, HostKeySettings, RecordingMode, RecordingSettings,
     SshSettings, TerminalSettings,
