@@ -64,7 +64,11 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
     need(terminal.queue.0 >= terminal.frame_out.0, "terminal.queue", "at least terminal.frame_out");
     need((16_384..=16 << 20).contains(&terminal.ssh_window.0), "terminal.ssh_window", "16KiB to 16MiB");
     need(ssh.max_tries >= 1, "ssh.max_tries", "at least 1");
-    need(!ssh.enabled || !config.ssh.listen.0.is_empty(), "ssh.listen", "name at least one address, or set ssh.enabled to false");
+    need(
+        !ssh.enabled || !config.ssh.listen.0.is_empty(),
+        "ssh.listen",
+        "name at least one address, or set ssh.enabled to false",
+    );
     for (key, span) in [
         ("bastion.request_timeout", bastion.request_timeout),
         ("bastion.auth.access_ttl", bastion.auth.access_ttl),

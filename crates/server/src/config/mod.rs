@@ -26,7 +26,8 @@ pub(crate) use layer::line_of;
 pub(crate) use problem::ConfigError;
 use problem::Problem;
 pub(crate) use section::{
-    DatabaseConfig, HttpConfig, Listen, LogConfig, LogFormat, MetricsConfig, SshListen, SurfaceConfig, Synchronous, TlsConfig,
+    DatabaseConfig, HttpConfig, Listen, LogConfig, LogFormat, MetricsConfig, SshListen, SurfaceConfig, Synchronous,
+    TlsConfig,
 };
 
 /// The commented configuration file that documents every key.

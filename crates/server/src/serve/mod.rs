@@ -80,7 +80,11 @@ impl Listeners {
 
     /// The HTTP listeners a test picks, as entries of `proxy.egress_allow`; never the metrics one.
     pub(crate) fn targets(&self, picks: impl Fn(&SocketAddr) -> bool) -> Vec<EgressRule> {
-        let public = self.addresses().into_iter().filter(|(name, _)| !matches!(*name, "metrics" | "ssh")).map(|(_, address)| address);
+        let public = self
+            .addresses()
+            .into_iter()
+            .filter(|(name, _)| !matches!(*name, "metrics" | "ssh"))
+            .map(|(_, address)| address);
         public.filter(picks).map(EgressRule::listener).collect()
     }
 
