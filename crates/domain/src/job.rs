@@ -8,7 +8,7 @@ use std::time::Duration;
 use gatehouse_model::Millis;
 use gatehouse_store::{Aspect, Tx, job as rows, job::JobRow, live as live_rows, process, visit};
 
-use crate::{App, Error, Result, audit, live::Live, oa};
+use crate::{App, Error, Result, audit, live::Live, oa, recording};
 
 /// What kinds of jobs there are. The names are published: additions only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,10 @@ const POLL: Duration = Duration::from_millis(500);
 pub(crate) async fn start(app: &App) -> Result<()> {
     take_over(app).await?;
     app.spawn("live", Live::run(app.clone()));
+    app.spawn("recording.sweep", recording::run_sweep(app.clone()));
+    app.spawn("recording.note", recording::run_note(app.clone()));
+    let recovering = app.clone();
+    app.spawn("recording.recover", async move { recording::try_recover(&recovering).await });
     for kind in Kind::ALL {
         app.spawn(kind.as_str(), run_kind(app.clone(), kind));
     }
@@ -221,17 +225,20 @@ enum Periodic {
     AuditSeal,
     ProcessReap,
     SessionPurge,
+    Recordings,
     Retention,
 }
 
 impl Periodic {
-    const ALL: [Self; 4] = [Self::AuditSeal, Self::ProcessReap, Self::SessionPurge, Self::Retention];
+    const ALL: [Self; 5] =
+        [Self::AuditSeal, Self::ProcessReap, Self::SessionPurge, Self::Recordings, Self::Retention];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::AuditSeal => "audit.seal",
             Self::ProcessReap => "process.reap",
             Self::SessionPurge => "session.purge",
+            Self::Recordings => "recording.retention",
             Self::Retention => "retention",
         }
     }
@@ -240,7 +247,7 @@ impl Periodic {
         Duration::from_secs(match self {
             Self::AuditSeal => 1,
             Self::ProcessReap => 10,
-            Self::SessionPurge => 3_600,
+            Self::SessionPurge | Self::Recordings => 3_600,
             Self::Retention => 86_400,
         })
     }
@@ -315,6 +322,7 @@ async fn work(app: &App, task: Periodic) -> Result<()> {
                 tx.commit().await?;
                 tracing::warn!(event = "process.lost", process = id, "process {id} vanished; its visits are closed");
             }
+            recording::try_recover(app).await;
             Ok(())
         }
         Periodic::SessionPurge => {
@@ -327,6 +335,7 @@ async fn work(app: &App, task: Periodic) -> Result<()> {
             tx.commit().await?;
             Ok(())
         }
+        Periodic::Recordings => recording::retain(app).await.map(drop),
         Periodic::Retention => {
             let before = now.minus(app.settings().visits.proxy_retention.0);
             loop {

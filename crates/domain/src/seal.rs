@@ -24,14 +24,17 @@ pub struct KeyRing {
 struct Key {
     id: String,
     cipher: XChaCha20Poly1305,
+    recording: XChaCha20Poly1305,
     lookup: Zeroizing<[u8; 32]>,
 }
 
 impl Key {
     fn new(id: String, secret: &[u8; 32]) -> Self {
+        let recording = Zeroizing::new(blake3::derive_key("gatehouse 2026 terminal recordings", secret));
         Self {
             id,
             cipher: XChaCha20Poly1305::new(secret.into()),
+            recording: XChaCha20Poly1305::new((&*recording).into()),
             lookup: Zeroizing::new(blake3::derive_key("gatehouse 2026 keyed lookup hash", secret)),
         }
     }
@@ -127,6 +130,17 @@ impl KeyRing {
     #[expect(clippy::expect_used, reason = "both constructors refuse an empty ring")]
     fn current(&self) -> &Key {
         self.keys.last().expect("a key ring holds at least one key")
+    }
+
+    /// What new recordings are sealed with, and the id of its key.
+    pub(crate) fn recording(&self) -> (&str, &XChaCha20Poly1305) {
+        let key = self.current();
+        (&key.id, &key.recording)
+    }
+
+    /// What recordings of a key were sealed with.
+    pub(crate) fn find_recording(&self, id: &str) -> Option<&XChaCha20Poly1305> {
+        self.keys.iter().find(|key| key.id == id).map(|key| &key.recording)
     }
 
     /// Seals a value for its place.

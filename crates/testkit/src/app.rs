@@ -51,6 +51,7 @@ impl TestApp {
     pub async fn with(engine: Engine, mut settings: Settings) -> Result<Self> {
         settings.login = LoginSettings { argon2_memory: 64, argon2_passes: 1, hash_parallel: 2 };
         let dir = tempfile::Builder::new().prefix("gatehouse-test-").tempdir()?;
+        settings.recordings.dir.get_or_insert_with(|| dir.path().join("recordings"));
         let database = match engine {
             Engine::Sqlite => {
                 std::fs::write(dir.path().join("gatehouse.db"), sqlite_template().await?)?;

@@ -125,7 +125,7 @@ impl Config {
     fn from_layers(mut layers: Layers, problems: &mut Vec<Problem>) -> Self {
         let top: section::Top = layers.top(problems);
         let data_dir = top.data_dir.unwrap_or_else(default_data_dir);
-        let config = Self {
+        let mut config = Self {
             key_ring_file: top.key_ring_file.unwrap_or_else(|| data_dir.join("key-ring")),
             data_dir,
             time_zone: top.time_zone,
@@ -150,6 +150,7 @@ impl Config {
             files: Vec::new(),
         };
         layers.refuse_rest(problems);
+        config.settings.recordings.dir.get_or_insert_with(|| config.data_dir.join("recordings"));
         config
     }
 
