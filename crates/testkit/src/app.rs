@@ -67,7 +67,12 @@ impl TestApp {
 
     /// The same database opened by another process, as it were.
     pub async fn again(&self) -> Result<App> {
-        open(&self.url(), self.dir.path(), self.app.settings().clone(), Clock::Manual(self.now.clone())).await
+        self.again_with(self.app.settings().clone()).await
+    }
+
+    /// The same under other settings.
+    pub async fn again_with(&self, settings: Settings) -> Result<App> {
+        open(&self.url(), self.dir.path(), settings, Clock::Manual(self.now.clone())).await
     }
 
     /// What `Db::open` takes for this test's database.

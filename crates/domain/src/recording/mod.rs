@@ -4,6 +4,8 @@
 //! writes them; a periodic task closes records by age and puts chain values into the audit trail. Nothing is held in memory
 //! but the open record and what waits for the disk, so an idle recording costs a kilobyte.
 
+#[cfg(test)]
+mod codec_test;
 mod echo;
 mod format;
 mod line;
