@@ -25,14 +25,14 @@ const VISIT: Uuid = Uuid::from_u128(0x1234_5678_9abc_4def_8123_4567_89ab_cdef);
 fn make(folder: &Path, keys: &KeyRing, records: &[Vec<u8>]) -> (PathBuf, Vec<[u8; 32]>, Vec<u64>) {
     let random = Random::seeded(7);
     let (key, cipher) = keys.recording();
-    let head = Header { session: VISIT.to_string(), key: key.to_owned(), created: 1_000, compression: "zstd".to_owned() };
+    let head = Header { session: VISIT.to_string(), key, created: 1_000, compression: "zstd".to_owned() };
     let head = head.encode().unwrap();
     let path = folder.join("a.gwr");
     std::fs::write(&path, &head).unwrap();
     let file = OpenOptions::new().append(true).open(&path).unwrap();
     let written = Written { chain: Chain::begin(&head), bytes: head.len() as u64, last_at: 0 };
     let noted = Mutex::new((0, Millis(0)));
-    let sink = Sink { file, path: path.clone(), cipher: cipher.clone(), written: Mutex::new(written), noted };
+    let sink = Sink { file, path: path.clone(), cipher, written: Mutex::new(written), noted };
     let (mut packer, mut chain, mut ends) = (Packer::new().unwrap(), vec![written.chain.value], vec![written.bytes]);
     for lines in records {
         sink.append(&mut packer, &random, VISIT, lines, 0).unwrap();

@@ -180,6 +180,22 @@ pub async fn last_moment(app: &App, visit: Uuid) -> Result<Option<Millis>> {
     Ok(read.await?.ok())
 }
 
+/// How many recordings are sealed under which key of the ring; without these keys they do not play.
+pub(crate) async fn count_by_key(app: &App) -> Result<HashMap<String, i64>> {
+    let (mut counts, mut after) = (HashMap::new(), 0);
+    loop {
+        let page = rows::list_after(&mut app.db().read(), after, 500).await?;
+        let Some(last) = page.last() else { return Ok(counts) };
+        after = last.visit_id;
+        let paths: Vec<_> = page.iter().filter_map(|row| file_of(app, row).ok()).collect();
+        // One that cannot be read is doctor's business.
+        let keys = blocking(move || paths.iter().filter_map(|path| reader::key_of(path).ok()).collect::<Vec<_>>());
+        for key in keys.await? {
+            *counts.entry(key).or_default() += 1;
+        }
+    }
+}
+
 /// The file of a recording. Errors: `NotFound` when it has none.
 fn file_of(app: &App, row: &rows::RecordingRow) -> Result<PathBuf> {
     if row.path.is_empty() || row.state == State::Deleted.as_str() {

@@ -72,21 +72,11 @@ impl Reader {
             opened => opened?,
         };
         let mut file = BufReader::with_capacity(64 << 10, file);
-        let mut head = vec![0; MAGIC.len() + LENGTH];
-        read_whole(&mut file, &mut head)?;
-        let length = head.strip_prefix(MAGIC).and_then(|rest| rest.first_chunk()).ok_or(Fault::Foreign)?;
-        let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
-        if length > MAX_HEADER {
-            return Err(Fault::Foreign);
-        }
-        let mut json = vec![0; length];
-        read_whole(&mut file, &mut json)?;
-        let header: Header = serde_json::from_slice(&json).map_err(|_| Fault::Foreign)?;
+        let (head, header) = read_head(&mut file)?;
         if header.session != session.to_string() || header.compression != "zstd" {
             return Err(Fault::Foreign);
         }
-        let cipher = keys.find_recording(&header.key).ok_or(Fault::Key(header.key))?.clone();
-        head.extend_from_slice(&json);
+        let cipher = keys.find_recording(&header.key).ok_or(Fault::Key(header.key))?;
         Ok(Self {
             file,
             session,
@@ -182,6 +172,27 @@ impl Reader {
         // The last whole record is still held.
         Ok((end, if self.chain.records == 0 { 0 } else { last_time(self.lines()?) }))
     }
+}
+
+/// The id of the key that a recording is sealed under.
+pub(super) fn key_of(path: &Path) -> Result<String, Fault> {
+    Ok(read_head(&mut BufReader::with_capacity(512, File::open(path)?))?.1.key)
+}
+
+/// Everything before the first record, as bytes and read.
+fn read_head(file: &mut BufReader<File>) -> Result<(Vec<u8>, Header), Fault> {
+    let mut head = vec![0; MAGIC.len() + LENGTH];
+    read_whole(file, &mut head)?;
+    let length = head.strip_prefix(MAGIC).and_then(|rest| rest.first_chunk()).ok_or(Fault::Foreign)?;
+    let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
+    if length > MAX_HEADER {
+        return Err(Fault::Foreign);
+    }
+    let mut json = vec![0; length];
+    read_whole(file, &mut json)?;
+    let header = serde_json::from_slice(&json).map_err(|_| Fault::Foreign)?;
+    head.extend_from_slice(&json);
+    Ok((head, header))
 }
 
 /// The time of the last event among lines, milliseconds.

@@ -138,12 +138,12 @@ async fn create(app: &App, visit: Uuid, began: Millis, header: &str) -> Result<(
     let (key, cipher) = app.keys().recording();
     let head = Header {
         session: visit.to_string(),
-        key: key.to_owned(),
+        key,
         created: began.0,
         compression: "zstd".to_owned(),
     };
     let path = folder(app)?.join(&below);
-    let (head, cipher, random, line) = (head.encode()?, cipher.clone(), app.random().clone(), format!("{header}\n"));
+    let (head, cipher, random, line) = (head.encode()?, cipher, app.random().clone(), format!("{header}\n"));
     let made = blocking(move || {
         make_folder(path.parent().unwrap_or(&path))?;
         has_room(path.parent().unwrap_or(&path))?;

@@ -37,6 +37,8 @@ mod audit;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]
+mod keys;
+#[cfg(test)]
 mod live;
 #[cfg(test)]
 mod oa;
@@ -48,5 +50,7 @@ mod picture;
 mod recording;
 #[cfg(test)]
 mod session;
+#[cfg(test)]
+mod throttle;
 #[cfg(test)]
 mod usage;
