@@ -21,6 +21,7 @@ pub mod oa;
 pub mod password;
 pub mod permission;
 pub mod proxy;
+pub mod recording;
 pub mod seal;
 pub mod session;
 pub mod settings;

@@ -26,6 +26,7 @@ mod pool;
 pub mod process;
 pub mod protocol;
 pub mod rate_counter;
+pub mod recording;
 pub mod resource_group;
 pub mod role;
 mod row;

@@ -47,6 +47,8 @@ mod oa_import;
 #[cfg(test)]
 mod picture;
 #[cfg(test)]
+mod recording;
+#[cfg(test)]
 mod session;
 #[cfg(test)]
 mod throttle;
