@@ -4,6 +4,7 @@
 pub mod account;
 pub mod api_token;
 pub mod audit;
+pub mod audit_log;
 pub mod bastion_route;
 pub mod copy;
 mod db;
@@ -12,6 +13,7 @@ pub mod foreign;
 pub mod grant;
 mod group;
 pub mod job;
+pub mod like;
 pub mod live;
 pub mod lock;
 pub mod login_session;
@@ -29,6 +31,7 @@ mod row;
 pub mod setting;
 mod signal;
 mod sql;
+pub mod staff;
 mod tx;
 pub mod visit;
 
