@@ -32,8 +32,10 @@ pub mod setting;
 mod signal;
 mod sql;
 pub mod staff;
+pub mod target;
 mod tx;
 pub mod visit;
+pub mod visit_terminal;
 
 pub use db::{Db, Engine, OpenOptions, Query, Reader};
 pub use error::{Error, Result};
