@@ -64,6 +64,13 @@ pub async fn find(q: &mut impl Query, id: AccountId, at: Millis) -> Result<Optio
     .await
 }
 
+/// Whether somebody has a folded login, or is about to get it.
+pub async fn is_login_taken(q: &mut impl Query, login_key: &str) -> Result<bool> {
+    let row: Option<(AccountId,)> =
+        q.one(sql!("SELECT account_id FROM login_name WHERE login_key = $1"), args![login_key]).await?;
+    Ok(row.is_some())
+}
+
 /// Counts users.
 pub async fn count(q: &mut impl Query, filter: StaffFilter<'_>) -> Result<i64> {
     let row: Option<(i64,)> = q
