@@ -3,6 +3,7 @@
 //! A use case checks permission first, then changes rows, audit, jobs and events in one transaction.
 
 pub mod account;
+pub mod api_token;
 mod app;
 pub mod apply;
 pub mod audit;
@@ -23,6 +24,7 @@ pub mod role;
 pub mod seal;
 pub mod session;
 pub mod settings;
+pub mod signing;
 pub mod visit;
 
 pub use app::{App, Open};
