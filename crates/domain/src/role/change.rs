@@ -84,8 +84,7 @@ pub async fn edit(ctx: &Ctx, id: RoleId, edit: &RoleEdit) -> Result<()> {
         Edit::Clear => Some(None),
         Edit::Set(text) => Some(Some(text.as_str())),
     };
-    let update =
-        rows::RoleUpdate { name: edit.name.as_deref(), code: edit.code.as_deref(), remark, is_enabled: None };
+    let update = rows::RoleUpdate { name: edit.name.as_deref(), code: edit.code.as_deref(), remark, is_enabled: None };
     rows::update_given(&mut tx, id, update, ctx.now()).await?;
     tx.touch(Aspect::Permission, Some(id.0));
     audit::changed(&mut tx, &ctx, "role.edit", Object::new("role", id.0, &role.code)).await?;

@@ -74,9 +74,7 @@ impl ValidityEdit {
             Edit::Set(windows) => Some(serde_json::to_string(windows).map_err(Error::internal)?),
         };
         let windows = match &schedule {
-            Some(text) => {
-                schedule::minutes(&serde_json::from_str::<Vec<Window>>(text).map_err(Error::internal)?)?
-            }
+            Some(text) => schedule::minutes(&serde_json::from_str::<Vec<Window>>(text).map_err(Error::internal)?)?,
             None => Vec::new(),
         };
         Ok(Validity {

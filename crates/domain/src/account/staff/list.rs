@@ -4,7 +4,7 @@ use gatehouse_model::{AccountId, Millis, Paged, Paging, RoleId, fold_key};
 use gatehouse_store::{like, role, role::RoleRow, staff as rows, staff::StaffRow};
 
 use super::find;
-use crate::{Ctx, Result};
+use crate::{Ctx, Result, account::own::Person};
 
 /// Which users are listed; texts are searched for anywhere, whatever their case.
 #[derive(Debug, Clone, Default)]
@@ -21,29 +21,34 @@ pub struct Filter {
     pub is_enabled: Option<bool>,
 }
 
-/// A user with his roles.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StaffView {
-    /// The user.
-    pub user: StaffRow,
-    /// Roles he has now, by id.
-    pub roles: Vec<RoleId>,
-}
-
-impl From<StaffRow> for StaffView {
-    fn from(user: StaffRow) -> Self {
-        let ids = user.role_ids.as_deref().unwrap_or_default().split(',');
+impl From<StaffRow> for Person {
+    fn from(row: StaffRow) -> Self {
+        let ids = row.role_ids.as_deref().unwrap_or_default().split(',');
         // The column is made of ids by the statement; the empty text is none.
         let mut roles: Vec<RoleId> = ids.filter_map(|id| id.parse().ok()).map(RoleId).collect();
         roles.sort_unstable();
-        Self { user, roles }
+        Self {
+            id: row.id,
+            login: row.login,
+            name: row.name,
+            email: row.email,
+            phone: row.phone,
+            is_enabled: row.is_enabled,
+            is_protected: row.is_protected,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            remark: row.remark,
+            avatar: row.avatar,
+            last_login_at: row.last_login_at,
+            roles,
+        }
     }
 }
 
 /// Lists users by id.
 ///
 /// Errors: `Forbidden`. Source: specs/bastion.md §6.1 row 7.
-pub async fn list(ctx: &Ctx, filter: &Filter, paging: Paging) -> Result<Paged<StaffView>> {
+pub async fn list(ctx: &Ctx, filter: &Filter, paging: Paging) -> Result<Paged<Person>> {
     ctx.require("system.user.read")?;
     let pattern = |text: &Option<String>| text.as_deref().map(|text| like::contains(&fold_key(text)));
     let (name, login, email) = (pattern(&filter.name), pattern(&filter.login), pattern(&filter.email));
@@ -58,7 +63,7 @@ pub async fn list(ctx: &Ctx, filter: &Filter, paging: Paging) -> Result<Paged<St
     let total = rows::count(&mut ctx.read(), filter).await?;
     let part = (paging.limit, paging.offset);
     let page = rows::list(&mut ctx.read(), filter, ctx.now(), paging.is_descending, part).await?;
-    Ok(Paged { total, rows: page.into_iter().map(StaffView::from).collect() })
+    Ok(Paged { total, rows: page.into_iter().map(Person::from).collect() })
 }
 
 /// A role of a user.

@@ -12,7 +12,7 @@ mod status;
 pub use add::{NewStaff, add, check_login};
 pub use delete::delete;
 pub use edit::{StaffEdit, edit};
-pub use list::{Filter, Membership, StaffView, list, memberships};
+pub use list::{Filter, Membership, list, memberships};
 pub use member::bind;
 pub use status::{reset_factor, set_password, set_status, unlock};
 
