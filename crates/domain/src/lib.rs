@@ -22,6 +22,7 @@ pub mod password;
 pub mod permission;
 pub mod proxy;
 pub mod recording;
+pub mod role;
 pub mod seal;
 pub mod session;
 pub mod settings;

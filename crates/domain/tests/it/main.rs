@@ -45,11 +45,21 @@ mod oa;
 #[cfg(test)]
 mod oa_import;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
 mod picture;
 #[cfg(test)]
 mod recording;
 #[cfg(test)]
+mod role;
+#[cfg(test)]
+mod role_grant;
+#[cfg(test)]
 mod session;
+#[cfg(test)]
+mod staff;
+#[cfg(test)]
+mod trail;
 #[cfg(test)]
 mod throttle;
 #[cfg(test)]
