@@ -30,6 +30,9 @@ pub enum Error {
         /// The rule in words that say what would be accepted.
         rule: String,
     },
+    /// Several inputs break rules, all told at once. A surface has its text for each (field, rule).
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Fields(Vec<Fault>),
     /// The caller proved no identity.
     #[error("not authenticated: {why}")]
     Unauthenticated {
@@ -90,13 +93,30 @@ pub enum Error {
 /// The cause carried by [`Error::Unavailable`] and [`Error::Internal`]; logged once, never shown to callers.
 pub type Source = Box<dyn std::error::Error + Send + Sync>;
 
+/// One input and the rule it breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {rule}")]
+pub struct Fault {
+    /// Which input.
+    pub field: &'static str,
+    /// Stable key of the rule: `taken`, `unknown`, `forbidden_address` …
+    pub rule: &'static str,
+}
+
+impl Fault {
+    /// An input and its rule.
+    pub const fn new(field: &'static str, rule: &'static str) -> Self {
+        Self { field, rule }
+    }
+}
+
 impl Error {
     /// Stable code for logs, metrics and our own JSON.
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotFound { .. } => "not_found",
             Self::Conflict { .. } => "conflict",
-            Self::Invalid { .. } => "invalid",
+            Self::Invalid { .. } | Self::Fields(_) => "invalid",
             Self::Unauthenticated { .. } => "unauthenticated",
             Self::Forbidden { .. } => "forbidden",
             Self::Expired { .. } => "expired",

@@ -26,6 +26,6 @@ pub mod visit;
 pub use app::{App, Open};
 pub use clock::{Clock, Random};
 pub use ctx::{Actor, Caller, Ctx, Via};
-pub use error::{Error, Result};
+pub use error::{Error, Fault, Result};
 pub use gatehouse_store::OpenOptions;
 pub use settings::Settings;
