@@ -90,27 +90,6 @@ pub async fn find(q: &mut impl Query, id: AccessRequestId) -> Result<Option<Acce
     q.one(sql!("SELECT * FROM access_request WHERE id = $1"), args![id]).await
 }
 
-/// Finds the approved request that lets an account go to a resource with a voucher now, the longest one first. One without a
-/// voucher covers what is bound to the resource.
-pub async fn find_approved(
-    q: &mut impl Query,
-    account: AccountId,
-    resource: ResourceId,
-    voucher: VoucherId,
-    at: Millis,
-) -> Result<Option<AccessRequestRow>> {
-    q.one(
-        sql!(
-            "SELECT r.* FROM access_request r WHERE r.account_id = $1 AND r.resource_id = $2 AND r.state = 'approved' AND r.valid_until > $4 \
-             AND (r.voucher_id = $3 OR (r.voucher_id IS NULL AND EXISTS ( \
-             SELECT 1 FROM resource_voucher b WHERE b.resource_id = $2 AND b.voucher_id = $3))) \
-             ORDER BY r.with_files DESC, r.valid_until DESC, r.id LIMIT 1"
-        ),
-        args![account, resource, voucher, at],
-    )
-    .await
-}
-
 /// Whether an account has an approved request now.
 pub async fn has_approved(q: &mut impl Query, account: AccountId, at: Millis) -> Result<bool> {
     let row: Option<(AccessRequestId,)> = q

@@ -16,6 +16,7 @@ use gatehouse_model::{
 use uuid::Uuid;
 
 pub use admission::admit;
+pub(crate) use admission::secret_place;
 pub use recheck::{Stay, recheck};
 pub(crate) use recheck::{has_expired, note_expired};
 pub use visit::{AskedEnd, closed, failed, opened, seen, to_end};
