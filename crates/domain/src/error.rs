@@ -30,8 +30,8 @@ pub enum Error {
         /// The rule in words that say what would be accepted.
         rule: String,
     },
-    /// Several inputs break rules, all told at once. A surface has its text for each (field, rule).
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    /// Several inputs break rules, all told at once.
+    #[error("{} fields break a rule", .0.len())]
     Fields(Vec<Fault>),
     /// The caller proved no identity.
     #[error("not authenticated: {why}")]
@@ -90,16 +90,12 @@ pub enum Error {
     Internal(#[source] Source),
 }
 
-/// The cause carried by [`Error::Unavailable`] and [`Error::Internal`]; logged once, never shown to callers.
-pub type Source = Box<dyn std::error::Error + Send + Sync>;
-
-/// One input and the rule it breaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{field}: {rule}")]
+/// One input that breaks a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fault {
-    /// Which input.
+    /// Name of the field as the caller knows it.
     pub field: &'static str,
-    /// Stable key of the rule: `taken`, `unknown`, `forbidden_address` …
+    /// Stable key of the rule: `taken`, `unknown`, `malformed` … Surfaces have a text for each.
     pub rule: &'static str,
 }
 
@@ -109,6 +105,9 @@ impl Fault {
         Self { field, rule }
     }
 }
+
+/// The cause carried by [`Error::Unavailable`] and [`Error::Internal`]; logged once, never shown to callers.
+pub type Source = Box<dyn std::error::Error + Send + Sync>;
 
 impl Error {
     /// Stable code for logs, metrics and our own JSON.
@@ -143,6 +142,11 @@ impl Error {
     /// An [`Error::Invalid`].
     pub fn invalid(field: impl Into<String>, rule: impl Into<String>) -> Self {
         Self::Invalid { field: field.into(), rule: rule.into() }
+    }
+
+    /// An [`Error::Fields`] with one fault.
+    pub fn field(field: &'static str, rule: &'static str) -> Self {
+        Self::Fields(vec![Fault { field, rule }])
     }
 
     /// The error and its causes, outermost first, joined for one log line.

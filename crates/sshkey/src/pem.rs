@@ -25,7 +25,11 @@ pub(crate) fn find(text: &str) -> Result<Block, Fault> {
         .ok_or(Fault::Malformed)?
         .trim_end()
         .to_owned();
-    let end = if label.is_empty() { "-----END PRIVATE KEY-----".to_owned() } else { format!("-----END {label} PRIVATE KEY-----") };
+    let end = if label.is_empty() {
+        "-----END PRIVATE KEY-----".to_owned()
+    } else {
+        format!("-----END {label} PRIVATE KEY-----")
+    };
     let (mut encryption, mut body, mut is_closed) = (None, Zeroizing::new(String::new()), false);
     for line in lines {
         if line == end {
@@ -45,8 +49,7 @@ pub(crate) fn find(text: &str) -> Result<Block, Fault> {
 /// Opens what OpenSSL encrypted: AES in CBC mode, the key from one round of MD5 over passphrase and salt.
 pub(crate) fn decrypt(info: &str, passphrase: &[u8], bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, Fault> {
     let (cipher, iv) = info.split_once(',').ok_or(Fault::Malformed)?;
-    let iv: [u8; 16] =
-        hex::decode(iv.trim()).ok().and_then(|bytes| bytes.try_into().ok()).ok_or(Fault::Unsupported)?;
+    let iv: [u8; 16] = hex::decode(iv.trim()).ok().and_then(|bytes| bytes.try_into().ok()).ok_or(Fault::Unsupported)?;
     match cipher.trim() {
         "AES-128-CBC" => unchain::<aes::Aes128>(16, iv, passphrase, bytes),
         "AES-192-CBC" => unchain::<aes::Aes192>(24, iv, passphrase, bytes),

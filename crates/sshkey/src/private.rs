@@ -193,7 +193,10 @@ mod tests {
             // What is kept is read again, by us and by OpenSSH.
             assert_eq!(read_private(plain.openssh.expose(), None).unwrap().openssh, plain.openssh);
             std::fs::write(dir.join("kept"), plain.openssh.expose()).unwrap();
-            run(dir, "chmod 600 kept && test \"$(ssh-keygen -y -f kept | cut -d' ' -f2)\" = \"$(cut -d' ' -f2 k.pub)\"");
+            run(
+                dir,
+                "chmod 600 kept && test \"$(ssh-keygen -y -f kept | cut -d' ' -f2)\" = \"$(cut -d' ' -f2 k.pub)\"",
+            );
             run(dir, "ssh-keygen -q -p -P '' -N 'pass word' -f k");
             assert_eq!(read(dir, None).unwrap_err(), Fault::Encrypted);
             assert_eq!(read(dir, Some("wrong")).unwrap_err(), Fault::WrongPassphrase);
@@ -248,7 +251,9 @@ mod tests {
         ] {
             assert_eq!(read_private(text, None).unwrap_err(), Fault::Malformed, "{text}");
         }
-        for text in ["", "ssh-ed25519", "ssh-ed25519 AAAA", "from=\"*\" ssh-ed25519 AAAA", "ssh-rsa AAAA x\nssh-rsa AAAA"] {
+        for text in
+            ["", "ssh-ed25519", "ssh-ed25519 AAAA", "from=\"*\" ssh-ed25519 AAAA", "ssh-rsa AAAA x\nssh-rsa AAAA"]
+        {
             assert_eq!(read_public(text).unwrap_err(), Fault::Malformed, "{text}");
         }
     }

@@ -21,11 +21,7 @@ pub struct PolicyRow {
 
 /// Lists the values that reach a resource, the nearest of each name first: the resource's own, its group's, those of the
 /// groups above upwards, the installation's.
-pub async fn list_reaching(
-    q: &mut impl Query,
-    resource: ResourceId,
-    group: ResourceGroupId,
-) -> Result<Vec<PolicyRow>> {
+pub async fn list_reaching(q: &mut impl Query, resource: ResourceId, group: ResourceGroupId) -> Result<Vec<PolicyRow>> {
     q.all(
         sql!(
             "SELECT p.scope, p.object_id, p.name, p.value, p.updated_at FROM access_policy p \
@@ -62,13 +58,7 @@ pub async fn list(q: &mut impl Query) -> Result<Vec<PolicyRow>> {
 }
 
 /// Sets a value.
-pub async fn insert(
-    tx: &mut Tx,
-    (scope, object): (&str, i64),
-    name: &str,
-    value: &str,
-    at: Millis,
-) -> Result<u64> {
+pub async fn insert(tx: &mut Tx, (scope, object): (&str, i64), name: &str, value: &str, at: Millis) -> Result<u64> {
     tx.exec(
         sql!(
             "INSERT INTO access_policy (scope, object_id, name, value, updated_at) VALUES ($1, $2, $3, $4, $5) \

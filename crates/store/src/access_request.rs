@@ -229,11 +229,8 @@ pub async fn update_state(
 
 /// Sets for how long a pending request is granted.
 pub async fn update_minutes(tx: &mut Tx, id: AccessRequestId, minutes: i64) -> Result<u64> {
-    tx.exec(
-        sql!("UPDATE access_request SET minutes = $2 WHERE id = $1 AND state = 'pending'"),
-        args![id, minutes],
-    )
-    .await
+    tx.exec(sql!("UPDATE access_request SET minutes = $2 WHERE id = $1 AND state = 'pending'"), args![id, minutes])
+        .await
 }
 
 /// What one decider said.

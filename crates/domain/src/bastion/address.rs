@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::Fault;
+use crate::{Edit, Fault};
 
 /// Whether an address is never dialled. Asked when a resource is saved, and of what its name resolves to.
 ///
@@ -87,8 +87,8 @@ impl Address {
     /// Name of its field.
     pub(crate) const fn field(&self) -> &'static str {
         match self {
-            Self::V4(_) => "ipv4",
-            Self::V6(_) => "ipv6",
+            Self::V4(_) => "ipv4_address",
+            Self::V6(_) => "ipv6_address",
             Self::Domain(_) => "domain",
         }
     }
@@ -103,40 +103,43 @@ impl Address {
     }
 }
 
-/// What a caller said of the three forms: nothing, `Some(None)` to clear one, or a text.
+/// What a caller said of the three forms: keep it, clear it, or a text.
 #[derive(Debug, Clone, Default)]
 pub struct Given {
     /// IPv4 address.
-    pub ipv4: Option<Option<String>>,
+    pub ipv4: Edit<String>,
     /// IPv6 address.
-    pub ipv6: Option<Option<String>>,
+    pub ipv6: Edit<String>,
     /// DNS name.
-    pub domain: Option<Option<String>>,
+    pub domain: Edit<String>,
 }
 
 impl Given {
     /// An address that replaces whatever there was; `None`: the old one stays.
     ///
-    /// Faults: (`ip`, `one_of`) for several, or when the last one is cleared; (`ipv4` | `ipv6` | `domain`, `malformed` |
+    /// Faults: (`ip`, `one_of`) for several, or when the last one is cleared; (`ipv4_address` | `ipv6_address` | `domain`, `malformed` |
     /// `forbidden_address`).
     pub(crate) fn read(&self, old: Option<&Address>, allow_loopback: bool) -> Result<Option<Address>, Vec<Fault>> {
-        fn text(given: Option<&Option<String>>) -> Option<&str> {
-            given.and_then(|given| given.as_deref()).map(str::trim).filter(|text| !text.is_empty())
+        fn text(given: &Edit<String>) -> Option<&str> {
+            match given {
+                Edit::Set(text) => Some(text.trim()).filter(|text| !text.is_empty()),
+                Edit::Keep | Edit::Clear => None,
+            }
         }
         let (mut found, mut faults) = (Vec::new(), Vec::new());
-        if let Some(text) = text(self.ipv4.as_ref()) {
+        if let Some(text) = text(&self.ipv4) {
             match text.parse() {
                 Ok(ip) => found.push(Address::V4(ip)),
-                Err(_) => faults.push(Fault::new("ipv4", "malformed")),
+                Err(_) => faults.push(Fault::new("ipv4_address", "malformed")),
             }
         }
-        if let Some(text) = text(self.ipv6.as_ref()) {
+        if let Some(text) = text(&self.ipv6) {
             match text.parse() {
                 Ok(ip) => found.push(Address::V6(ip)),
-                Err(_) => faults.push(Fault::new("ipv6", "malformed")),
+                Err(_) => faults.push(Fault::new("ipv6_address", "malformed")),
             }
         }
-        if let Some(text) = text(self.domain.as_ref()) {
+        if let Some(text) = text(&self.domain) {
             match domain(text) {
                 Some(name) => found.push(Address::Domain(name)),
                 None => faults.push(Fault::new("domain", "malformed")),
@@ -155,9 +158,9 @@ impl Given {
         }
         let is_cleared = match old {
             None => true,
-            Some(Address::V4(_)) => self.ipv4.is_some(),
-            Some(Address::V6(_)) => self.ipv6.is_some(),
-            Some(Address::Domain(_)) => self.domain.is_some(),
+            Some(Address::V4(_)) => self.ipv4 != Edit::Keep,
+            Some(Address::V6(_)) => self.ipv6 != Edit::Keep,
+            Some(Address::Domain(_)) => self.domain != Edit::Keep,
         };
         if is_cleared { Err(vec![Fault::new("ip", "one_of")]) } else { Ok(None) }
     }
@@ -194,13 +197,27 @@ mod tests {
     #[test]
     fn what_must_not_be_dialled_is_refused_in_every_spelling() {
         for text in [
-            "0.0.0.0", "0.1.2.3", "169.254.169.254", "224.0.0.1", "239.255.255.255", "240.0.0.1", "255.255.255.255", "::",
-            "fe80::1", "febf::1", "ff02::1", "fd00:ec2::254", "::ffff:169.254.169.254", "::ffff:0.0.0.0",
+            "0.0.0.0",
+            "0.1.2.3",
+            "169.254.169.254",
+            "224.0.0.1",
+            "239.255.255.255",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "fe80::1",
+            "febf::1",
+            "ff02::1",
+            "fd00:ec2::254",
+            "::ffff:169.254.169.254",
+            "::ffff:0.0.0.0",
             "64:ff9b::a9fe:a9fe",
         ] {
             assert!(is_forbidden(ip(text), true), "{text}");
         }
-        for text in ["10.0.0.1", "192.168.1.1", "172.16.0.1", "8.8.8.8", "100.64.0.1", "fd00::1", "2001:db8::1", "fec0::1"] {
+        for text in
+            ["10.0.0.1", "192.168.1.1", "172.16.0.1", "8.8.8.8", "100.64.0.1", "fd00::1", "2001:db8::1", "fec0::1"]
+        {
             assert!(!is_forbidden(ip(text), false), "{text}");
         }
         for text in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
@@ -221,8 +238,26 @@ mod tests {
         }
         let long = format!("{}.example", "a".repeat(93));
         for text in [
-            "", ".", "a..b", "-a.example", "a-.example", "a_b.example", "bücher.example", "1.2.3.4", "10.1", "2130706433",
-            "0x7f.0x1", "0x7f000001", "::1", "[::1]", "a b", "a:22", "user@host", "a/b", "a\0b", &long,
+            "",
+            ".",
+            "a..b",
+            "-a.example",
+            "a-.example",
+            "a_b.example",
+            "bücher.example",
+            "1.2.3.4",
+            "10.1",
+            "2130706433",
+            "0x7f.0x1",
+            "0x7f000001",
+            "::1",
+            "[::1]",
+            "a b",
+            "a:22",
+            "user@host",
+            "a/b",
+            "a\0b",
+            &long,
         ] {
             assert_eq!(domain(text), None, "{text}");
         }
@@ -230,8 +265,8 @@ mod tests {
 
     #[test]
     fn exactly_one_form_is_taken() {
-        let some = |text: &str| Some(Some(text.to_owned()));
-        let v4 = Given { ipv4: some("10.0.0.1"), ipv6: Some(None), ..Given::default() };
+        let some = |text: &str| Edit::Set(text.to_owned());
+        let v4 = Given { ipv4: some("10.0.0.1"), ipv6: Edit::Clear, ..Given::default() };
         assert_eq!(v4.read(None, true).unwrap().unwrap().host(), "10.0.0.1");
         let both = Given { ipv6: some("fd00::1"), ..v4.clone() };
         assert_eq!(both.read(None, true).unwrap_err(), [Fault::new("ip", "one_of")]);
@@ -240,14 +275,14 @@ mod tests {
         assert_eq!(Given::default().read(Some(&old), true), Ok(None));
         let named = Given { domain: some("web.example"), ..Given::default() };
         assert_eq!(named.read(Some(&old), true).unwrap().unwrap().host(), "web.example");
-        let cleared = Given { ipv4: Some(None), ..Given::default() };
+        let cleared = Given { ipv4: Edit::Clear, ..Given::default() };
         assert_eq!(cleared.read(Some(&old), true).unwrap_err(), [Fault::new("ip", "one_of")]);
         let wrong = Given { ipv4: some("010.0.0.1"), ..Given::default() };
-        assert_eq!(wrong.read(None, true).unwrap_err(), [Fault::new("ipv4", "malformed")]);
+        assert_eq!(wrong.read(None, true).unwrap_err(), [Fault::new("ipv4_address", "malformed")]);
         let mapped = Given { ipv6: some("::ffff:10.0.0.1"), ..Given::default() };
         assert_eq!(mapped.read(None, true).unwrap().unwrap().host(), "10.0.0.1", "one text per target");
         let refused = Given { ipv6: some("fe80::1"), ..Given::default() };
-        assert_eq!(refused.read(None, true).unwrap_err(), [Fault::new("ipv6", "forbidden_address")]);
+        assert_eq!(refused.read(None, true).unwrap_err(), [Fault::new("ipv6_address", "forbidden_address")]);
     }
 
     proptest::proptest! {

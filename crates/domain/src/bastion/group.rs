@@ -1,16 +1,15 @@
 //! Resource groups: made, renamed, deleted, listed (specs/bastion.md §6.1 rows 20–23, §6.2).
 
-use gatehouse_model::{ResourceGroupId, ResourceId, RoleId, VoucherId, fold_key};
+use gatehouse_model::{Paged, Paging, ResourceGroupId, ResourceId, RoleId, VoucherId, fold_key};
 use gatehouse_store::{
-    Aspect, Query, Tx, access_policy, command_rule,
-    resource,
+    Aspect, Query, Tx, access_policy, command_rule, resource,
     resource_group::{self as rows, GroupFilter, ResourceGroupRow},
     role, voucher,
 };
 
-use super::{Listed, Paging, absent, containing, pick, seed};
+use super::{absent, containing, pick, seed};
 use crate::{
-    Actor, Ctx, Error, Fault, Result,
+    Actor, Ctx, Edit, Error, Fault, Result,
     account::administrator,
     audit::{self, Object},
     permission::{self, Change, Holder},
@@ -102,7 +101,7 @@ pub(crate) async fn add_in(ctx: &Ctx, tx: &mut Tx, new: &NewGroup) -> Result<Res
             seed::grant_root(tx, role, id, false, ctx.now()).await?;
         }
     }
-    changed(ctx, tx, "group.add", id, &new.name).await?;
+    changed(ctx, tx, "resource_group.create", id, &new.name).await?;
     Ok(id)
 }
 
@@ -145,8 +144,8 @@ pub struct EditGroup {
     pub id: ResourceGroupId,
     /// Unique name.
     pub name: Option<String>,
-    /// Note; `Some(None)` clears it.
-    pub remark: Option<Option<String>>,
+    /// Note; may be cleared.
+    pub remark: Edit<String>,
 }
 
 /// Renames a group or changes its note.
@@ -173,7 +172,7 @@ pub(crate) async fn edit_in(ctx: &Ctx, tx: &mut Tx, group: &ResourceGroupRow, ed
     }
     let remark = pick(&edit.remark, group.remark.as_deref());
     rows::update(tx, group.id, (name, &fold_key(name)), remark, ctx.now()).await?;
-    changed(ctx, tx, "group.edit", group.id, name).await
+    changed(ctx, tx, "resource_group.edit", group.id, name).await
 }
 
 async fn allowed(
@@ -266,8 +265,12 @@ pub(crate) async fn del_in(ctx: &Ctx, tx: &mut Tx, mut groups: Vec<ResourceGroup
         access_policy::delete_of(tx, "group", group.id.0).await?;
         command_rule::delete_of(tx, "group", group.id.0).await?;
         rows::delete(tx, group.id).await?;
-        changed(ctx, tx, "group.del", group.id, &group.name).await?;
     }
+    let ids: Vec<i64> = groups.iter().map(|group| group.id.0).collect();
+    let names: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
+    tx.touch(Aspect::Permission, None);
+    tx.touch(Aspect::Access, None);
+    super::deleted(ctx, tx, "resource_group.delete", ("resource_group", &ids), &names).await?;
     Ok(Deletion::Done(groups.len() as u64))
 }
 
@@ -280,13 +283,13 @@ async fn changed(ctx: &Ctx, tx: &mut Tx, action: &'static str, id: ResourceGroup
 /// Lists groups: all for holders of `system.group.read`, else those where the caller holds `resource.self.read`.
 ///
 /// Errors: `Forbidden` for callers who hold neither anywhere.
-pub async fn list(ctx: &Ctx, name: Option<&str>, paging: Paging) -> Result<Listed<ResourceGroupRow>> {
+pub async fn list(ctx: &Ctx, name: Option<&str>, paging: Paging) -> Result<Paged<ResourceGroupRow>> {
     let held_by = reader(ctx).await?;
     let name = name.map(containing);
     let filter = GroupFilter { held_by, code: SUB_READ, name: name.as_deref(), at: permission::moment(ctx) };
     let total = rows::count(&mut ctx.read(), filter).await?;
     let rows = rows::list(&mut ctx.read(), filter, paging.is_descending, (paging.limit, paging.offset)).await?;
-    Ok(Listed { total, rows })
+    Ok(Paged { total, rows })
 }
 
 /// By whose grants groups are seen; none: all are.
@@ -310,9 +313,7 @@ pub(super) async fn of_roots(ctx: &Ctx, roots: &[ResourceGroupId]) -> Result<Vec
     };
     let mut groups = Vec::new();
     for root in roots {
-        groups.extend(
-            rows::list_of_root(&mut ctx.read(), *root, held_by, SUB_READ, permission::moment(ctx)).await?,
-        );
+        groups.extend(rows::list_of_root(&mut ctx.read(), *root, held_by, SUB_READ, permission::moment(ctx)).await?);
     }
     groups.sort_by_key(|group| group.id);
     Ok(groups)

@@ -2,7 +2,7 @@
 //!
 //! A target is a (host, port) over all key types: a key other than a pinned one is a changed key, whatever its type.
 
-use gatehouse_model::HostKeyId;
+use gatehouse_model::{HostKeyId, Paged, Paging};
 use gatehouse_store::{
     Aspect, Tx,
     host_key::{self as rows, HostKeyRow, NewHostKey},
@@ -10,7 +10,6 @@ use gatehouse_store::{
 };
 
 use super::{
-    Listed, Paging,
     address::Address,
     containing,
     terminal::{PinnedKey, PresentedKey},
@@ -65,19 +64,13 @@ pub async fn pin_first(ctx: &Ctx, host: &str, port: u16, key: &PresentedKey) -> 
     }
     let by = ctx.actor_name().2;
     let id = rows::insert_pinned(&mut tx, row(host, port, key), &by, ctx.now()).await?;
-    record(&mut tx, ctx, Stream::Change, "hostkey.pin", (id, host, port), "ok", &key.fingerprint).await?;
+    record(&mut tx, ctx, Stream::Change, "host_key.pin", (id, host, port), "ok", &key.fingerprint).await?;
     tx.commit().await?;
     Ok(First::Pinned)
 }
 
 /// Notes that a target presented another key than the pinned ones: it waits for a decision, and staff is alerted.
-pub async fn note_changed(
-    ctx: &Ctx,
-    host: &str,
-    port: u16,
-    key: &PresentedKey,
-    pinned: &[PinnedKey],
-) -> Result<()> {
+pub async fn note_changed(ctx: &Ctx, host: &str, port: u16, key: &PresentedKey, pinned: &[PinnedKey]) -> Result<()> {
     metrics::counter!("gatehouse_hostkey_changed_total").increment(1);
     let is_news = ctx.app.once_per(ALERT_EVERY, &format!("hostkey {host} {port} {}", key.fingerprint));
     if !is_news {
@@ -89,7 +82,7 @@ pub async fn note_changed(
     let detail = serde_json::json!({ "pinned": known, "presented": key.fingerprint, "algorithm": key.algorithm });
     let name = target(host, port);
     let object = Object::new("host_key", None, &name);
-    audit::record(&mut tx, ctx, Stream::Alert, "hostkey.changed", object, "refused", Some(detail.to_string())).await?;
+    audit::record(&mut tx, ctx, Stream::Alert, "host_key.changed", object, "refused", Some(detail.to_string())).await?;
     tx.commit().await?;
     Ok(())
 }
@@ -131,18 +124,13 @@ async fn record(
 }
 
 /// Lists keys: all, or those in a state (`pinned`, `pending`), of hosts that contain a text.
-pub async fn list(
-    ctx: &Ctx,
-    host: Option<&str>,
-    state: Option<&str>,
-    paging: Paging,
-) -> Result<Listed<HostKeyRow>> {
+pub async fn list(ctx: &Ctx, host: Option<&str>, state: Option<&str>, paging: Paging) -> Result<Paged<HostKeyRow>> {
     ctx.require(APPROVE)?;
     let host = host.map(containing);
     let total = rows::count(&mut ctx.read(), host.as_deref(), state).await?;
     let page = (paging.limit, paging.offset);
     let rows = rows::list(&mut ctx.read(), (host.as_deref(), state), paging.is_descending, page).await?;
-    Ok(Listed { total, rows })
+    Ok(Paged { total, rows })
 }
 
 /// Refuses callers who do not decide about host keys, before a body is looked at.
@@ -181,11 +169,7 @@ pub(crate) fn read(host: &str, public_key: &str) -> std::result::Result<(String,
     };
     match (host, key) {
         (Some(host), Some(key)) => {
-            let key = PresentedKey {
-                algorithm: key.algorithm,
-                public_key: key.openssh,
-                fingerprint: key.fingerprint,
-            };
+            let key = PresentedKey { algorithm: key.algorithm, public_key: key.openssh, fingerprint: key.fingerprint };
             Ok((host, key))
         }
         _ => Err(faults),
@@ -196,7 +180,7 @@ pub(crate) async fn add_in(ctx: &Ctx, tx: &mut Tx, host: &str, port: u16, public
     let (host, key) = read(host, public_key).map_err(Error::Fields)?;
     let by = ctx.actor_name().2;
     let id = rows::insert_pinned(tx, row(&host, port, &key), &by, ctx.now()).await?;
-    record(tx, ctx, Stream::Change, "hostkey.add", (id, &host, port), "ok", &key.fingerprint).await?;
+    record(tx, ctx, Stream::Change, "host_key.create", (id, &host, port), "ok", &key.fingerprint).await?;
     Ok(id)
 }
 
@@ -215,12 +199,10 @@ pub async fn approve(ctx: &Ctx, id: HostKeyId) -> Result<()> {
     for other in rows::list_of_host(&mut tx, &key.host, key.port).await? {
         if other.id != id && other.state == PINNED && other.algorithm == key.algorithm {
             rows::delete(&mut tx, other.id).await?;
-            let place = (other.id, key.host.as_str(), port);
-            record(&mut tx, &ctx, Stream::Change, "hostkey.del", place, "ok", &other.fingerprint).await?;
         }
     }
     let place = (id, key.host.as_str(), port);
-    record(&mut tx, &ctx, Stream::Change, "hostkey.approve", place, "ok", &key.fingerprint).await?;
+    record(&mut tx, &ctx, Stream::Change, "host_key.approve", place, "ok", &key.fingerprint).await?;
     tx.commit().await?;
     Ok(())
 }
@@ -229,19 +211,23 @@ pub async fn approve(ctx: &Ctx, id: HostKeyId) -> Result<()> {
 pub async fn del(ctx: &Ctx, ids: &[HostKeyId]) -> Result<u64> {
     let (ctx, mut tx) = permission::begin(ctx, Change::Things).await?;
     ctx.require(APPROVE)?;
-    let mut deleted = 0;
+    let mut found = Vec::new();
     for id in ids {
-        if let Some(key) = rows::find(&mut tx, *id).await? {
-            del_in(&ctx, &mut tx, &key).await?;
-            deleted += 1;
-        }
+        found.extend(rows::find(&mut tx, *id).await?);
     }
+    found.dedup_by_key(|key| key.id);
+    del_in(&ctx, &mut tx, &found).await?;
     tx.commit().await?;
-    Ok(deleted)
+    Ok(found.len() as u64)
 }
 
-pub(crate) async fn del_in(ctx: &Ctx, tx: &mut Tx, key: &HostKeyRow) -> Result<()> {
-    rows::delete(tx, key.id).await?;
-    let port = u16::try_from(key.port).map_err(Error::internal)?;
-    record(tx, ctx, Stream::Change, "hostkey.del", (key.id, &key.host, port), "ok", &key.fingerprint).await
+pub(crate) async fn del_in(ctx: &Ctx, tx: &mut Tx, found: &[HostKeyRow]) -> Result<()> {
+    for key in found {
+        rows::delete(tx, key.id).await?;
+    }
+    tx.touch(Aspect::Access, None);
+    let ids: Vec<i64> = found.iter().map(|key| key.id.0).collect();
+    let names: Vec<String> = found.iter().map(|key| target(&key.host, key.port)).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    super::deleted(ctx, tx, "host_key.delete", ("host_key", &ids), &names).await
 }

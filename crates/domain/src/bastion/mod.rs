@@ -14,39 +14,13 @@ pub mod terminal;
 pub mod voucher;
 
 use gatehouse_model::fold_key;
-use gatehouse_store::{Query, resource_group as groups};
+use gatehouse_store::{Query, Tx, resource_group as groups};
 
 use crate::{
-    Ctx, Error, Result,
+    Ctx, Edit, Error, Result,
+    audit::{self, Object, Stream},
     permission::{self, Holder},
 };
-
-/// Which part of a list is wanted.
-#[derive(Debug, Clone, Copy)]
-pub struct Paging {
-    /// Rows at most.
-    pub limit: i64,
-    /// Rows to leave out before them.
-    pub offset: i64,
-    /// Whether the highest id comes first.
-    pub is_descending: bool,
-}
-
-impl Paging {
-    /// The first rows.
-    pub const fn first(limit: i64) -> Self {
-        Self { limit, offset: 0, is_descending: false }
-    }
-}
-
-/// Part of a list.
-#[derive(Debug, Clone)]
-pub struct Listed<T> {
-    /// How many there are in all that the caller may see.
-    pub total: i64,
-    /// The wanted ones.
-    pub rows: Vec<T>,
-}
 
 /// A `LIKE` pattern that finds a text anywhere in a folded column; `%` and `_` in it are themselves.
 pub(crate) fn containing(text: &str) -> String {
@@ -67,16 +41,33 @@ async fn absent(ctx: &Ctx, q: &mut impl Query, code: &'static str, what: &'stati
     let sees_all = match permission::holder(ctx, code) {
         Holder::Everything => true,
         Holder::Nothing => false,
-        Holder::Account(id) => {
-            groups::find_root_without(q, id, code, permission::moment(ctx)).await?.is_none()
-        }
+        Holder::Account(id) => groups::find_root_without(q, id, code, permission::moment(ctx)).await?.is_none(),
     };
     Ok(if sees_all { Error::NotFound { what } } else { Error::Forbidden { need: code.to_owned() } })
 }
 
-/// Takes a value given to an optional text: `None` leaves the old one, `Some(None)` and an empty text clear it.
-fn pick<'a>(given: &'a Option<Option<String>>, old: Option<&'a str>) -> Option<&'a str> {
-    given.as_ref().map_or(old, |given| given.as_deref()).filter(|text| !text.is_empty())
+/// An optional text after an edit; an empty one is none.
+fn pick<'a>(given: &'a Edit<String>, old: Option<&'a str>) -> Option<&'a str> {
+    match given {
+        Edit::Keep => old,
+        Edit::Clear => None,
+        Edit::Set(text) => Some(text.as_str()).filter(|text| !text.is_empty()),
+    }
+}
+
+/// Writes the one audit row of a deletion of several things; none without any.
+async fn deleted(
+    ctx: &Ctx,
+    tx: &mut Tx,
+    action: &'static str,
+    (kind, ids): (&'static str, &[i64]),
+    names: &[&str],
+) -> Result<()> {
+    let Some(first) = ids.first() else { return Ok(()) };
+    let id = if ids.len() == 1 { Some(*first) } else { None };
+    let detail = serde_json::json!({ "ids": ids }).to_string();
+    let names = names.join(" ");
+    audit::record(tx, ctx, Stream::Change, action, Object::new(kind, id, &names), "ok", Some(detail)).await
 }
 
 #[cfg(test)]

@@ -129,9 +129,26 @@ impl Values {
             ($($field:ident),*) => {$( if one.$field.is_some() { self.$field = one.$field; } )*};
         }
         take!(
-            sources, schedule, mfa_max_age, require_approval, max_sessions, idle, max_duration, hostkey, recording,
-            record_input, exec, sftp, forward, legacy_algorithms, legacy_scp, max_file, encoding, requestable,
-            request_max, approvals
+            sources,
+            schedule,
+            mfa_max_age,
+            require_approval,
+            max_sessions,
+            idle,
+            max_duration,
+            hostkey,
+            recording,
+            record_input,
+            exec,
+            sftp,
+            forward,
+            legacy_algorithms,
+            legacy_scp,
+            max_file,
+            encoding,
+            requestable,
+            request_max,
+            approvals
         );
         Ok(())
     }
@@ -140,7 +157,9 @@ impl Values {
         if let Some(windows) = &self.schedule
             && schedule::minutes(windows).is_err()
         {
-            return Err("windows like {\"days\":[1,2,3,4,5],\"from\":\"09:00\",\"to\":\"18:00\"}, days 1 (Monday) to 7");
+            return Err(
+                "windows like {\"days\":[1,2,3,4,5],\"from\":\"09:00\",\"to\":\"18:00\"}, days 1 (Monday) to 7",
+            );
         }
         if [self.mfa_max_age, self.idle, self.max_duration].into_iter().flatten().any(|span| span.0 < SHORTEST) {
             return Err("a duration of at least \"1s\"");
@@ -180,7 +199,8 @@ impl Limits {
     /// Whether address and time of the caller are allowed. A caller without a known address is outside every network.
     pub fn allows(&self, ctx: &Ctx) -> bool {
         let minute = permission::moment(ctx).minute_of_week;
-        let is_open = self.windows.is_empty() || self.windows.iter().any(|(from, until)| (*from..*until).contains(&minute));
+        let is_open =
+            self.windows.is_empty() || self.windows.iter().any(|(from, until)| (*from..*until).contains(&minute));
         let address = ctx.caller.address.map(|address| address.to_canonical());
         let is_near = self.sources.is_empty()
             || address.is_some_and(|address| self.sources.iter().any(|net| net.contains(&address)));

@@ -4,14 +4,16 @@
 
 use std::time::Duration;
 
-use gatehouse_model::{AccessRequestId, AccountId, Millis, Origin, ResourceGroupId, ResourceId, VoucherId};
+use gatehouse_model::{
+    AccessRequestId, AccountId, Millis, Origin, Paged, Paging, ResourceGroupId, ResourceId, VoucherId,
+};
 use gatehouse_store::{
-    Aspect, Query, Tx,
+    Aspect, Tx,
     access_request::{self as rows, AccessRequestRow, DecisionRow, NewAccessRequest, RequestFilter},
     resource, resource_group as groups, voucher,
 };
 
-use super::{Listed, Paging, containing, policy};
+use super::{containing, policy};
 use crate::{
     Actor, App, Ctx, Error, Fault, Result,
     audit::{self, Object, Stream},
@@ -53,7 +55,7 @@ pub fn may_decide(ctx: &Ctx) -> Result<()> {
 
 /// Asks for access. What is neither requestable nor visible to the caller does not exist for him.
 ///
-/// Errors: `NotFound`; `Forbidden`; `Fields`: (`minutes`, `too_long`), (`resource`, `pending`) while another one waits.
+/// Errors: `NotFound`; `Forbidden`; `Fields`: (`minutes`, `too_long`), (`resource_id`, `pending`) while another one waits.
 pub async fn add(ctx: &Ctx, new: &NewRequest) -> Result<AccessRequestId> {
     let (ctx, mut tx) = permission::begin(ctx, Change::Things).await?;
     may_add(&ctx)?;
@@ -76,7 +78,7 @@ pub async fn add(ctx: &Ctx, new: &NewRequest) -> Result<AccessRequestId> {
         faults.push(Fault::new("minutes", "too_long"));
     }
     if rows::has_pending(&mut tx, *account, row.id).await? {
-        faults.push(Fault::new("resource", "pending"));
+        faults.push(Fault::new("resource_id", "pending"));
     }
     if !faults.is_empty() {
         return Err(Error::Fields(faults));
@@ -92,7 +94,7 @@ pub async fn add(ctx: &Ctx, new: &NewRequest) -> Result<AccessRequestId> {
         decide_until: ctx.now().plus(DECIDE_WITHIN),
     };
     let id = rows::insert(&mut tx, request, ctx.now()).await?;
-    record(&ctx, &mut tx, "request.add", (id, &row.name), Some(new.reason.clone())).await?;
+    record(&ctx, &mut tx, "access_request.create", (id, &row.name), Some(new.reason.clone())).await?;
     tx.commit().await?;
     Ok(id)
 }
@@ -117,7 +119,7 @@ pub async fn cancel(ctx: &Ctx, id: AccessRequestId) -> Result<()> {
         "approved" => "ended",
         _ => return Err(over()),
     };
-    move_on(&ctx, &mut tx, &row, to, "request.cancel").await?;
+    move_on(&ctx, &mut tx, &row, to, "access_request.cancel").await?;
     tx.commit().await?;
     Ok(())
 }
@@ -127,13 +129,7 @@ fn over() -> Error {
 }
 
 /// Moves a request to its last state, which ends what rested on it.
-async fn move_on(
-    ctx: &Ctx,
-    tx: &mut Tx,
-    row: &AccessRequestRow,
-    to: &'static str,
-    action: &'static str,
-) -> Result<()> {
+async fn move_on(ctx: &Ctx, tx: &mut Tx, row: &AccessRequestRow, to: &'static str, action: &'static str) -> Result<()> {
     let until = if row.state == "approved" { row.valid_until.map(|until| until.min(ctx.now())) } else { None };
     if rows::update_state(tx, row.id, (&row.state, to), until, ctx.now()).await? == 0 {
         return Err(over());
@@ -145,7 +141,7 @@ async fn move_on(
 /// Ends an open request whose resource goes.
 pub(super) async fn close(ctx: &Ctx, tx: &mut Tx, row: &AccessRequestRow) -> Result<()> {
     let to = if row.state == "approved" { "ended" } else { "expired" };
-    move_on(ctx, tx, row, to, "request.end").await
+    move_on(ctx, tx, row, to, "access_request.end").await
 }
 
 /// A decision.
@@ -203,7 +199,7 @@ pub async fn decide(ctx: &Ctx, id: AccessRequestId, decision: &Decision) -> Resu
         approve(&ctx, &mut tx, &row, decision.minutes, reason).await?;
     } else {
         rows::update_state(&mut tx, id, ("pending", "rejected"), None, ctx.now()).await?;
-        record(&ctx, &mut tx, "request.reject", (id, &row.resource_name), reason).await?;
+        record(&ctx, &mut tx, "access_request.decide", (id, &row.resource_name), reason).await?;
     }
     tx.commit().await?;
     Ok(())
@@ -225,7 +221,7 @@ async fn approve(
         rows::update_state(tx, row.id, ("pending", "approved"), Some(until), ctx.now()).await?;
         tx.touch(Aspect::Access, Some(row.account_id.0));
     }
-    record(ctx, tx, "request.approve", (row.id, &row.resource_name), reason).await
+    record(ctx, tx, "access_request.decide", (row.id, &row.resource_name), reason).await
 }
 
 /// Whether the caller holds all that a request asks for: on the resource's present group and on the voucher's.
@@ -275,7 +271,7 @@ pub struct ListedRequest {
 /// Lists the caller's own requests and, if he may decide, those on groups where he could.
 ///
 /// Errors: `Forbidden` for callers who may neither ask nor decide.
-pub async fn list(ctx: &Ctx, state: Option<&str>, only_own: OnlyOwn, paging: Paging) -> Result<Listed<ListedRequest>> {
+pub async fn list(ctx: &Ctx, state: Option<&str>, only_own: OnlyOwn, paging: Paging) -> Result<Paged<ListedRequest>> {
     let decides = ctx.require(APPROVE).is_ok() && only_own == OnlyOwn::No;
     if !decides && ctx.require(APPROVE).is_err() {
         may_add(ctx)?;
@@ -301,7 +297,7 @@ pub async fn list(ctx: &Ctx, state: Option<&str>, only_own: OnlyOwn, paging: Pag
         said = rest;
         rows.push(ListedRequest { row, decisions });
     }
-    Ok(Listed { total, rows })
+    Ok(Paged { total, rows })
 }
 
 /// Whether only the caller's own requests are listed.
@@ -317,13 +313,13 @@ pub enum OnlyOwn {
 pub type CatalogEntry = (ResourceId, String, ResourceGroupId);
 
 /// Lists the resources that policy lets people ask for.
-pub async fn catalog(ctx: &Ctx, name: Option<&str>, paging: Paging) -> Result<Listed<CatalogEntry>> {
+pub async fn catalog(ctx: &Ctx, name: Option<&str>, paging: Paging) -> Result<Paged<CatalogEntry>> {
     may_add(ctx)?;
     let name = name.map(containing);
     let total = rows::count_catalog(&mut ctx.read(), name.as_deref()).await?;
     let page = (paging.limit, paging.offset);
     let rows = rows::list_catalog(&mut ctx.read(), name.as_deref(), paging.is_descending, page).await?;
-    Ok(Listed { total, rows })
+    Ok(Paged { total, rows })
 }
 
 /// Whether any open request's time is over.

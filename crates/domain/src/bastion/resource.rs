@@ -1,6 +1,6 @@
 //! Resources: targets to log in to (specs/bastion.md §6.1 rows 24–27, §6.3).
 
-use gatehouse_model::{ProtocolId, ResourceGroupId, ResourceId, VoucherId, fold_key};
+use gatehouse_model::{Paged, Paging, ProtocolId, ResourceGroupId, ResourceId, VoucherId, fold_key};
 use gatehouse_store::{
     Aspect, Query, Tx, access_policy, access_request, command_rule, protocol,
     resource::{self as rows, ResourceData, ResourceFilter, ResourceRow},
@@ -9,12 +9,12 @@ use gatehouse_store::{
 };
 
 use super::{
-    Listed, Paging, absent,
+    absent,
     address::{Address, Given},
     containing, group, pick, request,
 };
 use crate::{
-    Ctx, Error, Fault, Result,
+    Ctx, Edit, Error, Fault, Result,
     audit::{self, Object},
     permission::{self, Change, Holder},
 };
@@ -67,7 +67,7 @@ pub async fn may_delete(ctx: &Ctx) -> Result<()> {
 
 /// Makes a resource.
 ///
-/// Errors: `NotFound` group; `Forbidden`; `Fields`: (`name` | `ipv4` | `ipv6` | `domain`, `taken`), those of [`Given`],
+/// Errors: `NotFound` group; `Forbidden`; `Fields`: (`name` | `ipv4_address` | `ipv6_address` | `domain`, `taken`), those of [`Given`],
 /// (`protocol`, `unknown`), (`voucher`, `other_group`) for vouchers of another root, unknown ones and ones not readable.
 pub async fn add(ctx: &Ctx, new: &NewResource) -> Result<ResourceId> {
     let (ctx, mut tx) = permission::begin(ctx, Change::Rights).await?;
@@ -115,7 +115,7 @@ pub(crate) async fn add_in(ctx: &Ctx, tx: &mut Tx, new: &NewResource) -> Result<
     };
     let id = rows::insert(tx, data, ctx.now()).await?;
     bindings.write(tx, id).await?;
-    changed(ctx, tx, "resource.add", id, &new.name).await?;
+    changed(ctx, tx, "resource.create", id, &new.name).await?;
     Ok(id)
 }
 
@@ -231,8 +231,8 @@ pub struct EditResource {
     pub protocol: Option<ProtocolId>,
     /// Whether it may be connected to.
     pub is_enabled: Option<bool>,
-    /// Note; `Some(None)` clears it.
-    pub remark: Option<Option<String>>,
+    /// Note; may be cleared.
+    pub remark: Edit<String>,
     /// All that is bound to it from now on.
     pub vouchers: Option<Vec<VoucherId>>,
 }
@@ -355,21 +355,24 @@ pub async fn del(ctx: &Ctx, ids: &[ResourceId]) -> Result<u64> {
     if strange && let error @ Error::Forbidden { .. } = absent(&ctx, &mut tx, DELETE, "resource").await? {
         return Err(error);
     }
-    for row in &found {
-        del_in(&ctx, &mut tx, row).await?;
-    }
+    del_in(&ctx, &mut tx, &found).await?;
     tx.commit().await?;
     Ok(found.len() as u64)
 }
 
-pub(crate) async fn del_in(ctx: &Ctx, tx: &mut Tx, row: &ResourceRow) -> Result<()> {
-    access_policy::delete_of(tx, "resource", row.id.0).await?;
-    command_rule::delete_of(tx, "resource", row.id.0).await?;
-    for open in access_request::list_open_of_resource(tx, row.id).await? {
-        request::close(ctx, tx, &open).await?;
+pub(crate) async fn del_in(ctx: &Ctx, tx: &mut Tx, found: &[ResourceRow]) -> Result<()> {
+    for row in found {
+        access_policy::delete_of(tx, "resource", row.id.0).await?;
+        command_rule::delete_of(tx, "resource", row.id.0).await?;
+        for open in access_request::list_open_of_resource(tx, row.id).await? {
+            request::close(ctx, tx, &open).await?;
+        }
+        rows::delete(tx, row.id).await?;
     }
-    rows::delete(tx, row.id).await?;
-    changed(ctx, tx, "resource.del", row.id, &row.name).await
+    tx.touch(Aspect::Access, None);
+    let ids: Vec<i64> = found.iter().map(|row| row.id.0).collect();
+    let names: Vec<&str> = found.iter().map(|row| row.name.as_str()).collect();
+    super::deleted(ctx, tx, "resource.delete", ("resource", &ids), &names).await
 }
 
 async fn changed(ctx: &Ctx, tx: &mut Tx, action: &'static str, id: ResourceId, name: &str) -> Result<()> {
@@ -390,7 +393,7 @@ pub struct ListedResource {
 #[derive(Debug, Clone)]
 pub struct ResourcePage {
     /// The resources.
-    pub listed: Listed<ListedResource>,
+    pub listed: Paged<ListedResource>,
     /// The groups of the same roots that the caller sees, by id.
     pub groups: Vec<ResourceGroupRow>,
 }
@@ -428,7 +431,7 @@ pub async fn list(
             ListedResource { row, vouchers: own }
         })
         .collect();
-    Ok(ResourcePage { listed: Listed { total, rows }, groups })
+    Ok(ResourcePage { listed: Paged { total, rows }, groups })
 }
 
 /// What is bound to the resources of a page, in one question: a page is a range of ids.

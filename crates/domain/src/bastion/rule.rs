@@ -1,6 +1,6 @@
 //! Command rules: a guard rail, not a boundary (specs/bastion.md §11.2). Asked of commands given to exec, before they run.
 
-use gatehouse_model::{AccountId, CommandRuleId, ResourceGroupId, ResourceId, RoleId};
+use gatehouse_model::{AccountId, CommandRuleId, Paged, Paging, ResourceGroupId, ResourceId, RoleId};
 use gatehouse_store::{
     Aspect, Query, Tx,
     command_rule::{self as rows, CommandRuleData, CommandRuleRow},
@@ -8,7 +8,7 @@ use gatehouse_store::{
 };
 use regex::RegexBuilder;
 
-use super::{Listed, Paging, policy::Scope};
+use super::policy::Scope;
 use crate::{
     Ctx, Error, Fault, Result,
     audit::{self, Object},
@@ -124,7 +124,7 @@ pub(crate) fn is_pattern(pattern: &str) -> bool {
 }
 
 /// Lists rules by id.
-pub async fn list(ctx: &Ctx, paging: Paging) -> Result<Listed<ListedRule>> {
+pub async fn list(ctx: &Ctx, paging: Paging) -> Result<Paged<ListedRule>> {
     ctx.require(READ)?;
     let total = rows::count(&mut ctx.read()).await?;
     let found = rows::list(&mut ctx.read(), paging.is_descending, (paging.limit, paging.offset)).await?;
@@ -135,7 +135,7 @@ pub async fn list(ctx: &Ctx, paging: Paging) -> Result<Listed<ListedRule>> {
     };
     let of = |id| roles.iter().filter(|(rule, _)| *rule == id).map(|(_, role)| *role).collect();
     let rows = found.into_iter().map(|row| ListedRule { roles: of(row.id), row }).collect();
-    Ok(Listed { total, rows })
+    Ok(Paged { total, rows })
 }
 
 /// Finds one rule with its roles, for an edit that names only some of its fields.
@@ -161,7 +161,7 @@ pub(crate) async fn add_in(ctx: &Ctx, tx: &mut Tx, data: &RuleData) -> Result<Co
     check(tx, None, data).await?;
     let id = rows::insert(tx, row(data), ctx.now()).await?;
     roles(tx, id, data).await?;
-    changed(ctx, tx, "rule.add", id, &data.name).await?;
+    changed(ctx, tx, "command_rule.create", id, &data.name).await?;
     Ok(id)
 }
 
@@ -180,27 +180,31 @@ pub(crate) async fn edit_in(ctx: &Ctx, tx: &mut Tx, id: CommandRuleId, data: &Ru
     rows::update(tx, id, row(data), ctx.now()).await?;
     rows::delete_roles(tx, id).await?;
     roles(tx, id, data).await?;
-    changed(ctx, tx, "rule.edit", id, &data.name).await
+    changed(ctx, tx, "command_rule.edit", id, &data.name).await
 }
 
 /// Deletes rules; unknown ids are passed over. Gives how many.
 pub async fn del(ctx: &Ctx, ids: &[CommandRuleId]) -> Result<u64> {
     let (ctx, mut tx) = permission::begin(ctx, Change::Things).await?;
     ctx.require(UPDATE)?;
-    let mut deleted = 0;
+    let mut found = Vec::new();
     for id in ids {
-        if let Some(rule) = rows::find(&mut tx, *id).await? {
-            del_in(&ctx, &mut tx, &rule).await?;
-            deleted += 1;
-        }
+        found.extend(rows::find(&mut tx, *id).await?);
     }
+    found.dedup_by_key(|rule| rule.id);
+    del_in(&ctx, &mut tx, &found).await?;
     tx.commit().await?;
-    Ok(deleted)
+    Ok(found.len() as u64)
 }
 
-pub(crate) async fn del_in(ctx: &Ctx, tx: &mut Tx, rule: &CommandRuleRow) -> Result<()> {
-    rows::delete(tx, rule.id).await?;
-    changed(ctx, tx, "rule.del", rule.id, &rule.name).await
+pub(crate) async fn del_in(ctx: &Ctx, tx: &mut Tx, found: &[CommandRuleRow]) -> Result<()> {
+    for rule in found {
+        rows::delete(tx, rule.id).await?;
+    }
+    tx.touch(Aspect::Access, None);
+    let ids: Vec<i64> = found.iter().map(|rule| rule.id.0).collect();
+    let names: Vec<&str> = found.iter().map(|rule| rule.name.as_str()).collect();
+    super::deleted(ctx, tx, "command_rule.delete", ("command_rule", &ids), &names).await
 }
 
 async fn check(tx: &mut Tx, own: Option<CommandRuleId>, data: &RuleData) -> Result<()> {

@@ -1,14 +1,14 @@
 //! Vouchers: what targets are logged in to with. Secrets go in and are never shown (specs/bastion.md §6.1 rows 28–31, §8.3).
 
-use gatehouse_model::{ResourceGroupId, Secret, VoucherId, fold_key};
+use gatehouse_model::{Paged, Paging, ResourceGroupId, Secret, VoucherId, fold_key};
 use gatehouse_store::{
     Aspect, Tx, resource, resource_group as groups,
     voucher::{self as rows, SealedSecret, VoucherData, VoucherFilter, VoucherRow},
 };
 
-use super::{Listed, Paging, absent, containing, key, pick, resource::destination, terminal};
+use super::{absent, containing, key, pick, resource::destination, terminal};
 use crate::{
-    Ctx, Error, Fault, Result,
+    Ctx, Edit, Error, Fault, Result,
     audit::{self, Object},
     permission::{self, Change, Holder},
 };
@@ -142,7 +142,7 @@ pub(crate) async fn add_in(
         remark: new.remark.as_deref().filter(|text| !text.is_empty()),
     };
     let id = rows::insert(tx, data, kept.seal(ctx)?.row(), ctx.now()).await?;
-    changed(ctx, tx, "voucher.add", id, &new.name).await?;
+    changed(ctx, tx, "voucher.create", id, &new.name).await?;
     Ok(id)
 }
 
@@ -157,8 +157,8 @@ pub struct EditVoucher {
     pub proof: Option<Proof>,
     /// The group it moves to.
     pub group: Option<ResourceGroupId>,
-    /// Note; `Some(None)` clears it.
-    pub remark: Option<Option<String>>,
+    /// Note; may be cleared.
+    pub remark: Edit<String>,
 }
 
 /// Edits a voucher or moves it.
@@ -235,16 +235,19 @@ pub async fn del(ctx: &Ctx, ids: &[VoucherId]) -> Result<u64> {
     if strange && let error @ Error::Forbidden { .. } = absent(&ctx, &mut tx, DELETE, "voucher").await? {
         return Err(error);
     }
-    for row in &found {
-        del_in(&ctx, &mut tx, row).await?;
-    }
+    del_in(&ctx, &mut tx, &found).await?;
     tx.commit().await?;
     Ok(found.len() as u64)
 }
 
-pub(crate) async fn del_in(ctx: &Ctx, tx: &mut Tx, row: &VoucherRow) -> Result<()> {
-    rows::delete(tx, row.id).await?;
-    changed(ctx, tx, "voucher.del", row.id, &row.name).await
+pub(crate) async fn del_in(ctx: &Ctx, tx: &mut Tx, found: &[VoucherRow]) -> Result<()> {
+    for row in found {
+        rows::delete(tx, row.id).await?;
+    }
+    tx.touch(Aspect::Access, None);
+    let ids: Vec<i64> = found.iter().map(|row| row.id.0).collect();
+    let names: Vec<&str> = found.iter().map(|row| row.name.as_str()).collect();
+    super::deleted(ctx, tx, "voucher.delete", ("voucher", &ids), &names).await
 }
 
 async fn changed(ctx: &Ctx, tx: &mut Tx, action: &'static str, id: VoucherId, name: &str) -> Result<()> {
@@ -260,7 +263,7 @@ pub async fn list(
     name: Option<&str>,
     group: Option<ResourceGroupId>,
     paging: Paging,
-) -> Result<Listed<VoucherRow>> {
+) -> Result<Paged<VoucherRow>> {
     permission::require_anywhere(ctx, &mut ctx.read(), READ).await?;
     let held_by = match permission::holder(ctx, READ) {
         Holder::Account(id) => Some(id),
@@ -270,5 +273,5 @@ pub async fn list(
     let filter = VoucherFilter { held_by, code: READ, name: name.as_deref(), group, at: permission::moment(ctx) };
     let total = rows::count(&mut ctx.read(), filter).await?;
     let rows = rows::list(&mut ctx.read(), filter, paging.is_descending, (paging.limit, paging.offset)).await?;
-    Ok(Listed { total, rows })
+    Ok(Paged { total, rows })
 }

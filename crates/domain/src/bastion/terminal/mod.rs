@@ -4,7 +4,6 @@
 
 mod admission;
 mod recheck;
-mod terms;
 mod visit;
 
 use std::{future::Future, net::IpAddr, pin::Pin, sync::Arc};
