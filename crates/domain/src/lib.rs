@@ -34,6 +34,6 @@ pub use app::{App, Open};
 pub use clock::{Clock, Random};
 pub use ctx::{Actor, Caller, Ctx, Via};
 pub use edit::Edit;
-pub use error::{Error, Result};
+pub use error::{Error, Fault, Result};
 pub use gatehouse_store::OpenOptions;
 pub use settings::Settings;

@@ -4,7 +4,6 @@
 
 mod admission;
 mod recheck;
-mod terms;
 mod visit;
 
 use std::{future::Future, net::IpAddr, pin::Pin, sync::Arc};
@@ -16,6 +15,7 @@ use gatehouse_model::{
 use uuid::Uuid;
 
 pub use admission::admit;
+pub(crate) use admission::secret_place;
 pub use recheck::{Stay, recheck};
 pub(crate) use recheck::{has_expired, note_expired};
 pub use visit::{AskedEnd, closed, failed, opened, seen, to_end};
