@@ -1,11 +1,7 @@
 //! Changes of an account: the switch, the password, the profile, the end.
 
 use gatehouse_model::{AccountId, Secret};
-<<<<<<< HEAD
-use gatehouse_store::{Aspect, Tx, account as rows, account::AccountRow, login_session, pass, rate_counter};
-=======
-use gatehouse_store::{Aspect, account as rows, login_session, pass};
->>>>>>> h/auth
+use gatehouse_store::{Aspect, Tx, account as rows, account::AccountRow, login_session, pass};
 
 use super::{find, guard, taken};
 use crate::{
@@ -130,20 +126,14 @@ pub async fn unlock(ctx: &Ctx, login: &str) -> Result<()> {
     ctx.require("system.user.update")?;
     let account = find(ctx, login).await?;
     let mut tx = ctx.begin().await?;
-<<<<<<< HEAD
     unlock_in(ctx, &mut tx, &account).await?;
-=======
-    throttle::clear(ctx, &mut tx, &account.login).await?;
-    audit::changed(&mut tx, ctx, "account.unlock", Object::new("account", account.id.0, &account.login)).await?;
->>>>>>> h/auth
     tx.commit().await?;
     Ok(())
 }
 
 /// Clears the failed logins of an account that the actor may act on.
 pub(super) async fn unlock_in(ctx: &Ctx, tx: &mut Tx, account: &AccountRow) -> Result<()> {
-    let key = ctx.app.keys().hash(LOGIN_SCOPE, &gatehouse_model::fold_key(&account.login));
-    rate_counter::delete(tx, LOGIN_SCOPE, &key).await?;
+    throttle::clear(ctx, tx, &account.login).await?;
     audit::changed(tx, ctx, "account.unlock", Object::new("account", account.id.0, &account.login)).await
 }
 

@@ -53,12 +53,10 @@ mod role_grant;
 #[cfg(test)]
 mod session;
 #[cfg(test)]
-<<<<<<< HEAD
 mod staff;
 #[cfg(test)]
-mod trail;
-=======
 mod throttle;
->>>>>>> h/auth
+#[cfg(test)]
+mod trail;
 #[cfg(test)]
 mod usage;
