@@ -84,6 +84,13 @@ pub async fn changed(tx: &mut Tx, ctx: &Ctx, action: &'static str, object: Objec
     record(tx, ctx, Stream::Change, action, object, "ok", None).await
 }
 
+/// Writes the row of a change that was refused, in a transaction of its own. `outcome` is the reason.
+pub async fn refused(ctx: &Ctx, action: &'static str, object: Object<'_>, outcome: &str) -> Result<()> {
+    let mut tx = ctx.begin().await?;
+    record(&mut tx, ctx, Stream::Change, action, object, outcome, None).await?;
+    Ok(tx.commit().await?)
+}
+
 /// Hash of a row under the hash before it. Every field counts, with its length, so that nothing can be moved between fields.
 fn link_hash(previous: &[u8], row: &AuditRow) -> Vec<u8> {
     let mut hasher = blake3::Hasher::new();

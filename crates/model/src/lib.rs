@@ -3,6 +3,7 @@
 mod ids;
 mod login;
 mod node;
+mod page;
 mod secret;
 mod text;
 mod units;
@@ -14,6 +15,7 @@ pub use ids::{
 };
 pub use login::{Login, LoginError, email_key, fold_key};
 pub use node::{NodeKind, SsCipher};
+pub use page::{Paged, Paging};
 pub use secret::Secret;
 pub use text::{ByteSize, ParseUnitError, Span};
 pub use units::{Bytes, Millis, Money};

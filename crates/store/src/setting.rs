@@ -32,3 +32,12 @@ pub async fn insert(tx: &mut Tx, row: &SettingRow, at: Millis) -> Result<u64> {
     )
     .await
 }
+
+/// Replaces a sealed setting, unless somebody else did; 0: somebody did.
+pub async fn update_sealed(tx: &mut Tx, name: &str, old: &str, new: &str, at: Millis) -> Result<u64> {
+    tx.exec(
+        sql!("UPDATE setting SET value_sealed = $3, updated_at = $4 WHERE name = $1 AND value_sealed = $2"),
+        args![name, old, new, at],
+    )
+    .await
+}

@@ -166,7 +166,7 @@ fn lines(nodes: &[NodeInfo]) -> Vec<Line<'_>> {
 pub(crate) fn refusal(error: &Error, action: Action) -> Outcome {
     match error {
         Error::Unauthenticated { .. } => UNAUTHORIZED,
-        Error::Invalid { .. } => NOT_ACCEPTABLE,
+        Error::Invalid { .. } | Error::Fields(_) => NOT_ACCEPTABLE,
         Error::RateLimited { .. } => TOO_MANY,
         Error::NotFound { .. }
         | Error::Conflict { .. }
