@@ -8,7 +8,7 @@ use std::time::Duration;
 use gatehouse_model::Millis;
 use gatehouse_store::{Aspect, Tx, job as rows, job::JobRow, live as live_rows, process, visit};
 
-use crate::{App, Error, Result, audit, live::Live, oa};
+use crate::{App, Error, Result, audit, bastion::terminal, live::Live, oa};
 
 /// What kinds of jobs there are. The names are published: additions only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -219,17 +219,20 @@ pub async fn run_due(app: &App) -> Result<usize> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Periodic {
     AuditSeal,
+    AccessExpire,
     ProcessReap,
     SessionPurge,
     Retention,
 }
 
 impl Periodic {
-    const ALL: [Self; 4] = [Self::AuditSeal, Self::ProcessReap, Self::SessionPurge, Self::Retention];
+    const ALL: [Self; 5] =
+        [Self::AuditSeal, Self::AccessExpire, Self::ProcessReap, Self::SessionPurge, Self::Retention];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::AuditSeal => "audit.seal",
+            Self::AccessExpire => "access.expire",
             Self::ProcessReap => "process.reap",
             Self::SessionPurge => "session.purge",
             Self::Retention => "retention",
@@ -238,7 +241,7 @@ impl Periodic {
 
     const fn every(self) -> Duration {
         Duration::from_secs(match self {
-            Self::AuditSeal => 1,
+            Self::AuditSeal | Self::AccessExpire => 1,
             Self::ProcessReap => 10,
             Self::SessionPurge => 3_600,
             Self::Retention => 86_400,
@@ -279,7 +282,13 @@ async fn run_periodic_once(app: &App, task: Periodic) -> Result<()> {
         process::update_seen(&mut tx, app.process_id(), app.now()).await?;
         tx.commit().await?;
     }
-    if task == Periodic::AuditSeal && !audit::is_open(app).await? {
+    // What has nothing to do each second does not write each second that it looked.
+    let is_idle = match task {
+        Periodic::AuditSeal => !audit::is_open(app).await?,
+        Periodic::AccessExpire => !terminal::has_expired(app).await?,
+        Periodic::ProcessReap | Periodic::SessionPurge | Periodic::Retention => false,
+    };
+    if is_idle {
         return Ok(());
     }
     // A little early counts, or every other turn would be missed by a millisecond.
@@ -307,6 +316,7 @@ async fn work(app: &App, task: Periodic) -> Result<()> {
     let now = app.now();
     match task {
         Periodic::AuditSeal => app.seal_audit().await,
+        Periodic::AccessExpire => terminal::note_expired(app).await,
         Periodic::ProcessReap => {
             let lost = process::list_lost(&mut app.db().read(), now.minus(SILENCE)).await?;
             for (id, _) in lost {

@@ -33,8 +33,10 @@ pub mod setting;
 mod signal;
 mod sql;
 pub mod ssh_key;
+pub mod target;
 mod tx;
 pub mod visit;
+pub mod visit_terminal;
 
 pub use db::{Db, Engine, OpenOptions, Query, Reader};
 pub use error::{Error, Result};

@@ -235,6 +235,31 @@ pub async fn is_alive(q: &mut impl Query, id: LoginSessionId, at: Millis) -> Res
     Ok(row.is_some())
 }
 
+/// When a session last proved a second factor.
+pub async fn find_factor_at(q: &mut impl Query, id: LoginSessionId) -> Result<Option<Millis>> {
+    let row: Option<(Option<Millis>,)> =
+        q.one(sql!("SELECT factor_at FROM login_session WHERE id = $1"), args![id]).await?;
+    Ok(row.and_then(|(at,)| at))
+}
+
+/// Why a logout ended a session whose terminals go on.
+pub const KEEP_TERMINALS: &str = "logout_keep_terminals";
+
+/// Whether terminals opened with a session may go on: it was not revoked, or its logout left them. Its mere expiry does not
+/// end them, and neither does its deletion long after.
+pub async fn keeps_terminals(q: &mut impl Query, id: LoginSessionId) -> Result<bool> {
+    let row: Option<(i64,)> = q
+        .one(
+            sql!(
+                "SELECT s.id FROM login_session s JOIN account a ON a.id = s.account_id WHERE s.id = $1 \
+                 AND ((s.revoked_at IS NULL AND s.epoch = a.epoch) OR s.revoked_why = $2)"
+            ),
+            args![id, KEEP_TERMINALS],
+        )
+        .await?;
+    Ok(row.is_some())
+}
+
 /// Ends one session.
 pub async fn revoke(tx: &mut Tx, id: LoginSessionId, why: &str, at: Millis) -> Result<u64> {
     tx.exec(

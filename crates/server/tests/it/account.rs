@@ -11,9 +11,9 @@ fn an_account_is_made_shown_changed_and_deleted() {
     assert_eq!((&shown["login"], &shown["name"]), (&"ann".into(), &"Ann".into()));
     assert_eq!(shown["passes"], serde_json::json!(["proxy", "staff"]));
     assert!(house.run("account show ann").ok().contains("ann@example.com"));
-    house.run("account grant ann role administrator").ok();
-    assert_eq!(house.run("account show ann --json").json()["roles"], serde_json::json!(["administrator"]));
-    house.run("account revoke ann role administrator").ok();
+    house.run("account grant ann role Administrator").ok();
+    assert_eq!(house.run("account show ann --json").json()["roles"], serde_json::json!(["Administrator"]));
+    house.run("account revoke ann role Administrator").ok();
     let logins = house.run("account list --json").json();
     assert_eq!(
         logins.as_array().unwrap().iter().map(|row| &row["login"]).collect::<Vec<_>>(),

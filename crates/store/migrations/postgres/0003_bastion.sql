@@ -328,3 +328,7 @@ UPDATE role SET name_folded = LOWER(name);
 
 INSERT INTO live_revision (aspect, revision) VALUES ('access', 0);
 UPDATE role SET code = 'Administrator', name = '管理员', remark = '超级管理员' WHERE code = 'administrator';
+
+CREATE INDEX visit_account_open_idx ON visit (account_id) WHERE until_at IS NULL;
+CREATE INDEX role_grant_valid_until_idx ON role_grant (valid_until) WHERE valid_until IS NOT NULL;
+CREATE INDEX account_role_valid_until_idx ON account_role (valid_until) WHERE valid_until IS NOT NULL;

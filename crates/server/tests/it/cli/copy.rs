@@ -50,7 +50,7 @@ async fn a_living_installation_moves_to_postgresql_and_back() {
     }
     house.run("account disable eve --why moving").ok();
     house.run("account add staff --pass staff --email staff@example.com").ok();
-    house.run("account grant staff role administrator").ok();
+    house.run("account grant staff role Administrator").ok();
     house.run("dt 00000000000000000000000000000000").ok();
     let first = said(&house, &running.url("http"), &token).await;
     let source = house.database_url();
