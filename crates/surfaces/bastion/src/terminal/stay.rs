@@ -9,7 +9,7 @@ use gatehouse_domain::{
     settings::TerminalSettings,
 };
 use gatehouse_kit::ws::{Kind, Opening, Socket};
-use gatehouse_model::EndedWhy;
+use gatehouse_model::{ByteSize, EndedWhy};
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
@@ -104,7 +104,8 @@ struct Stay {
     window: Option<u64>,
     /// What the door was last told.
     is_blocked: bool,
-    ended: Option<Ended>,
+    /// How it ended, and until when a slow client may take what is left of its output.
+    ended: Option<(Ended, Instant)>,
 }
 
 /// Why a stay goes on without its present socket, or not at all.
@@ -202,8 +203,8 @@ impl Stay {
             self.mind_the_queue();
             let credit = self.credit();
             let has_work = self.outbox.has_work(&socket.writer, credit);
-            if let Some(ended) = self.ended.take_if(|ended| !is_own_end(ended) || !has_work && self.outbox.waiting() == 0)
-            {
+            let is_all_sent = !has_work && self.outbox.waiting() == 0;
+            if let Some((ended, _)) = self.ended.take_if(|(ended, _)| is_all_sent || !is_own_end(ended)) {
                 return Outcome::Ended(ended);
             }
             tokio::select! {
@@ -244,6 +245,7 @@ impl Stay {
                         self.notice(&pulse.latency(self.output.as_ref().and_then(|output| output.latency())));
                     }
                 }
+                () = patience(self.ended.as_ref()) => return Outcome::Lost,
                 () = &mut shutdown => return Outcome::Ended(ended_by_shutdown()),
             }
         }
@@ -322,7 +324,7 @@ impl Stay {
                 if !is_own_end(&ended) {
                     self.outbox.clear();
                 }
-                self.ended = Some(ended);
+                self.ended = Some((ended, Instant::now() + self.visit.settings().stall_limit.0));
             }
         }
     }
@@ -369,6 +371,14 @@ async fn handover(seat: &mut Option<(Seat, mpsc::Receiver<Handover>)>) -> Option
     }
 }
 
+/// The end of the patience with a client that does not take the last output of its terminal.
+async fn patience(ended: Option<&(Ended, Instant)>) {
+    match ended {
+        Some((_, until)) => tokio::time::sleep_until(*until).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Whether the terminal ended by itself: then its last output is shown first.
 fn is_own_end(ended: &Ended) -> bool {
     Close::ended(ended).code == 1000
@@ -378,6 +388,6 @@ fn ended_by_shutdown() -> Ended {
     Ended { why: EndedWhy::Shutdown, by: None, exit_code: None, exit_signal: None }
 }
 
-fn bytes_of(size: gatehouse_domain::settings::ByteSize) -> usize {
+fn bytes_of(size: ByteSize) -> usize {
     usize::try_from(size.0).unwrap_or(usize::MAX)
 }
