@@ -46,21 +46,21 @@ impl Pulse {
     }
 
     /// A pong was heard.
-    pub(super) fn pong(&mut self, payload: &[u8]) {
+    pub(super) fn pong(&mut self, payload: &[u8], now: Instant) {
         if payload == self.number.to_be_bytes() {
-            self.round_trip = Some(self.sent_at.elapsed());
+            self.round_trip = Some(now - self.sent_at);
         }
     }
 
     /// The payload of the ping to be sent now; `None`: the client is dead.
-    pub(super) fn ping(&mut self, is_stuck: bool) -> Option<Bytes> {
+    pub(super) fn ping(&mut self, is_stuck: bool, now: Instant) -> Option<Bytes> {
         if is_stuck {
             self.asked_at = None;
-        } else if self.asked_at.get_or_insert_with(Instant::now).elapsed() >= self.ping * 2 {
+        } else if now - *self.asked_at.get_or_insert(now) >= self.ping * 2 {
             return None;
         }
         self.number += 1;
-        self.sent_at = Instant::now();
+        self.sent_at = now;
         Some(Bytes::copy_from_slice(&self.number.to_be_bytes()))
     }
 
@@ -77,32 +77,29 @@ mod tests {
 
     const PING: Duration = Duration::from_secs(30);
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn two_unanswered_pings_are_death_unless_the_writes_are_stuck() {
         let mut pulse = Pulse::new(PING, false);
-        let mut after_tick = async |is_stuck| {
-            pulse.tick().await;
-            let is_alive = pulse.ping(is_stuck).is_some();
-            if is_alive && is_stuck {
-                pulse.beat();
-            }
-            is_alive
-        };
-        assert!(after_tick(false).await && after_tick(false).await);
-        assert!(after_tick(true).await, "stuck writes are not judged");
-        assert!(after_tick(false).await && after_tick(false).await, "counted from the beginning");
-        assert!(!after_tick(false).await);
+        let start = Instant::now();
+        let mut is_alive = |tick: u32, is_stuck| pulse.ping(is_stuck, start + PING * tick).is_some();
+        assert!(is_alive(1, false) && is_alive(2, false));
+        assert!(is_alive(3, true) && is_alive(9, true), "stuck writes are not judged");
+        assert!(is_alive(10, false) && is_alive(11, false), "counted from the beginning");
+        assert!(!is_alive(12, false));
+        pulse.beat();
+        assert!(pulse.ping(false, start + PING * 13).is_some(), "whoever is heard lives");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn only_the_last_pings_pong_is_a_measurement() {
         let mut pulse = Pulse::new(PING, true);
-        let first = pulse.ping(false).unwrap();
-        let second = pulse.ping(false).unwrap();
-        tokio::time::advance(Duration::from_millis(5)).await;
-        pulse.pong(&first);
+        let now = Instant::now();
+        let first = pulse.ping(false, now).unwrap();
+        let second = pulse.ping(false, now + PING).unwrap();
+        let heard = now + PING + Duration::from_millis(5);
+        pulse.pong(&first, heard);
         assert_eq!(pulse.round_trip, None);
-        pulse.pong(&second);
+        pulse.pong(&second, heard);
         assert_eq!(pulse.round_trip, Some(Duration::from_millis(5)));
     }
 }

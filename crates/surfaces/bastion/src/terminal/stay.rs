@@ -221,7 +221,7 @@ impl Stay {
                             if let Some(close) = self.act(action) { return Outcome::Cut(close); }
                         }
                         Step::Ping(payload) => self.outbox.push_urgent(Kind::Pong, payload),
-                        Step::Pong(payload) => pulse.pong(&payload),
+                        Step::Pong(payload) => pulse.pong(&payload, Instant::now()),
                         Step::Nothing => {}
                         Step::Left => return Outcome::Left,
                         Step::Lost => return Outcome::Lost,
@@ -236,7 +236,7 @@ impl Stay {
                 () = pulse.tick() => {
                     self.outbox.shrink();
                     let is_stuck = !socket.writer.is_empty();
-                    match pulse.ping(is_stuck) {
+                    match pulse.ping(is_stuck, Instant::now()) {
                         None => return Outcome::Lost,
                         Some(ping) if !is_stuck => self.outbox.push_urgent(Kind::Ping, ping),
                         Some(_) => {}
