@@ -8,7 +8,11 @@ use std::time::Duration;
 use gatehouse_model::Millis;
 use gatehouse_store::{Aspect, Tx, job as rows, job::JobRow, live as live_rows, process, visit};
 
+<<<<<<< HEAD
+use crate::{App, Error, Result, audit, live::Live, oa, throttle};
+=======
 use crate::{App, Error, Result, audit, bastion::terminal, live::Live, oa};
+>>>>>>> main
 
 /// What kinds of jobs there are. The names are published: additions only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -249,6 +253,14 @@ impl Periodic {
     }
 }
 
+/// Runs every periodic task that is due now, for tests.
+pub async fn run_due_periodic(app: &App) -> Result<()> {
+    for task in Periodic::ALL {
+        run_periodic_once(app, task).await?;
+    }
+    Ok(())
+}
+
 /// Longest silence of a process that is still taken for alive.
 const SILENCE: Duration = Duration::from_secs(30);
 
@@ -330,7 +342,7 @@ async fn work(app: &App, task: Periodic) -> Result<()> {
         Periodic::SessionPurge => {
             let mut tx = app.db().begin().await?;
             gatehouse_store::login_session::delete_ended(&mut tx, now.minus(Duration::from_hours(720))).await?;
-            gatehouse_store::rate_counter::delete_old(&mut tx, now.minus(Duration::from_hours(24))).await?;
+            throttle::forget(app, &mut tx).await?;
             for aspect in Aspect::ALL {
                 live_rows::delete_old_changes(&mut tx, aspect.as_str(), 100_000).await?;
             }
@@ -343,10 +355,11 @@ async fn work(app: &App, task: Periodic) -> Result<()> {
                 let mut tx = app.db().begin().await?;
                 let deleted = visit::delete_old(&mut tx, "proxy", before, 1_000).await?;
                 tx.commit().await?;
-                if deleted == 0 {
-                    return Ok(());
+                if deleted == 0 || app.shutdown().is_cancelled() {
+                    break;
                 }
             }
+            audit::prune(app).await.map(drop)
         }
     }
 }

@@ -24,6 +24,7 @@ pub mod seal;
 pub mod session;
 pub mod settings;
 pub mod signing;
+pub mod throttle;
 pub mod visit;
 
 pub use app::{App, Open};

@@ -1,5 +1,6 @@
 //! The vocabulary of Gatehouse: ids, units and enums that every other package speaks. No I/O.
 
+mod address;
 mod ids;
 mod login;
 mod node;
@@ -9,6 +10,7 @@ mod text;
 mod units;
 mod words;
 
+pub use address::client_of;
 pub use ids::{
     AccessRequestId, AccountId, ApiTokenId, CommandRuleId, HostKeyId, JobId, LoginSessionId, NodeGroupId, NodeId,
     OaUserId, ProtocolId, ResourceGroupId, ResourceId, RoleId, SshKeyId, VisitId, VoucherId,

@@ -32,6 +32,10 @@ pub struct ProxyPassRow {
 pub struct ProxyUserRow {
     /// The account.
     pub account_id: AccountId,
+    /// Its login.
+    pub login: String,
+    /// Its name.
+    pub name: Option<String>,
     /// Sealed uuid.
     pub uuid_sealed: String,
     /// Row part of the associated data.
@@ -151,7 +155,7 @@ pub async fn delete_proxy(tx: &mut Tx, id: AccountId) -> Result<u64> {
 pub async fn list_proxy_users(q: &mut impl Query, after: AccountId, limit: i64) -> Result<Vec<ProxyUserRow>> {
     q.all(
         sql!(
-            "SELECT p.account_id, p.uuid_sealed, p.seal_ref, p.node_group_id, p.quota, p.expires_at, p.speed_limit, p.device_limit, \
+            "SELECT p.account_id, a.login, a.name, p.uuid_sealed, p.seal_ref, p.node_group_id, p.quota, p.expires_at, p.speed_limit, p.device_limit, \
              a.is_enabled, COALESCE(u.up + u.down, 0) AS used FROM proxy_pass p JOIN account a ON a.id = p.account_id \
              LEFT JOIN proxy_usage u ON u.account_id = p.account_id WHERE p.account_id > $1 ORDER BY p.account_id LIMIT $2"
         ),
@@ -164,7 +168,7 @@ pub async fn list_proxy_users(q: &mut impl Query, after: AccountId, limit: i64) 
 pub async fn find_proxy_user(q: &mut impl Query, id: AccountId) -> Result<Option<ProxyUserRow>> {
     q.one(
         sql!(
-            "SELECT p.account_id, p.uuid_sealed, p.seal_ref, p.node_group_id, p.quota, p.expires_at, p.speed_limit, p.device_limit, \
+            "SELECT p.account_id, a.login, a.name, p.uuid_sealed, p.seal_ref, p.node_group_id, p.quota, p.expires_at, p.speed_limit, p.device_limit, \
              a.is_enabled, COALESCE(u.up + u.down, 0) AS used FROM proxy_pass p JOIN account a ON a.id = p.account_id \
              LEFT JOIN proxy_usage u ON u.account_id = p.account_id WHERE p.account_id = $1"
         ),

@@ -49,7 +49,7 @@ impl TestApp {
 
     /// Starts one with the given settings; passwords are always hashed at minimum cost.
     pub async fn with(engine: Engine, mut settings: Settings) -> Result<Self> {
-        settings.login = LoginSettings { argon2_memory: 64, argon2_passes: 1, hash_parallel: 2 };
+        settings.login = LoginSettings { argon2_memory: 64, argon2_passes: 1, ..settings.login };
         let dir = tempfile::Builder::new().prefix("gatehouse-test-").tempdir()?;
         let database = match engine {
             Engine::Sqlite => {
@@ -89,6 +89,11 @@ impl TestApp {
         let ran = job::run_due(&self.app).await?;
         self.app.live().refresh(&self.app).await?;
         Ok(ran)
+    }
+
+    /// Runs every periodic task that is due.
+    pub async fn run_due_periodic(&self) -> Result<()> {
+        Ok(job::run_due_periodic(&self.app).await?)
     }
 
     /// Runs SQL behind the application's back, as somebody with the database's password could.

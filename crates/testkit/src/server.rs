@@ -103,7 +103,7 @@ impl Installation {
         let sqlite = || format!("sqlite://{}", data.join("gatehouse.db").display());
         let random = Random::System;
         let keys = KeyRing::open(&data.join("key-ring"), &random)?;
-        let login = LoginSettings { argon2_memory: 8, argon2_passes: 1, hash_parallel: 2 };
+        let login = LoginSettings { argon2_memory: 8, argon2_passes: 1, ..LoginSettings::default() };
         let open = Open {
             database_url: Secret::new(self.database.as_ref().map_or_else(sqlite, postgres::Database::url)),
             options: gatehouse_domain::OpenOptions::default(),

@@ -1,13 +1,14 @@
 //! Changes of an account: the switch, the password, the profile, the end.
 
 use gatehouse_model::{AccountId, Secret};
-use gatehouse_store::{Aspect, account as rows, login_session, pass, rate_counter};
+use gatehouse_store::{Aspect, account as rows, login_session, pass};
 
 use super::{find, guard, taken};
 use crate::{
     Actor, Ctx, Error, Result, Via,
     audit::{self, Object, Stream},
     password::Verdict,
+    throttle,
 };
 
 /// Whether a door lets an account in: the account, or the reason of the refusal as log, audit and `check-login` name it.
@@ -86,6 +87,8 @@ pub async fn edit(ctx: &Ctx, login: &str, profile: &Profile) -> Result<()> {
     rows::update_profile(&mut tx, account.id, name.as_deref(), email, phone.as_deref(), ctx.now())
         .await
         .map_err(taken)?;
+    // The proxy door keeps names for the visits it opens.
+    tx.touch(Aspect::ProxyUser, Some(account.id.0));
     audit::changed(&mut tx, ctx, "account.edit", Object::new("account", account.id.0, &account.login)).await?;
     tx.commit().await?;
     Ok(())
@@ -105,16 +108,12 @@ pub async fn delete(ctx: &Ctx, login: &str) -> Result<()> {
     Ok(())
 }
 
-/// Counters of failed logins: (login, address), address, login (DESIGN §10.4).
-pub(crate) const LOGIN_SCOPE: &str = "login";
-
-/// Clears the failed logins counted for a login.
+/// Clears the failed logins counted for a login, whatever addresses they came from.
 pub async fn unlock(ctx: &Ctx, login: &str) -> Result<()> {
     ctx.require("system.user.update")?;
     let account = find(ctx, login).await?;
     let mut tx = ctx.begin().await?;
-    let key = ctx.app.keys().hash(LOGIN_SCOPE, &gatehouse_model::fold_key(&account.login));
-    rate_counter::delete(&mut tx, LOGIN_SCOPE, &key).await?;
+    throttle::clear(ctx, &mut tx, &account.login).await?;
     audit::changed(&mut tx, ctx, "account.unlock", Object::new("account", account.id.0, &account.login)).await?;
     tx.commit().await?;
     Ok(())
@@ -122,7 +121,8 @@ pub async fn unlock(ctx: &Ctx, login: &str) -> Result<()> {
 
 /// Verifies a login's password and raises its hash to the present scheme. Unknown logins take the same time.
 ///
-/// Gives the account, or the reason of the refusal: `no_such_account`, `wrong_password`, `disabled`. Audited.
+/// Gives the account, or the reason of the refusal: `no_such_account`, `wrong_password`, `disabled`. Audited. For
+/// operators: the throttle neither counts nor refuses it.
 pub async fn verify_password(ctx: &Ctx, login: &str, password: &Secret) -> Result<Admission> {
     let account = rows::find_by_key(&mut ctx.read(), &gatehouse_model::fold_key(login)).await?;
     let stored = account.as_ref().and_then(|a| a.password_scheme.zip(a.password_hash.clone()));

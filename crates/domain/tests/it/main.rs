@@ -47,4 +47,6 @@ mod picture;
 #[cfg(test)]
 mod session;
 #[cfg(test)]
+mod throttle;
+#[cfg(test)]
 mod usage;

@@ -1,9 +1,8 @@
 //! Rules that a type alone does not say.
 
-use std::{ops::RangeInclusive, time::Duration};
+use std::time::Duration;
 
 use gatehouse_model::NodeKind;
-use ipnet::IpNet;
 
 use super::{Config, Problem};
 
@@ -30,6 +29,13 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
     need(login.argon2_memory >= 8, "login.argon2_memory", "at least 8 (KiB)");
     need(login.argon2_passes >= 1, "login.argon2_passes", "at least 1");
     need(login.hash_parallel >= 1, "login.hash_parallel", "at least 1");
+    for (key, window) in [
+        ("login.pair_window", login.pair_window),
+        ("login.address_window", login.address_window),
+        ("login.account_window", login.account_window),
+    ] {
+        need(!window.0.is_zero(), key, "longer than 0; to switch the limit off set its failures to 0");
+    }
 
     for (key, zone) in [("time_zone", &config.time_zone), ("oa.time_zone", &config.oa.time_zone)] {
         let known = zone.as_deref().is_none_or(|zone| jiff::tz::TimeZone::get(zone).is_ok());
@@ -70,11 +76,6 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
     ] {
         need(!span.0.is_zero(), key, "longer than 0");
     }
-    for (index, entry) in proxy.egress_allow.iter().enumerate() {
-        if let Err(rule) = check_egress(entry) {
-            need(false, &format!("proxy.egress_allow[{index}]"), rule);
-        }
-    }
     problems
 }
 
@@ -90,37 +91,6 @@ const EXTRA_NODE_TYPES: [&str; 9] = [
     NodeKind::Http.as_str(),
     NodeKind::Mieru.as_str(),
 ];
-
-/// Ranges in which an allowance must name ports: it would open every service of this machine.
-const LOCAL: [&str; 6] = ["127.0.0.0/8", "0.0.0.0/8", "169.254.0.0/16", "::/127", "fe80::/10", "::ffff:0.0.0.0/96"];
-
-/// Checks an entry of `proxy.egress_allow`: `CIDR[:port[-port]]`. Errors: the rule that is broken.
-pub(super) fn check_egress(entry: &str) -> Result<(), &'static str> {
-    const SYNTAX: &str = "`CIDR`, `CIDR:port` or `CIDR:port-port`, such as \"192.0.2.10/32:443\"";
-    let (address, rest) = entry.split_once('/').ok_or(SYNTAX)?;
-    let (prefix, ports) = rest.split_once(':').map_or((rest, None), |(prefix, ports)| (prefix, Some(ports)));
-    let net: IpNet = format!("{address}/{prefix}").parse().map_err(|_| SYNTAX)?;
-    match ports.map(parse_ports) {
-        Some(Some(ports)) if ports != (1..=u16::MAX) => return Ok(()),
-        Some(None) => return Err(SYNTAX),
-        _ => {}
-    }
-    let is_local = LOCAL.iter().filter_map(|local| local.parse().ok()).any(|local| overlap(&local, &net));
-    if is_local {
-        return Err("covers loopback or link-local addresses, hence must name ports: `127.0.0.1/32:8080`");
-    }
-    Ok(())
-}
-
-fn parse_ports(text: &str) -> Option<RangeInclusive<u16>> {
-    let (from, to) = text.split_once('-').unwrap_or((text, text));
-    let (from, to) = (from.parse().ok()?, to.parse().ok()?);
-    (0 < from && from <= to).then_some(from..=to)
-}
-
-fn overlap(a: &IpNet, b: &IpNet) -> bool {
-    a.contains(b) || b.contains(a)
-}
 
 /// The words for a back end that cannot serve yet.
 pub(crate) fn oa_backend_refusal(config: &Config) -> String {

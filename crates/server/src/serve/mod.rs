@@ -13,7 +13,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use axum::Router;
-use gatehouse_domain::App;
+use gatehouse_domain::{App, proxy::egress::EgressRule};
 use gatehouse_kit::TrustedProxies;
 use tokio::{net::TcpListener, sync::Semaphore, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -64,10 +64,9 @@ impl Listeners {
     }
 
     /// The HTTP listeners a test picks, as entries of `proxy.egress_allow`; never the metrics one.
-    pub(crate) fn targets(&self, picks: impl Fn(&SocketAddr) -> bool) -> Vec<String> {
+    pub(crate) fn targets(&self, picks: impl Fn(&SocketAddr) -> bool) -> Vec<EgressRule> {
         let public = self.addresses().into_iter().filter(|(name, _)| *name != "metrics").map(|(_, address)| address);
-        let entry = |at: SocketAddr| format!("{}/{}:{}", at.ip(), if at.is_ipv4() { 32 } else { 128 }, at.port());
-        public.filter(picks).map(entry).collect()
+        public.filter(picks).map(EgressRule::listener).collect()
     }
 
     /// The base URL under which the oa surface is reached.
@@ -191,13 +190,7 @@ fn start_door(app: &App) {
     if !app.settings().proxy.enabled {
         return;
     }
-    let door = app.clone();
-    app.spawn("proxy", async move {
-        if let Err(error) = gatehouse_proxy::run(door.clone()).await {
-            tracing::error!("the proxy door failed, stopping: {}", error.chain());
-            door.shutdown().cancel();
-        }
-    });
+    app.spawn("proxy", gatehouse_proxy::run(app.clone()));
 }
 
 /// Names the process among those that share the database.

@@ -54,7 +54,8 @@ fn routes(bastion: &Bastion) -> Router<Bastion> {
     let routes = access::routes(routes);
     let routes = system::routes(routes);
     let routes = terminal::routes(routes);
-    media::routes(routes.into_router().route(&format!("{}{{*rest}}", bastion.prefix()), any(routes::not_found)))
+    let router = routes.into_router().route(bastion.prefix(), any(routes::not_found));
+    media::routes(router.route(&format!("{}{{*rest}}", bastion.prefix()), any(routes::not_found)))
 }
 
 fn framed(routes: Router<Bastion>, bastion: Bastion) -> Router {
