@@ -11,7 +11,7 @@ use std::{
 };
 
 use gatehouse_model::{Millis, Origin, Secret};
-use gatehouse_store::{Db, OpenOptions, oa_user, process};
+use gatehouse_store::{Db, OpenOptions, process};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -62,7 +62,7 @@ struct Inner {
     process_id: AtomicI64,
     seen: Mutex<HashMap<String, Millis>>,
     terminals: OnceLock<TerminalsHandle>,
-    oa_entries: Arc<Gather<oa::EntryKey, oa_user::OaEntryRow>>,
+    oa_entries: Arc<Gather<oa::EntryKey, oa::Entry>>,
 }
 
 impl std::fmt::Debug for App {
@@ -159,7 +159,7 @@ impl App {
     }
 
     /// Look-ups of the oa surface.
-    pub(crate) fn oa_entries(&self) -> &Arc<Gather<oa::EntryKey, oa_user::OaEntryRow>> {
+    pub(crate) fn oa_entries(&self) -> &Arc<Gather<oa::EntryKey, oa::Entry>> {
         &self.0.oa_entries
     }
 

@@ -15,6 +15,7 @@ mod edit;
 pub mod error;
 mod gather;
 pub mod job;
+pub mod keys;
 pub mod live;
 pub mod oa;
 pub mod password;

@@ -37,6 +37,8 @@ mod audit;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]
+mod keys;
+#[cfg(test)]
 mod live;
 #[cfg(test)]
 mod oa;

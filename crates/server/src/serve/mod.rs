@@ -106,6 +106,7 @@ pub(crate) async fn run(
         tracing::warn!("http.max_connections = {wanted} is cut to {connections}: {files} files may be open");
     }
     let recorder = pages::install_recorder()?;
+    app.spawn("metrics", pages::upkeep(app.clone(), recorder.clone()));
     app.start(&process_name()).await.context("cannot register this process")?;
 
     let server = |connections: usize, tls| {
