@@ -1,18 +1,19 @@
 //! The bastion: resource groups, resources, vouchers, and the way to them (specs/bastion.md).
 
-pub mod log;
-pub mod route;
 pub mod address;
 pub mod group;
 pub mod host_key;
 pub mod key;
+pub mod log;
 pub mod policy;
 pub mod request;
 pub mod resource;
+pub mod route;
 pub mod rule;
 pub(crate) mod seed;
 pub mod setting;
 pub mod terminal;
+pub mod ticket;
 pub mod voucher;
 
 use gatehouse_model::fold_key;

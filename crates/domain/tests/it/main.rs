@@ -59,8 +59,8 @@ mod session;
 #[cfg(test)]
 mod staff;
 #[cfg(test)]
-mod trail;
-#[cfg(test)]
 mod throttle;
+#[cfg(test)]
+mod trail;
 #[cfg(test)]
 mod usage;
