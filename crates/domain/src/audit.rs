@@ -1,8 +1,9 @@
 //! The audit trail: every change and login, success and failure, hash-chained per stream (DESIGN §4 "Audit").
 
+use gatehouse_model::Origin;
 use gatehouse_store::{Tx, audit as rows, audit::AuditRow};
 
-use crate::{App, Ctx, Result};
+use crate::{Actor, App, Ctx, Result};
 
 /// Which chain a row belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +19,8 @@ pub enum Stream {
 }
 
 impl Stream {
-    const fn as_str(self) -> &'static str {
+    /// The stored name.
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Login => "login",
             Self::Change => "change",
@@ -82,6 +84,13 @@ pub async fn record(
 /// Writes the row of a change that happened.
 pub async fn changed(tx: &mut Tx, ctx: &Ctx, action: &'static str, object: Object<'_>) -> Result<()> {
     record(tx, ctx, Stream::Change, action, object, "ok", None).await
+}
+
+/// Writes the row of a change that was refused, in a transaction of its own. `outcome` is the reason.
+pub async fn refused(ctx: &Ctx, action: &'static str, object: Object<'_>, outcome: &str) -> Result<()> {
+    let mut tx = ctx.begin().await?;
+    record(&mut tx, ctx, Stream::Change, action, object, outcome, None).await?;
+    Ok(tx.commit().await?)
 }
 
 /// Hash of a row under the hash before it. Every field counts, with its length, so that nothing can be moved between fields.
@@ -164,32 +173,27 @@ pub struct Break {
     pub what: &'static str,
 }
 
-/// Walks every chain and names the first break of each; a pruned chain may start later than 1. For `gatehouse doctor`.
+/// Links read at a time.
+const PAGE: i64 = 500;
+
+/// Walks every chain and names the first break of each. For `gatehouse doctor`.
+///
+/// Only the stream `login` is pruned: there the first link may stand for removed rows, as the hash they ended with.
 pub async fn verify(app: &App) -> Result<(u64, Vec<Break>)> {
     let mut breaks = Vec::new();
     let mut checked = 0;
     for stream in rows::list_streams(&mut app.db().read()).await? {
+        let is_pruned = stream == Stream::Login.as_str();
         let mut previous: Option<(i64, Vec<u8>)> = None;
         'stream: loop {
             let after = previous.as_ref().map_or(0, |(seq, _)| *seq);
-            let links = rows::list_links(&mut app.db().read(), &stream, after, 500).await?;
+            let links = rows::list_links(&mut app.db().read(), &stream, after, PAGE).await?;
             if links.is_empty() {
                 break;
             }
             for link in links {
-                let fault = |what| Break { stream: stream.clone(), seq: link.seq, audit_id: link.audit_id, what };
-                let is_first_kept = previous.is_none() && link.seq > 1;
-                if previous.as_ref().is_some_and(|(seq, _)| link.seq != seq + 1) {
-                    breaks.push(fault("gap"));
-                    break 'stream;
-                }
-                let Some(row) = rows::find(&mut app.db().read(), link.audit_id).await? else {
-                    breaks.push(fault("missing"));
-                    break 'stream;
-                };
-                let before = previous.as_ref().map_or(&[][..], |(_, hash)| hash);
-                if !is_first_kept && link_hash(before, &row) != link.hash {
-                    breaks.push(fault("altered"));
+                if let Err(what) = holds(previous.as_ref(), &link, is_pruned) {
+                    breaks.push(Break { stream: stream.clone(), seq: link.seq, audit_id: link.audit_id, what });
                     break 'stream;
                 }
                 checked += 1;
@@ -198,6 +202,65 @@ pub async fn verify(app: &App) -> Result<(u64, Vec<Break>)> {
         }
     }
     Ok((checked, breaks))
+}
+
+/// Whether a link follows from the one before it, or how it does not.
+fn holds(
+    previous: Option<&(i64, Vec<u8>)>,
+    link: &rows::LinkRow,
+    is_pruned: bool,
+) -> std::result::Result<(), &'static str> {
+    let (seq, hash) = match (previous, &link.row) {
+        (None, None) if is_pruned => return Ok(()),
+        (Some((seq, hash)), _) => (*seq, hash.as_slice()),
+        (None, _) => (0, &[][..]),
+    };
+    let row = link.row.as_ref().ok_or("missing")?;
+    if link.seq != seq + 1 {
+        return Err("gap");
+    }
+    if link_hash(hash, row) == link.hash { Ok(()) } else { Err("altered") }
+}
+
+/// Rows that one transaction of [`prune`] removes at most.
+const SEGMENT: i64 = 1_000;
+
+/// Removes logins that are older than `audit.login_retention` or beyond `audit.login_max_rows`; gives how many rows. Run by
+/// the periodic task `retention`.
+///
+/// What goes is the beginning of the chain, link by link; the last link of it stays, so that the next one can be verified.
+pub async fn prune(app: &App) -> Result<u64> {
+    let stream = Stream::Login.as_str();
+    let settings = &app.settings().audit;
+    let before = app.now().minus(settings.login_retention.0);
+    let head = rows::find_head(&mut app.db().read(), stream).await?.unwrap_or_default().0;
+    let beyond = match i64::try_from(settings.login_max_rows) {
+        Ok(most) if most > 0 => head.saturating_sub(most),
+        _ => 0,
+    };
+    let mut pruned = 0;
+    loop {
+        let links = rows::list_links(&mut app.db().read(), stream, 0, SEGMENT + 1).await?;
+        let goes = |link: &&rows::LinkRow| link.seq <= beyond || link.row.as_ref().is_none_or(|row| row.at < before);
+        let segment: Vec<_> = links.iter().take_while(goes).collect();
+        // The first link may be all that is left of the segment before.
+        let Some(end) = segment.last().filter(|_| segment.iter().any(|link| link.row.is_some())) else { break };
+        let mut tx = app.db().begin().await?;
+        pruned += rows::delete_segment(&mut tx, stream, end.seq).await?;
+        tx.commit().await?;
+        if app.shutdown().is_cancelled() {
+            break;
+        }
+    }
+    if pruned > 0 {
+        let ctx = app.ctx(Actor::System("retention"), Origin::System);
+        let mut tx = ctx.begin().await?;
+        let detail = serde_json::json!({ "rows": pruned, "before": before.to_rfc3339() });
+        let object = Object::new("audit", None, stream);
+        record(&mut tx, &ctx, Stream::Change, "audit.prune", object, "ok", Some(detail.to_string())).await?;
+        tx.commit().await?;
+    }
+    Ok(pruned)
 }
 
 /// Lists rows before an id, newest first.

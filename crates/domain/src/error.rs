@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// What every use case returns.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a use case did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +30,9 @@ pub enum Error {
         /// The rule in words that say what would be accepted.
         rule: String,
     },
+    /// Several inputs break rules, all told at once.
+    #[error("{} fields break a rule", .0.len())]
+    Fields(Vec<Fault>),
     /// The caller proved no identity.
     #[error("not authenticated: {why}")]
     Unauthenticated {
@@ -87,6 +90,22 @@ pub enum Error {
     Internal(#[source] Source),
 }
 
+/// One input that breaks a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fault {
+    /// Name of the field as the caller knows it.
+    pub field: &'static str,
+    /// Stable key of the rule: `taken`, `unknown`, `malformed` … Surfaces have a text for each.
+    pub rule: &'static str,
+}
+
+impl Fault {
+    /// An input and its rule.
+    pub const fn new(field: &'static str, rule: &'static str) -> Self {
+        Self { field, rule }
+    }
+}
+
 /// The cause carried by [`Error::Unavailable`] and [`Error::Internal`]; logged once, never shown to callers.
 pub type Source = Box<dyn std::error::Error + Send + Sync>;
 
@@ -96,7 +115,7 @@ impl Error {
         match self {
             Self::NotFound { .. } => "not_found",
             Self::Conflict { .. } => "conflict",
-            Self::Invalid { .. } => "invalid",
+            Self::Invalid { .. } | Self::Fields(_) => "invalid",
             Self::Unauthenticated { .. } => "unauthenticated",
             Self::Forbidden { .. } => "forbidden",
             Self::Expired { .. } => "expired",
@@ -123,6 +142,11 @@ impl Error {
     /// An [`Error::Invalid`].
     pub fn invalid(field: impl Into<String>, rule: impl Into<String>) -> Self {
         Self::Invalid { field: field.into(), rule: rule.into() }
+    }
+
+    /// An [`Error::Fields`] with one fault.
+    pub fn field(field: &'static str, rule: &'static str) -> Self {
+        Self::Fields(vec![Fault { field, rule }])
     }
 
     /// The error and its causes, outermost first, joined for one log line.

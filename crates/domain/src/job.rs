@@ -8,7 +8,13 @@ use std::time::Duration;
 use gatehouse_model::Millis;
 use gatehouse_store::{Aspect, Tx, job as rows, job::JobRow, live as live_rows, process, visit};
 
-use crate::{App, Error, Result, audit, live::Live, oa};
+use crate::{
+    App, Error, Result, audit,
+    bastion::{request, terminal},
+    keys,
+    live::Live,
+    oa, recording, throttle,
+};
 
 /// What kinds of jobs there are. The names are published: additions only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +51,11 @@ const POLL: Duration = Duration::from_millis(500);
 pub(crate) async fn start(app: &App) -> Result<()> {
     take_over(app).await?;
     app.spawn("live", Live::run(app.clone()));
+    app.spawn("recording.sweep", recording::run_sweep(app.clone()));
+    app.spawn("recording.note", recording::run_note(app.clone()));
+    let recovering = app.clone();
+    app.spawn("recording.recover", async move { recording::try_recover(&recovering).await });
+    app.spawn("keys", keys::follow(app.clone()));
     for kind in Kind::ALL {
         app.spawn(kind.as_str(), run_kind(app.clone(), kind));
     }
@@ -219,31 +230,44 @@ pub async fn run_due(app: &App) -> Result<usize> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Periodic {
     AuditSeal,
+    AccessExpire,
     ProcessReap,
     SessionPurge,
+    Recordings,
     Retention,
 }
 
 impl Periodic {
-    const ALL: [Self; 4] = [Self::AuditSeal, Self::ProcessReap, Self::SessionPurge, Self::Retention];
+    const ALL: [Self; 6] =
+        [Self::AuditSeal, Self::AccessExpire, Self::ProcessReap, Self::SessionPurge, Self::Recordings, Self::Retention];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::AuditSeal => "audit.seal",
+            Self::AccessExpire => "access.expire",
             Self::ProcessReap => "process.reap",
             Self::SessionPurge => "session.purge",
+            Self::Recordings => "recording.retention",
             Self::Retention => "retention",
         }
     }
 
     const fn every(self) -> Duration {
         Duration::from_secs(match self {
-            Self::AuditSeal => 1,
+            Self::AuditSeal | Self::AccessExpire => 1,
             Self::ProcessReap => 10,
-            Self::SessionPurge => 3_600,
+            Self::SessionPurge | Self::Recordings => 3_600,
             Self::Retention => 86_400,
         })
     }
+}
+
+/// Runs every periodic task that is due now, for tests.
+pub async fn run_due_periodic(app: &App) -> Result<()> {
+    for task in Periodic::ALL {
+        run_periodic_once(app, task).await?;
+    }
+    Ok(())
 }
 
 /// Longest silence of a process that is still taken for alive.
@@ -279,7 +303,13 @@ async fn run_periodic_once(app: &App, task: Periodic) -> Result<()> {
         process::update_seen(&mut tx, app.process_id(), app.now()).await?;
         tx.commit().await?;
     }
-    if task == Periodic::AuditSeal && !audit::is_open(app).await? {
+    // What has nothing to do each second does not write each second that it looked.
+    let is_idle = match task {
+        Periodic::AuditSeal => !audit::is_open(app).await?,
+        Periodic::AccessExpire => !terminal::has_expired(app).await? && !request::is_due(app).await?,
+        Periodic::ProcessReap | Periodic::SessionPurge | Periodic::Recordings | Periodic::Retention => false,
+    };
+    if is_idle {
         return Ok(());
     }
     // A little early counts, or every other turn would be missed by a millisecond.
@@ -307,6 +337,10 @@ async fn work(app: &App, task: Periodic) -> Result<()> {
     let now = app.now();
     match task {
         Periodic::AuditSeal => app.seal_audit().await,
+        Periodic::AccessExpire => {
+            request::expire(app).await?;
+            terminal::note_expired(app).await
+        }
         Periodic::ProcessReap => {
             let lost = process::list_lost(&mut app.db().read(), now.minus(SILENCE)).await?;
             for (id, _) in lost {
@@ -315,28 +349,31 @@ async fn work(app: &App, task: Periodic) -> Result<()> {
                 tx.commit().await?;
                 tracing::warn!(event = "process.lost", process = id, "process {id} vanished; its visits are closed");
             }
+            recording::try_recover(app).await;
             Ok(())
         }
         Periodic::SessionPurge => {
             let mut tx = app.db().begin().await?;
             gatehouse_store::login_session::delete_ended(&mut tx, now.minus(Duration::from_hours(720))).await?;
-            gatehouse_store::rate_counter::delete_old(&mut tx, now.minus(Duration::from_hours(24))).await?;
+            throttle::forget(app, &mut tx).await?;
             for aspect in Aspect::ALL {
                 live_rows::delete_old_changes(&mut tx, aspect.as_str(), 100_000).await?;
             }
             tx.commit().await?;
             Ok(())
         }
+        Periodic::Recordings => recording::retain(app).await.map(drop),
         Periodic::Retention => {
             let before = now.minus(app.settings().visits.proxy_retention.0);
             loop {
                 let mut tx = app.db().begin().await?;
                 let deleted = visit::delete_old(&mut tx, "proxy", before, 1_000).await?;
                 tx.commit().await?;
-                if deleted == 0 {
-                    return Ok(());
+                if deleted == 0 || app.shutdown().is_cancelled() {
+                    break;
                 }
             }
+            audit::prune(app).await.map(drop)
         }
     }
 }

@@ -3,6 +3,7 @@
 //! A use case checks permission first, then changes rows, audit, jobs and events in one transaction.
 
 pub mod account;
+pub mod api_token;
 mod app;
 pub mod apply;
 pub mod audit;
@@ -10,22 +11,29 @@ pub mod bastion;
 pub mod clock;
 mod ctx;
 pub mod doctor;
+mod edit;
 pub mod error;
 mod gather;
 pub mod job;
+pub mod keys;
 pub mod live;
 pub mod oa;
 pub mod password;
 pub mod permission;
 pub mod proxy;
+pub mod recording;
+pub mod role;
 pub mod seal;
 pub mod session;
 pub mod settings;
+pub mod signing;
+pub mod throttle;
 pub mod visit;
 
 pub use app::{App, Open};
 pub use clock::{Clock, Random};
 pub use ctx::{Actor, Caller, Ctx, Via};
-pub use error::{Error, Result};
+pub use edit::Edit;
+pub use error::{Error, Fault, Result};
 pub use gatehouse_store::OpenOptions;
 pub use settings::Settings;

@@ -74,6 +74,7 @@ impl UserFeed {
 pub struct Live {
     nodes: ArcSwap<NodeSet>,
     node_changes: watch::Sender<u64>,
+    access_changes: watch::Sender<u64>,
     users: broadcast::Sender<UserChange>,
     followed: Mutex<HashMap<String, i64>>,
     answered_at: AtomicI64,
@@ -84,6 +85,7 @@ impl Live {
         Self {
             nodes: ArcSwap::default(),
             node_changes: watch::Sender::new(0),
+            access_changes: watch::Sender::new(0),
             users: broadcast::Sender::new(BACKLOG),
             followed: Mutex::default(),
             answered_at: AtomicI64::new(0),
@@ -98,6 +100,11 @@ impl Live {
     /// Counts up after [`Self::nodes`] changed.
     pub fn node_changes(&self) -> watch::Receiver<u64> {
         self.node_changes.subscribe()
+    }
+
+    /// Counts up after anything changed that an open stay at a target rests on; then it is to be checked again.
+    pub fn access_changes(&self) -> watch::Receiver<u64> {
+        self.access_changes.subscribe()
     }
 
     /// Changes of proxy users from now on. Subscribe first, load everybody second.
@@ -124,6 +131,8 @@ impl Live {
             if aspect == Aspect::Node.as_str() {
                 self.nodes.store(Arc::new(NodeSet { nodes: row::load_nodes(app).await? }));
                 self.node_changes.send_modify(|n| *n += 1);
+            } else if aspect == Aspect::Access.as_str() {
+                self.access_changes.send_modify(|n| *n += 1);
             } else if aspect == Aspect::ProxyUser.as_str() {
                 // Nobody may be listening yet.
                 let _ = self.users.send(changed_users(app, known, revision).await?);

@@ -1,5 +1,7 @@
 //! Passwords: Argon2id with numbered schemes, and verification of imported hashes, which are upgraded at the next login.
 
+use std::sync::Arc;
+
 use argon2::{
     Algorithm, Argon2, Params, Version,
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
@@ -8,7 +10,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use gatehouse_model::Secret;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{Error, Random, Result, settings::LoginSettings};
 
@@ -54,7 +56,7 @@ pub enum Verdict {
 /// Hashes and verifies on a bounded blocking pool, so that a flood of logins cannot starve the runtime or the memory.
 pub struct Passwords {
     argon2: Argon2<'static>,
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
     decoy: String,
 }
 
@@ -71,28 +73,37 @@ impl Passwords {
             .map_err(|error| Error::invalid("login.argon2_memory", error.to_string()))?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let decoy = hash_now(&argon2, &hex::encode(random.bytes::<16>()), random)?;
-        Ok(Self { argon2, permits: Semaphore::new(settings.hash_parallel.max(1)), decoy })
+        Ok(Self { argon2, permits: Arc::new(Semaphore::new(settings.hash_parallel.max(1))), decoy })
     }
 
     /// Hashes a new password: the scheme's number and its text. `Invalid` when it is longer than [`MAX_LENGTH`].
     pub async fn hash(&self, random: &Random, password: &Secret) -> Result<(i64, String)> {
         check_length(password)?;
-        let _permit = self.permits.acquire().await.map_err(Error::internal)?;
+        let turn = self.turn().await?;
         let (argon2, random, password) = (self.argon2.clone(), random.clone(), password.clone());
-        let hash = tokio::task::spawn_blocking(move || hash_now(&argon2, password.expose(), &random))
-            .await
-            .map_err(Error::internal)??;
+        let hash = turn.spend(move || hash_now(&argon2, password.expose(), &random)).await??;
         Ok((Scheme::Argon2id as i64, hash))
+    }
+
+    /// Runs other work of this weight, such as opening an encrypted key, in the same bounds.
+    pub(crate) async fn work<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+        let _permit = self.permits.acquire().await.map_err(Error::internal)?;
+        tokio::task::spawn_blocking(work).await.map_err(Error::internal)
     }
 
     /// Verifies a password. Without a stored hash a decoy is computed, so that an unknown login takes the same time.
     pub async fn verify(&self, password: &Secret, stored: Option<(i64, String)>) -> Result<Verdict> {
+        let turn = self.turn().await?;
+        self.verify_in(turn, password, stored).await
+    }
+
+    /// As [`Passwords::verify`], for who has waited for his turn already.
+    pub async fn verify_in(&self, turn: Turn, password: &Secret, stored: Option<(i64, String)>) -> Result<Verdict> {
         if check_length(password).is_err() {
             return Ok(Verdict::Wrong);
         }
-        let _permit = self.permits.acquire().await.map_err(Error::internal)?;
         let (argon2, password, decoy) = (self.argon2.clone(), password.clone(), self.decoy.clone());
-        tokio::task::spawn_blocking(move || {
+        turn.spend(move || {
             if let Some((number, hash)) = stored {
                 match Scheme::from_number(number) {
                     Some(scheme) => verify_now(&argon2, scheme, password.expose(), &hash),
@@ -104,7 +115,30 @@ impl Passwords {
             }
         })
         .await
-        .map_err(Error::internal)
+    }
+
+    /// Waits for leave to hash; `login.hash_parallel` are given at the same time.
+    pub async fn turn(&self) -> Result<Turn> {
+        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(Error::internal)?;
+        Ok(Turn { _permit: permit })
+    }
+}
+
+/// Leave to hash one password.
+#[derive(Debug)]
+pub struct Turn {
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Turn {
+    /// Hashes. The turn ends with the work, not with the caller: who goes away in the middle leaves a thread busy, and a
+    /// flood of such clients must not keep more threads busy than there are turns.
+    async fn spend<T: Send + 'static>(self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+        let work = move || {
+            let _turn = self;
+            work()
+        };
+        tokio::task::spawn_blocking(work).await.map_err(Error::internal)
     }
 }
 
@@ -166,7 +200,7 @@ mod tests {
     use super::*;
 
     fn cheap() -> LoginSettings {
-        LoginSettings { argon2_memory: 64, argon2_passes: 1, hash_parallel: 1 }
+        LoginSettings { argon2_memory: 64, argon2_passes: 1, hash_parallel: 1, ..LoginSettings::default() }
     }
 
     async fn verdict(scheme: Scheme, password: &str, stored: &str) -> Verdict {
@@ -186,6 +220,24 @@ mod tests {
         let dearer = Passwords::new(&LoginSettings { argon2_memory: 128, ..cheap() }, &random).unwrap();
         assert_eq!(dearer.verify(&Secret::new("päss"), stored).await.unwrap(), Verdict::RightUpgrade);
         assert!(passwords.hash(&random, &Secret::new("x".repeat(129))).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_goes_away_leaves_its_turn_only_when_the_hashing_ends() {
+        let passwords = Passwords::new(&cheap(), &Random::seeded(1)).unwrap();
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let (began, begun) = tokio::sync::oneshot::channel();
+        let work = passwords.turn().await.unwrap().spend(move || {
+            began.send(()).unwrap();
+            wait.recv()
+        });
+        let mut caller = tokio::task::JoinSet::new();
+        caller.spawn(work);
+        begun.await.unwrap();
+        caller.shutdown().await;
+        assert_eq!(passwords.permits.available_permits(), 0, "the thread is still busy");
+        go.send(()).unwrap();
+        passwords.turn().await.unwrap();
     }
 
     #[tokio::test]

@@ -55,6 +55,7 @@ pub fn log_error(error: &Error) {
         Error::NotFound { .. }
         | Error::Conflict { .. }
         | Error::Invalid { .. }
+        | Error::Fields(_)
         | Error::Unauthenticated { .. }
         | Error::Forbidden { .. }
         | Error::Expired { .. }

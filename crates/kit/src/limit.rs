@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use gatehouse_model::client_of;
 use governor::{
     Quota, RateLimiter,
     clock::{Clock, DefaultClock, Reference},
@@ -78,16 +79,8 @@ impl<C: Clock> PerAddress<C> {
             self.limiter.retain_recent();
         }
         self.limiter
-            .check_key(&owner(address))
+            .check_key(&client_of(address))
             .map_err(|not_until| not_until.earliest_possible().duration_since(self.limiter.clock().now()).into())
-    }
-}
-
-/// The address that stands for a client: an IPv6 client owns its whole /64 and could use a fresh address per request.
-fn owner(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
-        v4 @ IpAddr::V4(_) => v4,
     }
 }
 

@@ -1,19 +1,23 @@
 //! The vocabulary of Gatehouse: ids, units and enums that every other package speaks. No I/O.
 
+mod address;
 mod ids;
 mod login;
 mod node;
+mod page;
 mod secret;
 mod text;
 mod units;
 mod words;
 
+pub use address::client_of;
 pub use ids::{
     AccessRequestId, AccountId, ApiTokenId, CommandRuleId, HostKeyId, JobId, LoginSessionId, NodeGroupId, NodeId,
     OaUserId, ProtocolId, ResourceGroupId, ResourceId, RoleId, SshKeyId, VisitId, VoucherId,
 };
 pub use login::{Login, LoginError, email_key, fold_key};
 pub use node::{NodeKind, SsCipher};
+pub use page::{Paged, Paging};
 pub use secret::Secret;
 pub use text::{ByteSize, ParseUnitError, Span};
 pub use units::{Bytes, Millis, Money};

@@ -1,6 +1,6 @@
 //! Machine credentials.
 
-use gatehouse_model::{ApiTokenId, Millis};
+use gatehouse_model::{AccountId, ApiTokenId, Millis};
 
 use crate::{Query, Result, Tx, args, sql};
 
@@ -86,4 +86,49 @@ pub async fn update_used(tx: &mut Tx, id: ApiTokenId, at: Millis) -> Result<u64>
 /// Deletes a token.
 pub async fn delete(tx: &mut Tx, id: ApiTokenId) -> Result<u64> {
     tx.exec(sql!("DELETE FROM api_token WHERE id = $1"), args![id]).await
+}
+
+/// A token of a person, with what decides on it.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct OwnedTokenRow {
+    /// Identity.
+    pub id: ApiTokenId,
+    /// Whose it is.
+    pub account_id: AccountId,
+    /// Name.
+    pub label: String,
+    /// Codes, separated by blanks.
+    pub codes: String,
+    /// Networks it may be used from, separated by blanks; none: every one.
+    pub cidrs: Option<String>,
+    /// End of its life.
+    pub expires_at: Option<Millis>,
+    /// Last use, to the minute.
+    pub last_used_at: Option<Millis>,
+    /// When it was made.
+    pub created_at: Millis,
+    /// The owner's login.
+    pub login: String,
+    /// The owner's display name.
+    pub name: Option<String>,
+    /// The owner's status.
+    pub account_enabled: bool,
+    /// Whether a new password is due.
+    pub must_change_password: bool,
+    /// Set: the owner has a staff pass.
+    pub staff_id: Option<AccountId>,
+}
+
+/// Finds a token of a person by its keyed hash, with what decides on it.
+pub async fn find_owned(q: &mut impl Query, kind: &str, secret_hash: &str) -> Result<Option<OwnedTokenRow>> {
+    q.one(
+        sql!(
+            "SELECT t.id, t.account_id, t.label, t.codes, t.cidrs, t.expires_at, t.last_used_at, t.created_at, a.login, a.name, \
+             a.is_enabled AS account_enabled, a.must_change_password, p.account_id AS staff_id FROM api_token t \
+             JOIN account a ON a.id = t.account_id LEFT JOIN staff_pass p ON p.account_id = a.id \
+             WHERE t.secret_hash = $1 AND t.kind = $2"
+        ),
+        args![secret_hash, kind],
+    )
+    .await
 }

@@ -1,6 +1,8 @@
 //! The audit trail and the hash chains over it.
 
-use gatehouse_model::Millis;
+use gatehouse_model::{Millis, fold_key};
+
+use sqlx::{ColumnIndex, Decode, FromRow, Type};
 
 use crate::{Query, Result, Tx, args, sql};
 
@@ -46,8 +48,8 @@ pub async fn insert(tx: &mut Tx, row: &AuditRow) -> Result<u64> {
     tx.exec(
         sql!(
             "INSERT INTO audit (at, stream, actor_kind, actor_id, actor_name, origin, action, object_kind, object_id, object_name, \
-             outcome, address, request_id, detail, actor_label) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
+             outcome, address, request_id, detail, actor_label, who_folded) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
         ),
         args![
             row.at,
@@ -64,10 +66,20 @@ pub async fn insert(tx: &mut Tx, row: &AuditRow) -> Result<u64> {
             row.address.as_deref(),
             &row.request_id,
             row.detail.as_deref(),
-            row.actor_label.as_deref()
+            row.actor_label.as_deref(),
+            who_folded(row)
         ],
     )
     .await
+}
+
+/// What searches for a person compare: login and display name of the actor, or of whom somebody tried to log in as.
+fn who_folded(row: &AuditRow) -> String {
+    let name = if row.stream == "login" { &row.object_name } else { &row.actor_name };
+    match row.actor_label.as_deref().filter(|label| *label != name) {
+        Some(label) => fold_key(&format!("{name}\n{label}")),
+        None => fold_key(name),
+    }
 }
 
 /// Lists rows before an id, newest first, optionally of one action.
@@ -127,8 +139,8 @@ pub async fn insert_link(tx: &mut Tx, stream: &str, seq: i64, audit_id: i64, has
     .await
 }
 
-/// A link with the row it holds, if the row is still there.
-#[derive(Debug, Clone, sqlx::FromRow)]
+/// A link with the row it holds.
+#[derive(Debug, Clone)]
 pub struct LinkRow {
     /// Position in the chain.
     pub seq: i64,
@@ -136,20 +148,52 @@ pub struct LinkRow {
     pub audit_id: i64,
     /// Hash over the previous hash and the row.
     pub hash: Vec<u8>,
+    /// The row, if it is still there.
+    pub row: Option<AuditRow>,
 }
 
-/// Lists the links of a stream after a position.
+impl<'r, R> FromRow<'r, R> for LinkRow
+where
+    R: sqlx::Row,
+    AuditRow: FromRow<'r, R>,
+    for<'c> &'c str: ColumnIndex<R>,
+    i64: Type<R::Database> + Decode<'r, R::Database>,
+    Vec<u8>: Type<R::Database> + Decode<'r, R::Database>,
+{
+    fn from_row(row: &'r R) -> sqlx::Result<Self> {
+        let is_there = row.try_get::<Option<i64>, _>("id")?.is_some();
+        Ok(Self {
+            seq: row.try_get("seq")?,
+            audit_id: row.try_get("audit_id")?,
+            hash: row.try_get("hash")?,
+            row: is_there.then(|| AuditRow::from_row(row)).transpose()?,
+        })
+    }
+}
+
+/// Lists the links of a stream after a position, with their rows.
 pub async fn list_links(q: &mut impl Query, stream: &str, after: i64, limit: i64) -> Result<Vec<LinkRow>> {
     q.all(
-        sql!("SELECT seq, audit_id, hash FROM audit_chain WHERE stream = $1 AND seq > $2 ORDER BY seq LIMIT $3"),
+        sql!(
+            "SELECT c.seq, c.audit_id, c.hash, a.* FROM audit_chain c LEFT JOIN audit a ON a.id = c.audit_id \
+             WHERE c.stream = $1 AND c.seq > $2 ORDER BY c.seq LIMIT $3"
+        ),
         args![stream, after, limit],
     )
     .await
 }
 
-/// Finds a row by id.
-pub async fn find(q: &mut impl Query, id: i64) -> Result<Option<AuditRow>> {
-    q.one(sql!("SELECT * FROM audit WHERE id = $1"), args![id]).await
+/// Deletes the rows of a stream up to a position in its chain, and the links before it: that link stays as the end of what
+/// was removed. Gives how many rows went.
+pub async fn delete_segment(tx: &mut Tx, stream: &str, to: i64) -> Result<u64> {
+    let deleted = tx
+        .exec(
+            sql!("DELETE FROM audit WHERE id IN (SELECT audit_id FROM audit_chain WHERE stream = $1 AND seq <= $2)"),
+            args![stream, to],
+        )
+        .await?;
+    tx.exec(sql!("DELETE FROM audit_chain WHERE stream = $1 AND seq < $2"), args![stream, to]).await?;
+    Ok(deleted)
 }
 
 /// Lists the streams that have a chain.

@@ -21,6 +21,14 @@ pub struct LoginSessionRow {
     pub refresh_no: i64,
     /// Whether a second factor or a new password is still owed.
     pub is_limited: bool,
+    /// When the present pair of tokens was issued.
+    pub rotated_at: Option<Millis>,
+    /// When the second factor was proved last.
+    pub factor_at: Option<Millis>,
+    /// Client address at the login.
+    pub address: Option<String>,
+    /// Client program at the login.
+    pub user_agent: Option<String>,
     /// When it was opened.
     pub created_at: Millis,
     /// When it was used last.
@@ -58,6 +66,8 @@ pub struct NewLoginSession<'a> {
     pub secret_hash: Option<&'a str>,
     /// Whether a second factor is still owed.
     pub is_limited: bool,
+    /// When the second factor was proved.
+    pub factor_at: Option<Millis>,
     /// Client address.
     pub address: Option<&'a str>,
     /// Client program.
@@ -74,7 +84,8 @@ pub async fn insert(tx: &mut Tx, new: &NewLoginSession<'_>) -> Result<LoginSessi
         .one(
             sql!(
                 "INSERT INTO login_session (uuid, account_id, kind, epoch, secret_hash, refresh_no, is_limited, address, user_agent, \
-                 created_at, last_used_at, expires_at) VALUES ($1, $2, $3, $4, $5, 0, $6, $7, $8, $9, $9, $10) RETURNING id"
+                 created_at, last_used_at, expires_at, rotated_at, factor_at) \
+                 VALUES ($1, $2, $3, $4, $5, 0, $6, $7, $8, $9, $9, $10, $9, $11) RETURNING id"
             ),
             args![
                 new.uuid,
@@ -86,7 +97,8 @@ pub async fn insert(tx: &mut Tx, new: &NewLoginSession<'_>) -> Result<LoginSessi
                 new.address,
                 new.user_agent,
                 new.at,
-                new.expires_at
+                new.expires_at,
+                new.factor_at
             ],
         )
         .await?;
@@ -117,6 +129,99 @@ pub async fn find_by_secret(q: &mut impl Query, secret_hash: &str) -> Result<Opt
     .await
 }
 
+/// A session of staff with what decides on it.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct StaffSessionRow {
+    /// The session.
+    #[sqlx(flatten)]
+    pub session: LoginSessionRow,
+    /// The account's login.
+    pub login: String,
+    /// Its display name.
+    pub name: Option<String>,
+    /// Its epoch now.
+    pub account_epoch: i64,
+    /// Its status now.
+    pub account_enabled: bool,
+    /// Whether a new password is due.
+    pub must_change_password: bool,
+    /// Set: it has a staff pass.
+    pub staff_id: Option<AccountId>,
+    /// Set: it has a second factor.
+    pub factor_confirmed_at: Option<Millis>,
+}
+
+/// Finds a session by its public name, with what decides on one of staff.
+pub async fn find_staff(q: &mut impl Query, uuid: &str) -> Result<Option<StaffSessionRow>> {
+    q.one(
+        sql!(
+            "SELECT s.*, a.login, a.name, a.epoch AS account_epoch, a.is_enabled AS account_enabled, a.must_change_password, \
+             p.account_id AS staff_id, f.confirmed_at AS factor_confirmed_at \
+             FROM login_session s JOIN account a ON a.id = s.account_id LEFT JOIN staff_pass p ON p.account_id = a.id \
+             LEFT JOIN second_factor f ON f.account_id = a.id WHERE s.uuid = $1"
+        ),
+        args![uuid],
+    )
+    .await
+}
+
+/// Takes the next number for a session's pair of tokens, unless somebody else did; 0: somebody did.
+pub async fn rotate(tx: &mut Tx, id: LoginSessionId, no: i64, at: Millis, expires_at: Millis) -> Result<u64> {
+    tx.exec(
+        sql!(
+            "UPDATE login_session SET refresh_no = refresh_no + 1, rotated_at = $3, last_used_at = $3, expires_at = $4 \
+             WHERE id = $1 AND refresh_no = $2 AND revoked_at IS NULL"
+        ),
+        args![id, no, at, expires_at],
+    )
+    .await
+}
+
+/// Notes that a session proved the second factor.
+pub async fn update_factor(tx: &mut Tx, id: LoginSessionId, at: Millis) -> Result<u64> {
+    tx.exec(sql!("UPDATE login_session SET factor_at = $2 WHERE id = $1"), args![id, at]).await
+}
+
+/// Why a session was ended whose terminals stay.
+pub const LOGOUT_KEPT: &str = "logout_kept";
+
+/// Whether terminals that were opened with a session may stay: it was not revoked but by a logout that keeps them, and no
+/// password was changed since. That its time is over does not matter.
+pub async fn carries_terminals(q: &mut impl Query, id: LoginSessionId) -> Result<bool> {
+    let row: Option<(i64,)> = q
+        .one(
+            sql!(
+                "SELECT s.id FROM login_session s JOIN account a ON a.id = s.account_id WHERE s.id = $1 \
+                 AND (s.revoked_at IS NULL OR s.revoked_why = $2) AND s.epoch = a.epoch AND a.is_enabled = $3"
+            ),
+            args![id, LOGOUT_KEPT, true],
+        )
+        .await?;
+    Ok(row.is_some())
+}
+
+/// Lists the sessions of a kind that an account could use now, oldest first.
+pub async fn list_alive(
+    q: &mut impl Query,
+    account: AccountId,
+    kind: &str,
+    at: Millis,
+) -> Result<Vec<LoginSessionRow>> {
+    q.all(
+        sql!(
+            "SELECT s.* FROM login_session s JOIN account a ON a.id = s.account_id WHERE s.account_id = $1 AND s.kind = $2 \
+             AND s.revoked_at IS NULL AND s.expires_at > $3 AND s.epoch = a.epoch ORDER BY s.id"
+        ),
+        args![account, kind, at],
+    )
+    .await
+}
+
+/// Finds a session by id.
+pub async fn find_by_id(q: &mut impl Query, id: LoginSessionId) -> Result<Option<LoginSessionRow>> {
+    q.one(sql!("SELECT * FROM login_session WHERE id = $1"), args![id]).await
+}
+
 /// Whether a session still counts, by the row and its account.
 pub async fn is_alive(q: &mut impl Query, id: LoginSessionId, at: Millis) -> Result<bool> {
     let row: Option<(i64,)> = q
@@ -125,6 +230,31 @@ pub async fn is_alive(q: &mut impl Query, id: LoginSessionId, at: Millis) -> Res
                 "SELECT s.id FROM login_session s JOIN account a ON a.id = s.account_id WHERE s.id = $1                  AND s.revoked_at IS NULL AND s.expires_at > $2 AND s.epoch = a.epoch AND a.is_enabled = $3"
             ),
             args![id, at, true],
+        )
+        .await?;
+    Ok(row.is_some())
+}
+
+/// When a session last proved a second factor.
+pub async fn find_factor_at(q: &mut impl Query, id: LoginSessionId) -> Result<Option<Millis>> {
+    let row: Option<(Option<Millis>,)> =
+        q.one(sql!("SELECT factor_at FROM login_session WHERE id = $1"), args![id]).await?;
+    Ok(row.and_then(|(at,)| at))
+}
+
+/// Why a logout ended a session whose terminals go on.
+pub const KEEP_TERMINALS: &str = "logout_keep_terminals";
+
+/// Whether terminals opened with a session may go on: it was not revoked, or its logout left them. Its mere expiry does not
+/// end them, and neither does its deletion long after.
+pub async fn keeps_terminals(q: &mut impl Query, id: LoginSessionId) -> Result<bool> {
+    let row: Option<(i64,)> = q
+        .one(
+            sql!(
+                "SELECT s.id FROM login_session s JOIN account a ON a.id = s.account_id WHERE s.id = $1 \
+                 AND ((s.revoked_at IS NULL AND s.epoch = a.epoch) OR s.revoked_why = $2)"
+            ),
+            args![id, KEEP_TERMINALS],
         )
         .await?;
     Ok(row.is_some())

@@ -32,6 +32,10 @@ pub struct ProxyPassRow {
 pub struct ProxyUserRow {
     /// The account.
     pub account_id: AccountId,
+    /// Its login.
+    pub login: String,
+    /// Its name.
+    pub name: Option<String>,
     /// Sealed uuid.
     pub uuid_sealed: String,
     /// Row part of the associated data.
@@ -107,21 +111,6 @@ pub async fn find_proxy(q: &mut impl Query, id: AccountId) -> Result<Option<Prox
     q.one(sql!("SELECT * FROM proxy_pass WHERE account_id = $1"), args![id]).await
 }
 
-/// Lists what is sealed in proxy passes after an account id, one page: account, row part, uuid, subscription token.
-pub async fn list_sealed(
-    q: &mut impl Query,
-    after: AccountId,
-    limit: i64,
-) -> Result<Vec<(AccountId, String, String, String)>> {
-    q.all(
-        sql!(
-            "SELECT account_id, seal_ref, uuid_sealed, token_sealed FROM proxy_pass WHERE account_id > $1 ORDER BY account_id LIMIT $2"
-        ),
-        args![after, limit],
-    )
-    .await
-}
-
 /// Sets limits and group of a proxy pass.
 pub async fn update_proxy(
     tx: &mut Tx,
@@ -151,7 +140,7 @@ pub async fn delete_proxy(tx: &mut Tx, id: AccountId) -> Result<u64> {
 pub async fn list_proxy_users(q: &mut impl Query, after: AccountId, limit: i64) -> Result<Vec<ProxyUserRow>> {
     q.all(
         sql!(
-            "SELECT p.account_id, p.uuid_sealed, p.seal_ref, p.node_group_id, p.quota, p.expires_at, p.speed_limit, p.device_limit, \
+            "SELECT p.account_id, a.login, a.name, p.uuid_sealed, p.seal_ref, p.node_group_id, p.quota, p.expires_at, p.speed_limit, p.device_limit, \
              a.is_enabled, COALESCE(u.up + u.down, 0) AS used FROM proxy_pass p JOIN account a ON a.id = p.account_id \
              LEFT JOIN proxy_usage u ON u.account_id = p.account_id WHERE p.account_id > $1 ORDER BY p.account_id LIMIT $2"
         ),
@@ -164,7 +153,7 @@ pub async fn list_proxy_users(q: &mut impl Query, after: AccountId, limit: i64) 
 pub async fn find_proxy_user(q: &mut impl Query, id: AccountId) -> Result<Option<ProxyUserRow>> {
     q.one(
         sql!(
-            "SELECT p.account_id, p.uuid_sealed, p.seal_ref, p.node_group_id, p.quota, p.expires_at, p.speed_limit, p.device_limit, \
+            "SELECT p.account_id, a.login, a.name, p.uuid_sealed, p.seal_ref, p.node_group_id, p.quota, p.expires_at, p.speed_limit, p.device_limit, \
              a.is_enabled, COALESCE(u.up + u.down, 0) AS used FROM proxy_pass p JOIN account a ON a.id = p.account_id \
              LEFT JOIN proxy_usage u ON u.account_id = p.account_id WHERE p.account_id = $1"
         ),
@@ -191,8 +180,10 @@ pub async fn has_staff(q: &mut impl Query, id: AccountId) -> Result<bool> {
     Ok(row.is_some())
 }
 
-/// Deletes a staff pass, and the roles that counted only with it: a new pass begins without them.
+/// Deletes a staff pass, and what counted only with it: roles, keys and tokens. A new pass begins without them.
 pub async fn delete_staff(tx: &mut Tx, id: AccountId) -> Result<u64> {
     tx.exec(sql!("DELETE FROM account_role WHERE account_id = $1"), args![id]).await?;
+    tx.exec(sql!("DELETE FROM ssh_key WHERE account_id = $1"), args![id]).await?;
+    tx.exec(sql!("DELETE FROM api_token WHERE account_id = $1"), args![id]).await?;
     tx.exec(sql!("DELETE FROM staff_pass WHERE account_id = $1"), args![id]).await
 }

@@ -13,10 +13,12 @@ pub struct VisitRow {
     pub uuid: String,
     /// Door.
     pub door: String,
-    /// Account, if it still exists.
+    /// Account; it may be gone.
     pub account_id: Option<AccountId>,
     /// Login as it was.
     pub login: String,
+    /// Name as it was.
+    pub name: Option<String>,
     /// Client address.
     pub from_address: Option<String>,
     /// Node name as it was.
@@ -35,23 +37,44 @@ pub struct VisitRow {
     pub down: i64,
 }
 
-/// Inserts an open visit through the proxy door; names are taken from the rows of the moment. Repeating is a no-op.
-pub async fn insert_proxy(
-    tx: &mut Tx,
-    uuid: &str,
-    account: AccountId,
-    node: NodeId,
-    from: &str,
-    process: i64,
-    since: Millis,
-) -> Result<u64> {
+/// An open visit through the proxy door.
+#[derive(Debug)]
+pub struct NewProxyVisit<'a> {
+    /// Public name.
+    pub uuid: &'a str,
+    /// Account; it may be gone.
+    pub account_id: AccountId,
+    /// Its login when it came in.
+    pub login: &'a str,
+    /// Its name then.
+    pub name: Option<&'a str>,
+    /// Client address.
+    pub from_address: &'a str,
+    /// Node; it may be gone.
+    pub node_id: NodeId,
+    /// The process that holds the visit.
+    pub process_id: i64,
+    /// Beginning.
+    pub since_at: Millis,
+}
+
+/// Inserts an open visit through the proxy door; the node's name is taken from its row. Repeating is a no-op.
+pub async fn insert_proxy(tx: &mut Tx, new: &NewProxyVisit<'_>) -> Result<u64> {
     tx.exec(
         sql!(
             "INSERT INTO visit (uuid, door, account_id, login, name, from_address, node_id, node_name, process_id, since_at, seen_at) \
-             SELECT $1, 'proxy', a.id, a.login, a.name, $4, n.id, n.name, $5, $6, $6 FROM account a JOIN node n ON n.id = $3 \
-             WHERE a.id = $2 ON CONFLICT DO NOTHING"
+             VALUES ($1, 'proxy', $2, $3, $4, $5, $6, (SELECT name FROM node WHERE id = $6), $7, $8, $8) ON CONFLICT DO NOTHING"
         ),
-        args![uuid, account, node, from, process, since],
+        args![
+            new.uuid,
+            new.account_id,
+            new.login,
+            new.name,
+            new.from_address,
+            new.node_id,
+            new.process_id,
+            new.since_at
+        ],
     )
     .await
 }
@@ -121,7 +144,7 @@ pub async fn list(
 ) -> Result<Vec<VisitRow>> {
     q.all(
         sql!(
-            "SELECT v.id, v.uuid, v.door, v.account_id, v.login, v.from_address, v.node_name, v.since_at, v.seen_at, v.until_at, \
+            "SELECT v.id, v.uuid, v.door, v.account_id, v.login, v.name, v.from_address, v.node_name, v.since_at, v.seen_at, v.until_at, \
              v.ended_why, COALESCE(u.up, 0) AS up, COALESCE(u.down, 0) AS down FROM visit v \
              LEFT JOIN visit_usage u ON u.visit_id = v.id WHERE v.id < $1 AND ($2 = $5 OR v.until_at IS NULL) \
              AND (CAST($3 AS BIGINT) IS NULL OR v.account_id = $3) ORDER BY v.id DESC LIMIT $4"

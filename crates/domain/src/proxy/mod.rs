@@ -2,6 +2,7 @@
 
 pub mod certificate;
 pub mod credential;
+pub mod egress;
 pub mod group;
 pub mod link;
 pub mod manage;

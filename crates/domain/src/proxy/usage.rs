@@ -43,8 +43,12 @@ pub struct Usage {
 pub struct OpenedVisit {
     /// Public name.
     pub uuid: Uuid,
-    /// The user.
+    /// The user, who may be gone when the visit is recorded.
     pub account_id: AccountId,
+    /// The user's login when he came in.
+    pub login: String,
+    /// The user's name then.
+    pub name: Option<String>,
     /// Client address.
     pub address: IpAddr,
     /// Beginning.
@@ -111,16 +115,17 @@ pub async fn record(app: &App, batch: &Batch) -> Result<()> {
     for opened in &batch.opened {
         let address = opened.address.to_string();
         let uuid = opened.uuid.to_string();
-        visit::insert_proxy(
-            &mut tx,
-            &uuid,
-            opened.account_id,
-            batch.node_id,
-            &address,
-            app.process_id(),
-            opened.since_at,
-        )
-        .await?;
+        let new = visit::NewProxyVisit {
+            uuid: &uuid,
+            account_id: opened.account_id,
+            login: &opened.login,
+            name: opened.name.as_deref(),
+            from_address: &address,
+            node_id: batch.node_id,
+            process_id: app.process_id(),
+            since_at: opened.since_at,
+        };
+        visit::insert_proxy(&mut tx, &new).await?;
     }
     for moved in &batch.moved {
         visit::add_usage(&mut tx, &moved.uuid.to_string(), moved.up, moved.down, moved.seen_at).await?;

@@ -12,6 +12,10 @@ use crate::{App, Result};
 pub struct ProxyUser {
     /// The account; the wire id of the node API.
     pub account_id: AccountId,
+    /// Its login.
+    pub login: String,
+    /// Its name.
+    pub name: Option<String>,
     /// The one secret all protocols derive from.
     pub uuid: Uuid,
     /// Which nodes the user may use; `None`: no node.
@@ -86,6 +90,8 @@ fn read(app: &App, row: &pass::ProxyUserRow) -> Option<ProxyUser> {
     match uuid {
         Ok(uuid) => Some(ProxyUser {
             account_id: row.account_id,
+            login: row.login.clone(),
+            name: row.name.clone(),
             uuid,
             node_group_id: row.node_group_id,
             is_enabled: row.is_enabled,

@@ -8,6 +8,8 @@ use gatehouse_model::{ByteSize, Span};
 use ipnet::IpNet;
 use serde::Deserialize;
 
+use crate::proxy::egress::EgressRule;
+
 pub use bastion::{
     BastionAuth, BastionCompat, BastionSettings, HostKeyPolicy, HostKeySettings, RecordingMode, RecordingSettings,
     SshSettings, TerminalSettings,
@@ -37,6 +39,9 @@ pub struct Settings {
     pub recordings: RecordingSettings,
     /// `[ssh]`
     pub ssh: SshSettings,
+    /// Dotted names of the keys that file or environment set: staff cannot change them while the server runs.
+    #[serde(skip)]
+    pub pinned: BTreeSet<String>,
 }
 
 /// `[login]`: passwords and the throttle of DESIGN §10.4.
@@ -49,11 +54,37 @@ pub struct LoginSettings {
     pub argon2_passes: u32,
     /// How many passwords are hashed at the same time.
     pub hash_parallel: usize,
+    /// Failures of a login from one address within `pair_window` before both together are refused; 0: no limit.
+    pub pair_failures: u32,
+    /// From the first failure that counts.
+    pub pair_window: Span,
+    /// Failures from one address, whatever the login; 0: no limit.
+    pub address_failures: u32,
+    /// From the first failure that counts.
+    pub address_window: Span,
+    /// Failures of a login from all addresses that are not known to it; 0: no limit.
+    pub account_failures: u32,
+    /// From the first failure that counts.
+    pub account_window: Span,
+    /// How long after a success an address is known to the login.
+    pub known_address: Span,
 }
 
 impl Default for LoginSettings {
     fn default() -> Self {
-        Self { argon2_memory: 19_456, argon2_passes: 2, hash_parallel: 2 }
+        let minutes = |n| Span(Duration::from_mins(n));
+        Self {
+            argon2_memory: 19_456,
+            argon2_passes: 2,
+            hash_parallel: 2,
+            pair_failures: 10,
+            pair_window: minutes(5),
+            address_failures: 50,
+            address_window: minutes(5),
+            account_failures: 100,
+            account_window: minutes(15),
+            known_address: Span(Duration::from_hours(720)),
+        }
     }
 }
 
@@ -77,11 +108,13 @@ impl Default for VisitSettings {
 pub struct AuditSettings {
     /// How long the login stream is kept.
     pub login_retention: Span,
+    /// How many rows of it are kept at most; 0: no limit.
+    pub login_max_rows: u64,
 }
 
 impl Default for AuditSettings {
     fn default() -> Self {
-        Self { login_retention: Span(Duration::from_hours(4320)) }
+        Self { login_retention: Span(Duration::from_hours(4320)), login_max_rows: 1_000_000 }
     }
 }
 
@@ -239,7 +272,7 @@ pub struct ProxySettings {
     /// Ids or codes of the nodes this process serves; empty: all embedded ones.
     pub nodes: Vec<String>,
     /// Targets allowed although denied by default: `CIDR[:port[-port]]`.
-    pub egress_allow: Vec<String>,
+    pub egress_allow: Vec<EgressRule>,
     /// Further denied ranges; they beat the allow list.
     pub egress_deny: Vec<IpNet>,
     /// Denied TCP ports.

@@ -41,7 +41,7 @@ both!(the_administrator_is_made_once_and_is_protected, |engine| async {
     app.again().await?;
     let ctx = app.operator();
     let admin = view::show(&ctx, "administrator").await?;
-    assert_eq!((admin.id, admin.is_protected, admin.roles), (AccountId(1), true, vec!["administrator".to_owned()]));
+    assert_eq!((admin.id, admin.is_protected, admin.roles), (AccountId(1), true, vec!["Administrator".to_owned()]));
     assert_eq!(view::list(&ctx, AccountId(0), 10).await?.len(), 1);
     assert!(matches!(change::set_enabled(&ctx, "administrator", false, None).await, Err(Error::Locked { .. })));
     assert!(matches!(change::delete(&ctx, "administrator").await, Err(Error::Locked { .. })));
@@ -74,7 +74,7 @@ both!(nobody_acts_on_an_account_that_holds_more, |engine| async {
     assert!(refused(change::edit(&clerk, "administrator", &change::Profile::default()).await));
     account::create(&app.operator(), &new("pia")).await?;
     pass::grant(&app.operator(), "pia", PassKind::Staff).await?;
-    assert!(refused(pass::grant_role(&clerk, "pia", "administrator").await), "nobody grants what they do not hold");
+    assert!(refused(pass::grant_role(&clerk, "pia", "Administrator").await), "nobody grants what they do not hold");
     change::set_password(&clerk, "pia", &password).await?;
     assert!(refused(account::create(&clerk, &new("quin")).await.map(drop)));
     Ok(())

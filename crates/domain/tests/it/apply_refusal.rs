@@ -77,7 +77,7 @@ async fn what_contradicts_the_database_is_told_at_once() {
         &test,
         &ctx,
         r#"
-        role = [{ code = "administrator", enabled = false }, { code = "other", name = "Help desk" }]
+        role = [{ code = "Administrator", enabled = false }, { code = "other", name = "Help desk" }]
         node_group = [{ name = "default", state = "absent" }]
         node = [
           { type = "shadowsocks", code = "ss-2", host = "127.0.0.1", port = 8388 },
@@ -111,7 +111,7 @@ async fn what_contradicts_the_database_is_told_at_once() {
         "[[account]] `ANN`: login: the account `ann` has it: case does not count",
         "[[account]] `eve`: staff.roles: no role is `nobody made it`",
         "[[account]] `fay`: proxy.node_group: no node group is `default`",
-        "[[role]] `administrator`: role: it is protected",
+        "[[role]] `Administrator`: role: it is protected",
         "[[role]] `other`: name: another role is named `Help desk`",
         "[[node]] `shadowsocks/ss-2`: node with this address and port: is taken by another one",
         "[[node]] `shadowsocks/ss-3`: host: a new node needs the host that clients connect to",

@@ -11,7 +11,7 @@ use gatehouse_domain::{
     },
     visit,
 };
-use gatehouse_model::{EndedWhy, Login, NodeKind, PassKind};
+use gatehouse_model::{EndedWhy, Login, NodeId, NodeKind, PassKind};
 use gatehouse_testkit::TestApp;
 
 both!(a_batch_counts_once_however_often_it_is_sent, |engine| async {
@@ -40,12 +40,20 @@ both!(a_batch_counts_once_however_often_it_is_sent, |engine| async {
     let account_id = account::create(&ctx, &new).await?;
     pass::grant(&ctx, "uma", PassKind::Proxy).await?;
     let uuid = app.app.random().uuid();
+    let opened = OpenedVisit {
+        uuid,
+        account_id,
+        login: "uma".into(),
+        name: None,
+        address: "192.0.2.7".parse()?,
+        since_at: app.app.now(),
+    };
     let mut batch = Batch {
         node_id,
         source: "door 1".into(),
         sequence: 1,
         usage: vec![Usage { account_id, up: 101, down: 200 }],
-        opened: vec![OpenedVisit { uuid, account_id, address: "192.0.2.7".parse()?, since_at: app.app.now() }],
+        opened: vec![opened],
         moved: vec![MovedVisit { uuid, up: 101, down: 200, seen_at: app.app.now() }],
         closed: vec![],
     };
@@ -73,5 +81,38 @@ both!(a_batch_counts_once_however_often_it_is_sent, |engine| async {
     batch.sequence = 3;
     batch.usage = vec![Usage { account_id, up: -1, down: 0 }];
     assert!(usage::record(&app.app, &batch).await.is_err(), "a door that counts backwards is a bug");
+    Ok(())
+});
+
+both!(a_visit_of_an_account_that_is_gone_is_recorded_as_it_was, |engine| async {
+    let app = TestApp::new(engine).await?;
+    let ctx = app.operator();
+    let new = NewAccount { login: Login::new("gone")?, name: None, email: None, phone: None, password: None };
+    let account_id = account::create(&ctx, &new).await?;
+    account::change::delete(&ctx, "gone").await?;
+    let uuid = app.app.random().uuid();
+    let opened = OpenedVisit {
+        uuid,
+        account_id,
+        login: "gone".into(),
+        name: Some("Was Here".into()),
+        address: "192.0.2.7".parse()?,
+        since_at: app.app.now(),
+    };
+    let batch = Batch {
+        node_id: NodeId(99),
+        source: "door 1".into(),
+        sequence: 1,
+        usage: vec![Usage { account_id, up: 1, down: 2 }],
+        opened: vec![opened],
+        moved: vec![MovedVisit { uuid, up: 1, down: 2, seen_at: app.app.now() }],
+        closed: vec![ClosedVisit { uuid, at: app.app.now(), why: EndedWhy::Deleted }],
+    };
+    usage::record(&app.app, &batch).await?;
+    let visits = visit::list(&ctx, None, false, None, 10).await?;
+    assert_eq!(visits.len(), 1);
+    assert_eq!((visits[0].account_id, visits[0].login.as_str()), (Some(account_id), "gone"));
+    assert_eq!((visits[0].name.as_deref(), visits[0].node_name.as_deref()), (Some("Was Here"), None));
+    assert_eq!((visits[0].up, visits[0].down, visits[0].ended_why.as_deref()), (1, 2, Some("deleted")));
     Ok(())
 });

@@ -93,13 +93,9 @@ impl Batches {
 }
 
 impl Door {
-    pub(crate) fn new(
-        settings: ProxySettings,
-        clock: Clock,
-        random: Random,
-    ) -> Result<Arc<Self>, crate::egress::BadRule> {
-        let egress = Egress::new(&settings)?;
-        Ok(Arc::new(Self {
+    pub(crate) fn new(settings: ProxySettings, clock: Clock, random: Random) -> Arc<Self> {
+        let egress = Egress::new(&settings);
+        Arc::new(Self {
             settings,
             clock,
             random,
@@ -114,7 +110,7 @@ impl Door {
             draining: AtomicBool::new(false),
             flows: AtomicUsize::new(0),
             rechecks: Mutex::default(),
-        }))
+        })
     }
 
     /// Whether the table is too old to admit anybody.

@@ -25,7 +25,7 @@ mod visit;
 
 use std::time::Duration;
 
-use gatehouse_domain::{App, Error, Result};
+use gatehouse_domain::App;
 use gatehouse_model::EndedWhy;
 use tokio::{
     sync::mpsc,
@@ -40,22 +40,14 @@ pub const SHADOWSOCKS_LOG_TARGET: &str = "shadowsocks";
 /// From the request to stop to the return of [`run`], the drain not counted.
 const STOP: Duration = Duration::from_secs(4);
 
-/// Checks what the configuration says of egress, for `check-config`.
-///
-/// Errors: `Invalid` naming the key and the entry.
-pub fn check(settings: &gatehouse_domain::settings::ProxySettings) -> Result<()> {
-    egress::Rules::new(settings).map(|_| ()).map_err(|bad| Error::invalid("proxy.egress_allow", bad.to_string()))
-}
-
 /// Serves the embedded nodes until the process is asked to stop; then drains, ends every flow, records the last bytes
 /// and returns.
 ///
-/// Errors: `Invalid` when `[proxy]` cannot be understood. A node that cannot listen is no error: its status says so.
-pub async fn run(app: App) -> Result<()> {
+/// A node that cannot listen is no error: its status says so.
+pub async fn run(app: App) {
     let settings = app.settings().proxy.clone();
     let drain = settings.drain.0;
-    let door = door::Door::new(settings, app.clock().clone(), app.random().clone())
-        .map_err(|bad| Error::invalid("proxy.egress_allow", bad.to_string()))?;
+    let door = door::Door::new(settings, app.clock().clone(), app.random().clone());
     let (flusher, nodes_to_flush) = mpsc::unbounded_channel();
     let (stop, stop_flushing) = (CancellationToken::new(), CancellationToken::new());
     let services = TaskTracker::new();
@@ -82,5 +74,4 @@ pub async fn run(app: App) -> Result<()> {
     services.close();
     services.wait().await;
     nodes.say_stopped().await;
-    Ok(())
 }

@@ -2,11 +2,12 @@
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
+use gatehouse_model::client_of;
 use tokio::time::Instant;
 
 /// How long UDP over the limit is delayed before it is dropped.
@@ -63,14 +64,6 @@ fn duration(bytes: u64, per_second: u64) -> Duration {
     Duration::from_nanos(bytes.saturating_mul(1_000_000_000) / per_second.max(1))
 }
 
-/// What counts as one device or one stranger: an IPv4 address, or the /64 of an IPv6 address.
-pub(crate) fn device(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(ip) => IpAddr::V4(ip),
-        IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX))),
-    }
-}
-
 /// Unauthenticated connections of one listener: at most 64 per client address, 4,096 in all.
 #[derive(Debug, Default)]
 pub(crate) struct Gate(Mutex<Waiting>);
@@ -87,7 +80,7 @@ const STRANGERS: usize = 4_096;
 impl Gate {
     /// Lets one more in, if there is room.
     pub(crate) fn enter(self: &Arc<Self>, address: IpAddr) -> Option<GatePass> {
-        let address = device(address);
+        let address = client_of(address);
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mine = waiting.each.get(&address).copied().unwrap_or(0);
         if waiting.all >= STRANGERS || mine >= STRANGERS_PER_ADDRESS {

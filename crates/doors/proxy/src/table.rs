@@ -228,7 +228,7 @@ impl Rows {
                 (account, true)
             }
         };
-        account.set_limits(row);
+        account.take_over(row);
         if used == Used::Settled && !is_new {
             account.set_used(row.used);
         }

@@ -8,6 +8,8 @@ use uuid::Uuid;
 pub(crate) fn row(id: i64, uuid: Uuid) -> ProxyUser {
     ProxyUser {
         account_id: AccountId(id),
+        login: format!("user{id}"),
+        name: None,
         uuid,
         node_group_id: Some(NodeGroupId(1)),
         is_enabled: true,

@@ -154,9 +154,12 @@ impl Tracked {
         let (up, down, charged) = (visit.up.load(Relaxed), visit.down.load(Relaxed), visit.charged.load(Relaxed));
         let account = &visit.user.account;
         if !std::mem::replace(&mut self.is_announced, true) {
+            let (login, name) = account.names();
             batch.opened.push(OpenedVisit {
                 uuid: visit.uuid,
                 account_id: account.id,
+                login,
+                name,
                 address: visit.address,
                 since_at: visit.since,
             });

@@ -17,6 +17,8 @@ use crate::{limit::Bucket, visit::Visit};
 #[derive(Debug)]
 pub(crate) struct Account {
     pub(crate) id: AccountId,
+    /// Login and name, as visits that begin now will be recorded under.
+    names: Mutex<(Box<str>, Option<Box<str>>)>,
     /// Charged traffic, hundredths of a byte, the not yet recorded part included.
     used: AtomicI64,
     /// The part of `used` that no recorded batch holds yet.
@@ -48,6 +50,7 @@ impl Account {
     pub(crate) fn new(row: &ProxyUser) -> Self {
         let account = Self {
             id: row.account_id,
+            names: Mutex::default(),
             used: AtomicI64::new(row.used),
             unrecorded: AtomicI64::new(0),
             quota: AtomicI64::new(0),
@@ -60,15 +63,23 @@ impl Account {
             visits: Mutex::default(),
             logged_at: AtomicI64::new(0),
         };
-        account.set_limits(row);
+        account.take_over(row);
         account
     }
 
-    /// Takes over quota, speed and device limit; running flows feel them at once.
-    pub(crate) fn set_limits(&self, row: &ProxyUser) {
+    /// Takes over names, quota, speed and device limit; running flows feel them at once.
+    pub(crate) fn take_over(&self, row: &ProxyUser) {
+        let names = (row.login.as_str().into(), row.name.as_deref().map(Into::into));
+        *self.names.lock().unwrap_or_else(PoisonError::into_inner) = names;
         self.quota.store(row.quota.map_or(i64::MAX, |bytes| bytes.saturating_mul(100)), Relaxed);
         self.speed.store(row.speed_limit, Relaxed);
         self.device_limit.store(row.device_limit, Relaxed);
+    }
+
+    /// Login and name.
+    pub(crate) fn names(&self) -> (String, Option<String>) {
+        let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        (names.0.to_string(), names.1.as_ref().map(ToString::to_string))
     }
 
     /// Takes over the traffic the database knows of. Only right while no batch is under way.

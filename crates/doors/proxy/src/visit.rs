@@ -12,7 +12,7 @@ use std::{
     },
 };
 
-use gatehouse_model::{EndedWhy, Millis, NodeId};
+use gatehouse_model::{EndedWhy, Millis, NodeId, client_of};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::{
     door::{Door, NodeState},
     egress::Unreachable,
-    limit::{Dropped, device},
+    limit::Dropped,
     user::{Direction, User},
 };
 
@@ -152,8 +152,8 @@ fn try_admit(
         Arc::clone(visit)
     } else {
         let limit = user.account.device_limit();
-        let devices: BTreeSet<_> = visits.iter().filter(open).map(|visit| device(visit.address)).collect();
-        if limit > 0 && devices.len() >= limit && !devices.contains(&device(address)) {
+        let devices: BTreeSet<_> = visits.iter().filter(open).map(|visit| client_of(visit.address)).collect();
+        if limit > 0 && devices.len() >= limit && !devices.contains(&client_of(address)) {
             return Err(Refused::Devices);
         }
         let visit = Arc::new(Visit {

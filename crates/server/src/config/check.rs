@@ -1,9 +1,8 @@
 //! Rules that a type alone does not say.
 
-use std::{ops::RangeInclusive, time::Duration};
+use std::time::Duration;
 
 use gatehouse_model::NodeKind;
-use ipnet::IpNet;
 
 use super::{Config, Problem};
 
@@ -30,16 +29,61 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
     need(login.argon2_memory >= 8, "login.argon2_memory", "at least 8 (KiB)");
     need(login.argon2_passes >= 1, "login.argon2_passes", "at least 1");
     need(login.hash_parallel >= 1, "login.hash_parallel", "at least 1");
+    for (key, window) in [
+        ("login.pair_window", login.pair_window),
+        ("login.address_window", login.address_window),
+        ("login.account_window", login.account_window),
+    ] {
+        need(!window.0.is_zero(), key, "longer than 0; to switch the limit off set its failures to 0");
+    }
 
-    for (key, zone) in [("time_zone", &config.time_zone), ("oa.time_zone", &config.oa.time_zone)] {
+    for (key, zone) in [
+        ("time_zone", &config.time_zone),
+        ("oa.time_zone", &config.oa.time_zone),
+        ("bastion.time_zone", &config.bastion.time_zone),
+    ] {
         let known = zone.as_deref().is_none_or(|zone| jiff::tz::TimeZone::get(zone).is_ok());
         need(known, key, "a zone of the IANA database such as \"Asia/Shanghai\"");
     }
     let prefix = config.oa.prefix.as_str();
     let is_path = prefix.starts_with('/') && !prefix.ends_with('/') && !prefix.contains(['{', '}', '*', '?', '#', ' ']);
     need(prefix.is_empty() || is_path, "oa.prefix", "empty, or begins with / and does not end with it");
-    let is_name = config.oa.host.as_deref().is_none_or(|host| !host.is_empty() && !host.contains(['/', ' ']));
-    need(is_name, "oa.host", "a host name without scheme and path");
+    for (key, host) in [("oa.host", &config.oa.host), ("bastion.host", &config.bastion.host)] {
+        let is_name = host.as_deref().is_none_or(|host| !host.is_empty() && !host.contains(['/', ' ']));
+        need(is_name, key, "a host name without scheme and path");
+    }
+    let prefix = config.bastion.prefix.as_str();
+    let is_path = prefix.starts_with('/') && prefix.ends_with('/') && !prefix.contains(['{', '}', '*', '?', '#', ' ']);
+    need(is_path, "bastion.prefix", "begins and ends with /, such as \"/api/\"");
+    let (bastion, terminal, ssh) = (&settings.bastion, &settings.terminal, &settings.ssh);
+    need((1..=32).contains(&bastion.group_level_max), "bastion.group_level_max", "1 to 32");
+    need((1..=150).contains(&bastion.account_max), "bastion.account_max", "1 to 150");
+    need((1..=128).contains(&bastion.auth.password_min), "bastion.auth.password_min", "1 to 128");
+    need(terminal.frame_in.0 >= 1_024, "terminal.frame_in", "at least 1KiB");
+    need(terminal.frame_out.0 >= 1_024, "terminal.frame_out", "at least 1KiB");
+    need(terminal.queue.0 >= terminal.frame_out.0, "terminal.queue", "at least terminal.frame_out");
+    need((16_384..=16 << 20).contains(&terminal.ssh_window.0), "terminal.ssh_window", "16KiB to 16MiB");
+    need(ssh.max_tries >= 1, "ssh.max_tries", "at least 1");
+    need(
+        !ssh.enabled || !config.ssh.listen.0.is_empty(),
+        "ssh.listen",
+        "name at least one address, or set ssh.enabled to false",
+    );
+    for (key, span) in [
+        ("bastion.request_timeout", bastion.request_timeout),
+        ("bastion.auth.access_ttl", bastion.auth.access_ttl),
+        ("bastion.auth.refresh_ttl", bastion.auth.refresh_ttl),
+        ("bastion.auth.refresh_ceiling", bastion.auth.refresh_ceiling),
+        ("terminal.connect_timeout", terminal.connect_timeout),
+        ("terminal.idle", terminal.idle),
+        ("terminal.max_duration", terminal.max_duration),
+        ("terminal.ping", terminal.ping),
+        ("terminal.ssh_keepalive", terminal.ssh_keepalive),
+        ("terminal.stall_limit", terminal.stall_limit),
+        ("ssh.login_deadline", ssh.login_deadline),
+    ] {
+        need(!span.0.is_zero(), key, "longer than 0");
+    }
 
     let domain = oa.user_email_domain.as_str();
     let is_domain = !domain.is_empty() && domain.len() <= 200 && !domain.contains(['@', ' ', '/']);
@@ -70,11 +114,6 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
     ] {
         need(!span.0.is_zero(), key, "longer than 0");
     }
-    for (index, entry) in proxy.egress_allow.iter().enumerate() {
-        if let Err(rule) = check_egress(entry) {
-            need(false, &format!("proxy.egress_allow[{index}]"), rule);
-        }
-    }
     problems
 }
 
@@ -90,37 +129,6 @@ const EXTRA_NODE_TYPES: [&str; 9] = [
     NodeKind::Http.as_str(),
     NodeKind::Mieru.as_str(),
 ];
-
-/// Ranges in which an allowance must name ports: it would open every service of this machine.
-const LOCAL: [&str; 6] = ["127.0.0.0/8", "0.0.0.0/8", "169.254.0.0/16", "::/127", "fe80::/10", "::ffff:0.0.0.0/96"];
-
-/// Checks an entry of `proxy.egress_allow`: `CIDR[:port[-port]]`. Errors: the rule that is broken.
-pub(super) fn check_egress(entry: &str) -> Result<(), &'static str> {
-    const SYNTAX: &str = "`CIDR`, `CIDR:port` or `CIDR:port-port`, such as \"192.0.2.10/32:443\"";
-    let (address, rest) = entry.split_once('/').ok_or(SYNTAX)?;
-    let (prefix, ports) = rest.split_once(':').map_or((rest, None), |(prefix, ports)| (prefix, Some(ports)));
-    let net: IpNet = format!("{address}/{prefix}").parse().map_err(|_| SYNTAX)?;
-    match ports.map(parse_ports) {
-        Some(Some(ports)) if ports != (1..=u16::MAX) => return Ok(()),
-        Some(None) => return Err(SYNTAX),
-        _ => {}
-    }
-    let is_local = LOCAL.iter().filter_map(|local| local.parse().ok()).any(|local| overlap(&local, &net));
-    if is_local {
-        return Err("covers loopback or link-local addresses, hence must name ports: `127.0.0.1/32:8080`");
-    }
-    Ok(())
-}
-
-fn parse_ports(text: &str) -> Option<RangeInclusive<u16>> {
-    let (from, to) = text.split_once('-').unwrap_or((text, text));
-    let (from, to) = (from.parse().ok()?, to.parse().ok()?);
-    (0 < from && from <= to).then_some(from..=to)
-}
-
-fn overlap(a: &IpNet, b: &IpNet) -> bool {
-    a.contains(b) || b.contains(a)
-}
 
 /// The words for a back end that cannot serve yet.
 pub(crate) fn oa_backend_refusal(config: &Config) -> String {

@@ -121,6 +121,7 @@ impl Writer<'_> {
             rows::update_profile(tx, id, name.as_deref(), email, phone.as_deref(), ctx.now())
                 .await
                 .map_err(account::taken)?;
+            tx.touch(Aspect::ProxyUser, Some(id.0));
             audit::changed(tx, ctx, "account.edit", object).await?;
         }
         if let Some(is_enabled) = update.is_enabled {

@@ -2,6 +2,10 @@
 //!
 //! Surfaces reach the door through [`App::terminals`](crate::App::terminals), because neither imports the other.
 
+mod admission;
+mod recheck;
+mod visit;
+
 use std::{future::Future, net::IpAddr, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
@@ -10,8 +14,14 @@ use gatehouse_model::{
 };
 use uuid::Uuid;
 
+pub use admission::admit;
+pub(crate) use admission::secret_place;
+pub use recheck::{Stay, recheck};
+pub(crate) use recheck::{has_expired, note_expired};
+pub use visit::{AskedEnd, closed, failed, opened, seen, to_end};
+
 use crate::{
-    Ctx, Error,
+    Ctx, Error, Via,
     settings::{HostKeyPolicy, RecordingMode},
 };
 
@@ -173,6 +183,10 @@ pub struct Admitted {
     pub login: String,
     /// His display name.
     pub name: Option<String>,
+    /// What proved him.
+    pub via: Via,
+    /// The account's epoch then.
+    pub epoch: i64,
     /// From where.
     pub address: Option<IpAddr>,
     /// What was asked.
@@ -201,6 +215,12 @@ pub struct Admitted {
     pub may_upload: bool,
     /// Whether files may be read from the target (113).
     pub may_download: bool,
+}
+
+impl From<gatehouse_store::target::PinRow> for PinnedKey {
+    fn from(row: gatehouse_store::target::PinRow) -> Self {
+        Self { id: row.id, algorithm: row.algorithm, public_key: row.public_key, fingerprint: row.fingerprint }
+    }
 }
 
 /// A key as a target presented it.

@@ -16,7 +16,7 @@ use std::{
 use gatehouse_domain::settings::{Ipv6Policy, ProxySettings};
 use tokio::time::{Instant, timeout};
 
-pub(crate) use self::rules::{BadRule, Rules};
+pub(crate) use self::rules::Rules;
 use crate::{
     addr::{Address, Host},
     visit::Network,
@@ -51,13 +51,13 @@ pub(crate) struct Egress {
 }
 
 impl Egress {
-    pub(crate) fn new(settings: &ProxySettings) -> Result<Self, BadRule> {
-        Ok(Self {
-            rules: Rules::new(settings)?,
+    pub(crate) fn new(settings: &ProxySettings) -> Self {
+        Self {
+            rules: Rules::new(settings),
             ipv6: settings.ipv6,
             connect_timeout: settings.connect_timeout.0,
             names: Mutex::default(),
-        })
+        }
     }
 
     pub(crate) fn rules(&self) -> &Rules {

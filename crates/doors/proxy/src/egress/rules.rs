@@ -3,12 +3,11 @@
 use std::{
     collections::HashSet,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    ops::RangeInclusive,
     sync::Arc,
 };
 
 use arc_swap::ArcSwap;
-use gatehouse_domain::settings::ProxySettings;
+use gatehouse_domain::{proxy::egress::EgressRule, settings::ProxySettings};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::visit::Network;
@@ -45,61 +44,22 @@ const DENIED_V6: [(Ipv6Net, &str); 6] = [
     (v6(0xff00, 0, 8), "multicast"),
 ];
 
-/// A line of the configuration that is no rule.
-#[derive(Debug, thiserror::Error)]
-#[error("proxy.egress_allow: {0:?} is not `CIDR[:port[-port]]`, or lacks ports for an address of this machine")]
-pub(crate) struct BadRule(String);
-
-#[derive(Debug)]
-struct Allowed {
-    net: IpNet,
-    ports: RangeInclusive<u16>,
-}
-
-impl Allowed {
-    fn parse(text: &str) -> Option<Self> {
-        let (address, rest) = text.split_once('/')?;
-        let (prefix, ports) = match rest.split_once(':') {
-            Some((prefix, ports)) => (prefix, Some(ports)),
-            None => (rest, None),
-        };
-        let net = IpNet::new(address.parse().ok()?, prefix.parse().ok()?).ok()?.trunc();
-        let ports = match ports {
-            None => 1..=u16::MAX,
-            Some(ports) => {
-                let (first, last) = ports.split_once('-').unwrap_or((ports, ports));
-                first.parse().ok()?..=last.parse().ok()?
-            }
-        };
-        // An entry for this machine must say which of its services is meant.
-        let is_open = ports == (1..=u16::MAX);
-        let is_bad = ports.is_empty() || (is_open && is_machine(net));
-        (!is_bad).then_some(Self { net, ports })
-    }
-}
-
-fn is_machine(net: IpNet) -> bool {
-    let own = ["127.0.0.0/8", "169.254.0.0/16", "::1/128", "fe80::/10"];
-    own.iter().filter_map(|own| own.parse::<IpNet>().ok()).any(|own| own.contains(&net) || net.contains(&own))
-}
-
 /// What may be reached.
 pub(crate) struct Rules {
-    allowed: Vec<Allowed>,
+    allowed: Vec<EgressRule>,
     denied: Vec<IpNet>,
     denied_ports: HashSet<u16>,
     local: ArcSwap<HashSet<IpAddr>>,
 }
 
 impl Rules {
-    pub(crate) fn new(settings: &ProxySettings) -> Result<Self, BadRule> {
-        let parse = |text: &String| Allowed::parse(text).ok_or_else(|| BadRule(text.clone()));
-        Ok(Self {
-            allowed: settings.egress_allow.iter().map(parse).collect::<Result<_, _>>()?,
+    pub(crate) fn new(settings: &ProxySettings) -> Self {
+        Self {
+            allowed: settings.egress_allow.clone(),
             denied: settings.egress_deny.clone(),
             denied_ports: settings.egress_deny_ports.iter().copied().collect(),
             local: ArcSwap::from_pointee(local_addresses()),
-        })
+        }
     }
 
     /// Asks the system again for the addresses of this machine.
@@ -115,7 +75,7 @@ impl Rules {
         if faces().any(|ip| self.denied.iter().any(|net| net.contains(&ip))) {
             return Err("configured");
         }
-        if self.allowed.iter().any(|rule| rule.net.contains(&ip) && rule.ports.contains(&port)) {
+        if self.allowed.iter().any(|rule| rule.allows(ip, port)) {
             return Ok(());
         }
         if network == Network::Tcp && self.denied_ports.contains(&port) {
@@ -192,11 +152,11 @@ mod tests {
 
     fn rules(allow: &[&str], deny: &[&str]) -> Rules {
         let settings = ProxySettings {
-            egress_allow: allow.iter().map(ToString::to_string).collect(),
+            egress_allow: allow.iter().map(|rule| rule.parse().unwrap()).collect(),
             egress_deny: deny.iter().map(|net| net.parse().unwrap()).collect(),
             ..ProxySettings::default()
         };
-        let rules = Rules::new(&settings).unwrap();
+        let rules = Rules::new(&settings);
         rules.local.store(Arc::new(["203.0.113.7", "2001:db8::7"].iter().map(|ip| ip.parse().unwrap()).collect()));
         rules
     }
@@ -271,14 +231,6 @@ mod tests {
         assert_eq!(check(&rules, "10.1.3.1", 1), Ok(()));
         assert_eq!(check(&rules, "10.1.2.1", 1), Err("configured"));
         assert_eq!(check(&rules, "64:ff9b::9.9.9.9", 1), Err("configured"));
-    }
-
-    #[test]
-    fn entries_for_this_machine_must_name_ports() {
-        for bad in ["127.0.0.1/32", "0.0.0.0/0", "::1/128", "fe80::/64", "10.0.0.1", "x/8:1", "10.0.0.0/8:2-1"] {
-            assert!(Allowed::parse(bad).is_none(), "{bad}");
-        }
-        assert!(Allowed::parse("::1/128:443").is_some());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
 };
 
 use aws_lc_rs::hkdf;
-use gatehouse_model::SsCipher;
+use gatehouse_model::{SsCipher, client_of};
 use tokio::{
     net::TcpStream,
     time::{Instant, timeout_at},
@@ -25,7 +25,6 @@ use crate::{
     addr::Address,
     aead::{Counted, TAG, key, open_with},
     door::{Door, NodeState},
-    limit::device,
     relay::{
         buffer::{Buffer, Size},
         sealed::{Codec, Sealed},
@@ -106,7 +105,7 @@ impl Trials {
     ///
     /// Strangers cause this free of charge, so an address gets 20 failed full trials a minute.
     pub(crate) async fn find(&self, address: IpAddr, salt: &[u8], sealed: &[u8]) -> Option<Arc<User>> {
-        let address = device(address);
+        let address = client_of(address);
         let salt = hkdf::Salt::new(hkdf::HKDF_SHA1_FOR_LEGACY_USE_ONLY, salt);
         let mut copy = Vec::with_capacity(sealed.len());
         let last_good = self.last_good(address);

@@ -5,10 +5,12 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use gatehouse_domain::{
     App, Settings, account,
     proxy::{
+        egress::EgressRule,
         manage::{self, NodeSpec},
         settings::NodeSettings,
         user,
     },
+    settings::ProxySettings,
     visit,
 };
 use gatehouse_model::{AccountId, Login, NodeId, NodeKind, PassKind, SsCipher};
@@ -26,7 +28,7 @@ use crate::addr::write_socks;
 /// An application with a Trojan node, and the door that serves it.
 struct Served {
     test: TestApp,
-    door: JoinHandle<gatehouse_domain::Result<()>>,
+    door: JoinHandle<()>,
     tasks: tokio_util::task::TaskTracker,
     node: NodeId,
     echo: SocketAddr,
@@ -34,11 +36,16 @@ struct Served {
 
 impl Served {
     async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    async fn with(adjust: impl FnOnce(&mut ProxySettings)) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let echo = listener.local_addr().unwrap();
         let mut settings = Settings::default();
-        settings.proxy.egress_allow = vec![format!("127.0.0.1/32:{}", echo.port())];
+        settings.proxy.egress_allow = vec![EgressRule::listener(echo)];
         settings.proxy.drain = gatehouse_model::Span(Duration::from_millis(200));
+        adjust(&mut settings.proxy);
         let test = TestApp::with(Engine::Sqlite, settings).await.unwrap();
         let tasks = tokio_util::task::TaskTracker::new();
         tasks.spawn(echo_streams(listener));
@@ -99,7 +106,7 @@ impl Served {
 
     async fn stop(self) {
         self.app().shutdown().cancel();
-        timeout(Duration::from_secs(10), self.door).await.expect("the door stops in time").unwrap().unwrap();
+        timeout(Duration::from_secs(10), self.door).await.expect("the door stops in time").unwrap();
         drop(self.tasks);
     }
 }
@@ -194,13 +201,41 @@ async fn a_users_life_from_pass_to_shutdown() {
     served.test.app.shutdown().cancel();
     closed(&mut stream).await;
     let Served { test, door, .. } = served;
-    timeout(Duration::from_secs(10), door).await.expect("it stops in time").unwrap().unwrap();
+    timeout(Duration::from_secs(10), door).await.expect("it stops in time").unwrap();
     let visits = visit::list(&test.operator(), None, false, Some("first"), 50).await.unwrap();
     assert!(visits.iter().all(|visit| visit.until_at.is_some()));
     let whys: Vec<_> = visits.iter().filter_map(|visit| visit.ended_why.as_deref()).collect();
     assert_eq!(whys, ["shutdown", "kicked", "disabled"], "newest first");
     app.live().refresh(&app).await.unwrap();
     assert_eq!(app.live().nodes().nodes[0].bound_port, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_visit_is_recorded_although_its_account_is_deleted_before_the_first_flush() {
+    // Longer than the test: nothing is written before the door stops.
+    let served = Served::with(|proxy| proxy.flush_interval = gatehouse_model::Span(Duration::from_mins(1))).await;
+    let operator = served.test.operator();
+    let id = served.make("brief").await;
+    let profile = account::change::Profile { name: Some("Brief Visitor".to_owned()), ..Default::default() };
+    account::change::edit(&operator, "brief", &profile).await.unwrap();
+    let mut stream = loop {
+        if let Some(stream) = served.connect(id).await {
+            break stream;
+        }
+    };
+    account::change::delete(&operator, "brief").await.unwrap();
+    closed(&mut stream).await;
+    assert!(visit::list(&operator, None, false, None, 10).await.unwrap().is_empty(), "not written yet");
+    served.app().shutdown().cancel();
+    let Served { test, door, .. } = served;
+    timeout(Duration::from_secs(10), door).await.expect("it stops in time").unwrap();
+    let visits = visit::list(&test.operator(), None, false, None, 10).await.unwrap();
+    let [visit] = visits.as_slice() else { panic!("{visits:?}") };
+    assert_eq!(
+        (visit.account_id, visit.login.as_str(), visit.name.as_deref()),
+        (Some(id), "brief", Some("Brief Visitor"))
+    );
+    assert_eq!((visit.up, visit.down, visit.ended_why.as_deref()), (5, 5, Some("deleted")));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -16,6 +16,7 @@ use std::{
 use gatehouse_domain::{
     Clock, Random,
     proxy::{
+        egress::EgressRule,
         node::{Certificate, Node, Protocol, Tls},
         user::ProxyUser,
     },
@@ -81,12 +82,12 @@ impl World {
         let udp_echo = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let (echo_at, udp_at) = (echo.local_addr().unwrap(), udp_echo.local_addr().unwrap());
         let mut proxy = ProxySettings {
-            egress_allow: [echo_at, udp_at].map(|at| format!("127.0.0.1/32:{}", at.port())).to_vec(),
+            egress_allow: [echo_at, udp_at].map(EgressRule::listener).to_vec(),
             handshake_timeout: Span(HANDSHAKE),
             ..ProxySettings::default()
         };
         settings(&mut proxy);
-        let door = Door::new(proxy, Clock::default(), Random::default()).unwrap();
+        let door = Door::new(proxy, Clock::default(), Random::default());
         door.table.apply(&[row(1), row(2)], &[], Used::Settled, Millis(0));
         door.tasks.spawn(echo_streams(echo));
         door.tasks.spawn(echo_datagrams(udp_echo));

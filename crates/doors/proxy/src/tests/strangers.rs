@@ -128,7 +128,7 @@ async fn a_wrong_clock_is_a_stranger() {
     let now = gatehouse_domain::Clock::System.now().0;
     for (shift, is_served) in [(0, true), (25_000, true), (-25_000, true), (40_000, false), (-40_000, false)] {
         let clock = gatehouse_domain::Clock::Manual(Arc::new(AtomicI64::new(now + shift)));
-        let door = crate::door::Door::new(world.door.settings.clone(), clock, world.door.random.clone()).unwrap();
+        let door = crate::door::Door::new(world.door.settings.clone(), clock, world.door.random.clone());
         door.table.apply(&[super::row(1)], &[], crate::table::Used::Settled, gatehouse_model::Millis(0));
         let state = crate::door::NodeState::new(&world.node, &world.door.shutdown);
         let memory = |cipher, _| Arc::new(crate::listener::replay::Replay::new(cipher));

@@ -1,5 +1,7 @@
 //! Login sessions: server-side rows holding the account's epoch; the row decides (DESIGN §4, §10.3).
 
+pub mod staff;
+
 use std::{net::IpAddr, time::Duration};
 
 use gatehouse_model::{AccountId, LoginSessionId, Millis, Secret};
@@ -67,6 +69,7 @@ pub async fn open(
             epoch: row.epoch,
             secret_hash: Some(&ctx.app.keys().hash(PURPOSE, secret.expose())),
             is_limited,
+            factor_at: None,
             address: from.0.map(|address| address.to_string()).as_deref(),
             user_agent: from.1,
             at: ctx.now(),

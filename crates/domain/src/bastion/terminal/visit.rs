@@ -1,0 +1,164 @@
+//! What is kept of a stay: the visit from its opening to its end.
+
+use gatehouse_model::{EndedWhy, fold_key};
+use gatehouse_store::visit_terminal::{self as rows, NewStay, StayEnd};
+use uuid::Uuid;
+
+use super::{Admitted, Ended, Failure, PresentedKey, Purpose};
+use crate::{
+    App, Ctx, Result, Via,
+    audit::{self, Object, Stream},
+};
+
+/// Writes the visit of a stay whose channel is open. `host_key` is what the target showed.
+pub async fn opened(ctx: &Ctx, admitted: &Admitted, host_key: &PresentedKey) -> Result<()> {
+    let mut tx = ctx.begin().await?;
+    rows::insert(&mut tx, &new_stay(ctx, admitted, Some(&host_key.fingerprint), &texts(admitted))).await?;
+    let object = Object::new("resource", admitted.asked.resource.0, &admitted.resource_name);
+    audit::record(&mut tx, ctx, Stream::Access, "terminal.open", object, "ok", Some(facts(admitted))).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Writes the visit of a stay that never came to be, and raises an alert for a host whose key changed.
+pub async fn failed(ctx: &Ctx, admitted: &Admitted, failure: &Failure) -> Result<()> {
+    let uuid = admitted.visit.to_string();
+    let mut tx = ctx.begin().await?;
+    let host_key = match failure {
+        Failure::HostKeyUnknown(presented) | Failure::HostKeyChanged { presented, .. } => {
+            Some(presented.fingerprint.as_str())
+        }
+        _ => None,
+    };
+    rows::insert(&mut tx, &new_stay(ctx, admitted, host_key, &texts(admitted))).await?;
+    let why = EndedWhy::Failed.as_str();
+    let detail = match failure {
+        Failure::Negotiation(what) => Some(what.as_str()),
+        _ => None,
+    };
+    let end = StayEnd { why, cause: Some(failure.cause()), detail, ..StayEnd::default() };
+    rows::close(&mut tx, &uuid, ctx.now(), &end).await?;
+    let object = Object::new("resource", admitted.asked.resource.0, &admitted.resource_name);
+    audit::record(&mut tx, ctx, Stream::Access, "terminal.open", object, failure.cause(), Some(facts(admitted)))
+        .await?;
+    if let Failure::HostKeyChanged { pinned, presented } = failure {
+        let detail = serde_json::json!({ "host": admitted.host, "port": admitted.port, "pinned": pinned,
+            "presented": presented.fingerprint });
+        audit::record(&mut tx, ctx, Stream::Alert, "hostkey.changed", object, "refused", Some(detail.to_string()))
+            .await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Closes the visit of a stay. Repeating changes nothing.
+pub async fn closed(app: &App, visit: Uuid, ended: &Ended) -> Result<()> {
+    let uuid = visit.to_string();
+    let detail = ended.by.as_ref().map(|(by, reason)| serde_json::json!({ "by": by, "reason": reason }).to_string());
+    let end = StayEnd {
+        why: ended.why.as_str(),
+        exit_code: ended.exit_code.map(i64::from),
+        exit_signal: ended.exit_signal.as_deref(),
+        cause: None,
+        detail: detail.as_deref(),
+    };
+    let ctx = app.ctx(crate::Actor::System("ssh"), gatehouse_model::Origin::System);
+    let mut tx = ctx.begin().await?;
+    if rows::close(&mut tx, &uuid, app.now(), &end).await? > 0 {
+        let object = Object::new("visit", None, &uuid);
+        audit::record(&mut tx, &ctx, Stream::Access, "terminal.close", object, ended.why.as_str(), detail).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Marks the open stays of this process as alive; the ssh door does so every few seconds while it has any.
+pub async fn seen(app: &App) -> Result<()> {
+    let mut tx = app.db().begin().await?;
+    rows::update_seen(&mut tx, app.process_id(), app.now()).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// A stay that somebody asked to end.
+#[derive(Debug, Clone)]
+pub struct AskedEnd {
+    /// The visit.
+    pub visit: Uuid,
+    /// Why.
+    pub why: EndedWhy,
+    /// Who asked, and the reason he gave.
+    pub by: Option<(String, String)>,
+}
+
+/// Stays of this process that somebody asked to end.
+pub async fn to_end(app: &App) -> Result<Vec<AskedEnd>> {
+    let asked = rows::list_asked(&mut app.db().read(), app.process_id()).await?;
+    Ok(asked
+        .into_iter()
+        .filter_map(|row| {
+            let why = row.end_asked_why.as_deref().and_then(EndedWhy::parse).unwrap_or(EndedWhy::Kicked);
+            let by = row.end_asked_by.map(|by| (by, row.end_asked_detail.unwrap_or_default()));
+            Some(AskedEnd { visit: row.uuid.parse().ok()?, why, by })
+        })
+        .collect())
+}
+
+/// Texts that the row borrows.
+struct Texts {
+    uuid: String,
+    address: Option<String>,
+    resource_name_folded: String,
+}
+
+fn texts(admitted: &Admitted) -> Texts {
+    Texts {
+        uuid: admitted.visit.to_string(),
+        address: admitted.address.map(|address| address.to_string()),
+        resource_name_folded: fold_key(&admitted.resource_name),
+    }
+}
+
+fn new_stay<'a>(ctx: &Ctx, admitted: &'a Admitted, host_key: Option<&'a str>, texts: &'a Texts) -> NewStay<'a> {
+    let (session, token) = match &admitted.via {
+        Via::Session(id) => (Some(id.0), None),
+        Via::Token { id, .. } => (None, Some(id.0)),
+        Via::Door => (None, None),
+    };
+    NewStay {
+        uuid: &texts.uuid,
+        account_id: admitted.account,
+        login: &admitted.login,
+        name: admitted.name.as_deref(),
+        from_address: texts.address.as_deref(),
+        process_id: ctx.app.process_id(),
+        at: ctx.now(),
+        kind: admitted.asked.purpose.as_str(),
+        client: admitted.asked.client,
+        resource_id: admitted.asked.resource,
+        resource_name: &admitted.resource_name,
+        resource_name_folded: &texts.resource_name_folded,
+        resource_group_id: admitted.group,
+        host: &admitted.host,
+        port: admitted.port.into(),
+        voucher_id: admitted.asked.voucher,
+        voucher_name: &admitted.voucher_name,
+        username: &admitted.username,
+        login_session_id: session,
+        api_token_id: token,
+        access_request_id: admitted.request,
+        command: match &admitted.asked.purpose {
+            Purpose::Exec(command) => Some(command),
+            Purpose::Shell | Purpose::Sftp | Purpose::Forward => None,
+        },
+        host_key,
+    }
+}
+
+fn facts(admitted: &Admitted) -> String {
+    serde_json::json!({
+        "visit": admitted.visit.to_string(), "purpose": admitted.asked.purpose.as_str(), "client": admitted.asked.client,
+        "voucher": admitted.voucher_name, "username": admitted.username, "host": admitted.host, "port": admitted.port,
+    })
+    .to_string()
+}

@@ -1,0 +1,8 @@
+//! `audit/*`
+
+use crate::routes::Routes;
+
+/// The endpoints of this area.
+pub(crate) fn routes(routes: Routes) -> Routes {
+    routes
+}

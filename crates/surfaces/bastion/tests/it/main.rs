@@ -1,0 +1,6 @@
+//! Golden exchanges of the bastion surface through its real router.
+
+#![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
+
+mod frame;
+mod support;
