@@ -8,11 +8,7 @@ use std::time::Duration;
 use gatehouse_model::Millis;
 use gatehouse_store::{Aspect, Tx, job as rows, job::JobRow, live as live_rows, process, visit};
 
-<<<<<<< HEAD
-use crate::{App, Error, Result, audit, live::Live, oa, throttle};
-=======
-use crate::{App, Error, Result, audit, bastion::terminal, live::Live, oa};
->>>>>>> main
+use crate::{App, Error, Result, audit, bastion::terminal, live::Live, oa, throttle};
 
 /// What kinds of jobs there are. The names are published: additions only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -30,6 +30,7 @@ pub async fn set_enabled(ctx: &Ctx, login: &str, is_enabled: bool, why: Option<&
         login_session::revoke_others(&mut tx, account.id, None, "disabled", ctx.now()).await?;
     }
     tx.touch(Aspect::ProxyUser, Some(account.id.0));
+    tx.touch(Aspect::Access, Some(account.id.0));
     let action = if is_enabled { "account.enable" } else { "account.disable" };
     audit::changed(&mut tx, ctx, action, Object::new("account", account.id.0, &account.login)).await?;
     tx.commit().await?;
@@ -52,6 +53,7 @@ pub async fn set_password(ctx: &Ctx, login: &str, password: &Secret) -> Result<(
         login_session::update_epoch(&mut tx, session).await?;
     }
     login_session::revoke_others(&mut tx, account.id, own, "credentials_changed", ctx.now()).await?;
+    tx.touch(Aspect::Access, Some(account.id.0));
     audit::changed(&mut tx, ctx, "account.password", Object::new("account", account.id.0, &account.login)).await?;
     tx.commit().await?;
     Ok(())

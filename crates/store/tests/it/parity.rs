@@ -162,8 +162,9 @@ async fn both_schemas_are_the_same() {
 #[tokio::test]
 async fn every_sqlite_table_is_strict_and_every_generated_id_unique_for_ever() {
     let sqlite = Fixture::new(Engine::Sqlite).await;
-    let loose =
-        sql!("SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT GLOB 'sqlite_*' AND NOT strict");
+    let loose = sql!(
+        "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT GLOB 'sqlite_*' AND NOT strict"
+    );
     assert_eq!(sqlite.db.read().all::<(String,)>(loose, args![]).await.unwrap(), []);
     let reused = sql!(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE '% id INTEGER PRIMARY KEY%'
