@@ -1,5 +1,6 @@
 //! `rbac/*`
 
+mod menu;
 mod role;
 mod user;
 
@@ -7,6 +8,6 @@ use crate::routes::Routes;
 
 /// The endpoints of this area.
 pub(crate) fn routes(routes: Routes) -> Routes {
-    let routes = user::routes(routes);
+    let routes = user::routes(routes).get("rbac/routes", menu::handle);
     role::routes(routes)
 }
