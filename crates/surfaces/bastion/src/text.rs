@@ -20,6 +20,8 @@ pub(crate) const NOT_INTEGER: &str = "请填写合法的整数值。";
 pub(crate) const NOT_TEXT: &str = "不是有效的字符串。";
 pub(crate) const NOT_LIST: &str = "期待为列表。";
 pub(crate) const NUL: &str = "不允许包含空字符。";
+/// What no other text says.
+pub(crate) const INVALID: &str = "无效数据。";
 pub(crate) const NOT_TIME: &str = "日期时间格式错误。请使用 YYYY-MM-DD、YYYY-MM-DD HH:MM:SS 或 ISO 8601 格式。";
 
 /// What a missing field answers.
@@ -99,7 +101,7 @@ pub(crate) fn fault(field: &str, rule: &str) -> (Cow<'static, str>, Cow<'static,
         (_, "taken") => "数据已存在",
         (_, "blank") => BLANK,
         (_, "required") => return (field.to_owned().into(), required(field).into()),
-        _ => "无效数据。",
+        _ => INVALID,
     };
     (field.to_owned().into(), text.into())
 }
