@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// What every use case returns.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a use case did not do what was asked.
 #[derive(Debug, thiserror::Error)]

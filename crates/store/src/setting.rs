@@ -33,7 +33,16 @@ pub async fn insert(tx: &mut Tx, row: &SettingRow, at: Millis) -> Result<u64> {
     .await
 }
 
-/// Replaces a sealed setting, unless somebody else did; 0: somebody did.
+/// Lists the sealed settings.
+pub async fn list_sealed(q: &mut impl Query) -> Result<Vec<SettingRow>> {
+    q.all(
+        sql!("SELECT name, value, value_sealed, seal_ref FROM setting WHERE value_sealed IS NOT NULL ORDER BY name"),
+        args![],
+    )
+    .await
+}
+
+/// Replaces a sealed value, unless somebody did so meanwhile; 0: somebody did.
 pub async fn update_sealed(tx: &mut Tx, name: &str, old: &str, new: &str, at: Millis) -> Result<u64> {
     tx.exec(
         sql!("UPDATE setting SET value_sealed = $3, updated_at = $4 WHERE name = $1 AND value_sealed = $2"),

@@ -4,13 +4,16 @@ pub mod address;
 pub mod group;
 pub mod host_key;
 pub mod key;
+pub mod log;
 pub mod policy;
 pub mod request;
 pub mod resource;
+pub mod route;
 pub mod rule;
 pub(crate) mod seed;
 pub mod setting;
 pub mod terminal;
+pub mod ticket;
 pub mod voucher;
 
 use gatehouse_model::fold_key;

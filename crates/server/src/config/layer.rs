@@ -126,8 +126,18 @@ impl Layers {
 
     /// Takes the keys that every surface has out of one section.
     pub(crate) fn surface(&mut self, name: &str, problems: &mut Vec<Problem>) -> SurfaceConfig {
-        let Some(Value::Table(table)) = self.table.get_mut(name) else { return SurfaceConfig::default() };
-        let keys = SurfaceConfig::KEYS.iter().filter_map(|key| table.remove_entry(*key)).collect();
+        self.part(name, &SurfaceConfig::KEYS, problems)
+    }
+
+    /// Takes some keys out of one section.
+    pub(crate) fn part<T: DeserializeOwned + Default>(
+        &mut self,
+        name: &str,
+        keys: &[&str],
+        problems: &mut Vec<Problem>,
+    ) -> T {
+        let Some(Value::Table(table)) = self.table.get_mut(name) else { return T::default() };
+        let keys = keys.iter().filter_map(|key| table.remove_entry(*key)).collect();
         self.read(name, keys, problems)
     }
 

@@ -20,7 +20,7 @@ use crate::{
 
 /// Where the secret of a voucher is sealed.
 pub(crate) fn secret_place(seal_ref: &str) -> Place<'_> {
-    Place { table: "voucher", column: "secret_sealed", row: seal_ref }
+    Place { table: "voucher", column: "secret", row: seal_ref }
 }
 
 /// Lets a person to a target, or says why not. Dials nothing; what it hands out is good for one stay that begins now.
