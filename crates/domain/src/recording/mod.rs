@@ -18,6 +18,8 @@ mod retain;
 mod start;
 mod tail;
 mod track;
+#[cfg(test)]
+mod track_test;
 mod verify;
 mod watch;
 mod writer;

@@ -353,6 +353,14 @@ impl Track {
     }
 }
 
+#[cfg(test)]
+impl Track {
+    /// Bytes of memory that the open record holds.
+    pub(super) fn lines_held(&self) -> usize {
+        lock(&self.live).lines.capacity()
+    }
+}
+
 /// What a watcher finds when it comes.
 pub(super) struct Joined {
     pub(super) id: u64,
