@@ -2,3 +2,4 @@
 
 pub(crate) mod seed;
 pub mod terminal;
+pub mod ticket;

@@ -141,7 +141,9 @@ pub(crate) async fn run(
         app.shutdown().cancelled().await;
         tokio::join!(public.finish(config.http.drain.0), private.finish(config.http.drain.0));
         app.tracker().close();
-        if timeout(TASKS_END, app.tracker().wait()).await.is_err() {
+        // Terminals have begun to end with the signal, but may take longer than the rest.
+        let tasks_end = TASKS_END.max(app.settings().terminal.drain.0 + Duration::from_secs(2));
+        if timeout(tasks_end, app.tracker().wait()).await.is_err() {
             tracing::warn!("{} tasks did not end in time and are given up", app.tracker().len());
         }
         app.stop().await.context("the database was not closed in order")
