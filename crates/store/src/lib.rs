@@ -35,6 +35,7 @@ pub mod second_factor;
 pub mod setting;
 mod signal;
 mod sql;
+pub mod stay;
 pub mod ssh_key;
 pub mod target;
 mod tx;

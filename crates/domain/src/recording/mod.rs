@@ -169,6 +169,12 @@ pub async fn tick(app: &App) {
     note::work(app).await;
 }
 
+/// Since when nothing was typed into a terminal of this process.
+pub fn idle(app: &App, visit: Uuid) -> Option<Duration> {
+    let typed = app.recordings().find(visit)?.typed_at();
+    Some(Duration::from_millis(u64::try_from(app.now().0.saturating_sub(typed.0)).unwrap_or(0)))
+}
+
 /// The time stamp of the last record of a visit's recording; none when it has none or it cannot be read.
 pub async fn last_moment(app: &App, visit: Uuid) -> Result<Option<Millis>> {
     let Some(row) = rows::find(&mut app.db().read(), &visit.to_string()).await? else { return Ok(None) };

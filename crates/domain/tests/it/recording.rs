@@ -326,7 +326,7 @@ both!(a_watcher_sees_the_past_and_then_everything, |engine| async {
     assert_eq!(watch.next().await, Watched::Line(bytes::Bytes::from_static(br#"[2.000,"o","later"]"#)));
     assert_eq!(watch.next().await, Watched::Ended);
     assert_eq!(recording::watch(&ctx, &name).await.err().map(|e| e.code()), Some("not_found"), "it is over");
-    assert_eq!(trail(&test, "audit.session.watch").await?.len(), 2);
+    assert_eq!(trail(&test, "terminal.watch").await?.len(), 2);
     Ok(())
 });
 
@@ -381,7 +381,7 @@ both!(reading_needs_its_code_and_is_in_the_audit_trail, |engine| async {
         let (from, to) = (usize::try_from(range.start)?.min(whole.len()), usize::try_from(range.end)?.min(whole.len()));
         assert_eq!(part, &whole.as_bytes()[from..to], "{range:?}");
     }
-    assert_eq!(trail(&test, "audit.session.download").await?.len(), 1, "parts of one download are one row");
-    assert_eq!(trail(&test, "audit.session.replay").await?.len(), 1);
+    assert_eq!(trail(&test, "recording.download").await?.len(), 1, "parts of one download are one row");
+    assert_eq!(trail(&test, "recording.replay").await?.len(), 1);
     Ok(())
 });

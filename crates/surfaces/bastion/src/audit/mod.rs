@@ -1,8 +1,10 @@
 //! `audit/*`
 
+mod stay;
+
 use crate::routes::Routes;
 
 /// The endpoints of this area.
 pub(crate) fn routes(routes: Routes) -> Routes {
-    routes
+    stay::routes(routes)
 }
