@@ -3,12 +3,12 @@
 mod add;
 mod del;
 mod detail;
-pub(crate) mod password;
-mod profile;
-mod reset_password;
 mod edit;
 mod get;
 mod mfa_reset;
+pub(crate) mod password;
+mod profile;
+mod reset_password;
 mod role;
 mod role_get;
 mod rule;
