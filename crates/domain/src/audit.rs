@@ -19,7 +19,8 @@ pub enum Stream {
 }
 
 impl Stream {
-    const fn as_str(self) -> &'static str {
+    /// The stored name.
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Login => "login",
             Self::Change => "change",

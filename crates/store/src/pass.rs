@@ -111,21 +111,6 @@ pub async fn find_proxy(q: &mut impl Query, id: AccountId) -> Result<Option<Prox
     q.one(sql!("SELECT * FROM proxy_pass WHERE account_id = $1"), args![id]).await
 }
 
-/// Lists what is sealed in proxy passes after an account id, one page: account, row part, uuid, subscription token.
-pub async fn list_sealed(
-    q: &mut impl Query,
-    after: AccountId,
-    limit: i64,
-) -> Result<Vec<(AccountId, String, String, String)>> {
-    q.all(
-        sql!(
-            "SELECT account_id, seal_ref, uuid_sealed, token_sealed FROM proxy_pass WHERE account_id > $1 ORDER BY account_id LIMIT $2"
-        ),
-        args![after, limit],
-    )
-    .await
-}
-
 /// Sets limits and group of a proxy pass.
 pub async fn update_proxy(
     tx: &mut Tx,
@@ -195,8 +180,10 @@ pub async fn has_staff(q: &mut impl Query, id: AccountId) -> Result<bool> {
     Ok(row.is_some())
 }
 
-/// Deletes a staff pass, and the roles that counted only with it: a new pass begins without them.
+/// Deletes a staff pass, and what counted only with it: roles, keys and tokens. A new pass begins without them.
 pub async fn delete_staff(tx: &mut Tx, id: AccountId) -> Result<u64> {
     tx.exec(sql!("DELETE FROM account_role WHERE account_id = $1"), args![id]).await?;
+    tx.exec(sql!("DELETE FROM ssh_key WHERE account_id = $1"), args![id]).await?;
+    tx.exec(sql!("DELETE FROM api_token WHERE account_id = $1"), args![id]).await?;
     tx.exec(sql!("DELETE FROM staff_pass WHERE account_id = $1"), args![id]).await
 }

@@ -37,6 +37,8 @@ mod audit;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]
+mod keys;
+#[cfg(test)]
 mod live;
 #[cfg(test)]
 mod login;
@@ -45,10 +47,22 @@ mod oa;
 #[cfg(test)]
 mod oa_import;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
 mod picture;
+#[cfg(test)]
+mod recording;
+#[cfg(test)]
+mod role;
+#[cfg(test)]
+mod role_grant;
 #[cfg(test)]
 mod session;
 #[cfg(test)]
+mod staff;
+#[cfg(test)]
 mod throttle;
+#[cfg(test)]
+mod trail;
 #[cfg(test)]
 mod usage;
