@@ -12,7 +12,7 @@ mod multipart;
 
 pub use asked::Asked;
 pub use body::{BodyRule, read_body};
-pub use client::{ClientAddress, TrustedProxies};
+pub use client::{ClientAddress, OverTls, TrustedProxies};
 pub use envelope::{Envelope, Fault, log_error};
 pub use form::{BodyKind, Fields, Unreadable, Value};
 pub use frame::frame;

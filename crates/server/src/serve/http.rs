@@ -11,7 +11,7 @@ use axum::{
     extract::{ConnectInfo, Request},
     response::Response,
 };
-use gatehouse_kit::TrustedProxies;
+use gatehouse_kit::{OverTls, TrustedProxies};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::SockRef;
@@ -109,6 +109,9 @@ impl Server {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(peer));
             self.proxies.mark(&mut request);
+            if self.tls.is_some() {
+                request.extensions_mut().insert(OverTls);
+            }
             respond(site.router(&request).clone(), request)
         });
         let connection = http1::Builder::new()

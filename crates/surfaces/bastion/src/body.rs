@@ -149,6 +149,19 @@ impl Fields {
         self.required(field, given).unwrap_or_default()
     }
 
+    /// A required text that is taken to the letter, blanks and all; empty when it has a fault. `long` is its own text for more
+    /// than `max` characters.
+    pub(crate) fn exact_text(&mut self, field: &'static str, max: usize, long: impl FnOnce(usize) -> String) -> String {
+        let given = self.given(field, |value| value.as_str().map(str::to_owned), text::NOT_TEXT);
+        let given = match given {
+            Given::Value(text) if text.contains('\0') => self.faulty(field, text::NUL),
+            Given::Value(text) if text.is_empty() => self.faulty(field, text::BLANK),
+            Given::Value(text) if text.chars().count() > max => self.faulty(field, long(max)),
+            other => other,
+        };
+        self.required(field, given).unwrap_or_default()
+    }
+
     /// An optional text for a new thing: absent and null are the same.
     pub(crate) fn optional_text(&mut self, field: &'static str, max: usize, blank: Blank) -> Option<String> {
         match self.given_text(field, max, blank) {

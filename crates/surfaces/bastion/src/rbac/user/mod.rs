@@ -6,6 +6,9 @@ mod detail;
 mod edit;
 mod get;
 mod mfa_reset;
+pub(crate) mod password;
+mod profile;
+mod reset_password;
 mod role;
 mod role_get;
 mod rule;
@@ -30,4 +33,6 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .change("rbac/user/set_password", "account.password", set_password::handle)
         .change("rbac/user/unlock", "account.unlock", unlock::handle)
         .change("rbac/user/mfa_reset", "account.mfa_reset", mfa_reset::handle)
+        .change("rbac/user/reset_password", "account.password.change", reset_password::handle)
+        .change("rbac/user/profile", "account.profile", profile::handle)
 }
