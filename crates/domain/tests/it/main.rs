@@ -39,6 +39,8 @@ mod doctor;
 #[cfg(test)]
 mod live;
 #[cfg(test)]
+mod login;
+#[cfg(test)]
 mod oa;
 #[cfg(test)]
 mod oa_import;

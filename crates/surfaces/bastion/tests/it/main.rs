@@ -2,5 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
+mod entry;
+mod factor;
 mod frame;
+mod own;
 mod support;
