@@ -123,7 +123,8 @@ pub async fn terminate(ctx: &Ctx, session: Uuid, reason: &str) -> Result<()> {
     let outcome = if asked > 0 { "ok" } else { "repeated" };
     tx.touch(Aspect::Access, Some(stay.id));
     let object = Object::new("visit", stay.id, &stay.uuid);
-    let detail = Some(serde_json::json!({"reason": reason, "user": stay.login, "resource": stay.resource_name}).to_string());
+    let detail =
+        Some(serde_json::json!({"reason": reason, "user": stay.login, "resource": stay.resource_name}).to_string());
     audit::record(&mut tx, &ctx, Stream::Change, "terminal.terminate", object, outcome, detail).await?;
     tx.commit().await?;
     Ok(())

@@ -8,10 +8,7 @@ use std::{
     time::Duration,
 };
 
-use gatehouse_store::{
-    Tx, recording as rows,
-    recording::Extent,
-};
+use gatehouse_store::{Tx, recording as rows, recording::Extent};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 

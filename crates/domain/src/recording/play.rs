@@ -103,7 +103,8 @@ impl Playback {
         let part = Part { reader: self.reader, skip: range.start, left: range.end.saturating_sub(range.start) };
         stream::unfold(Some(part), async |part| {
             let part = part?;
-            let next = blocking(move || next_piece(part)).await.and_then(|piece| piece.map_err(|fault| unreadable(&fault)));
+            let next =
+                blocking(move || next_piece(part)).await.and_then(|piece| piece.map_err(|fault| unreadable(&fault)));
             match next {
                 Ok(None) => None,
                 Ok(Some((piece, part))) => Some((Ok(piece), Some(part))),

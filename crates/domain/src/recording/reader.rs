@@ -125,7 +125,9 @@ impl Reader {
             return self.torn();
         }
         let next = self.chain.after([&length, &self.incoming]);
-        let Some(packed) = open(&self.cipher, self.session, &self.chain, &mut self.incoming) else { return Err(damaged) };
+        let Some(packed) = open(&self.cipher, self.session, &self.chain, &mut self.incoming) else {
+            return Err(damaged);
+        };
         let packed = packed.len();
         std::mem::swap(&mut self.body, &mut self.incoming);
         // Nonce in front, tag behind.

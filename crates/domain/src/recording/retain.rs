@@ -61,7 +61,10 @@ async fn delete(app: &App, row: &RecordingRow, why: &'static str) -> Result<()> 
         });
         match removed.await? {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(Error::Upstream { which: "recording", why: format!("{} cannot be deleted: {error}", row.path) });
+                return Err(Error::Upstream {
+                    which: "recording",
+                    why: format!("{} cannot be deleted: {error}", row.path),
+                });
             }
             _ => {}
         }

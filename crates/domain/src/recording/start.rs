@@ -81,7 +81,8 @@ pub async fn start(app: &App, new: NewRecording) -> Result<Recorder> {
         Some(Ok(sink)) => (Some(sink), None),
         Some(Err(error)) => (None, Some(error)),
     };
-    let visit_id = match insert(app, &new, began, sink.as_ref().map(|(_, path)| path.as_str()), failure.as_ref()).await {
+    let visit_id = match insert(app, &new, began, sink.as_ref().map(|(_, path)| path.as_str()), failure.as_ref()).await
+    {
         Ok(id) => id,
         Err(error) => {
             if let Some((sink, _)) = sink {
@@ -136,12 +137,7 @@ async fn insert(
 async fn create(app: &App, visit: Uuid, began: Millis, header: &str) -> Result<(Sink, String)> {
     let below = below(visit, began);
     let (key, cipher) = app.keys().recording();
-    let head = Header {
-        session: visit.to_string(),
-        key,
-        created: began.0,
-        compression: "zstd".to_owned(),
-    };
+    let head = Header { session: visit.to_string(), key, created: began.0, compression: "zstd".to_owned() };
     let path = folder(app)?.join(&below);
     let (head, cipher, random, line) = (head.encode()?, cipher, app.random().clone(), format!("{header}\n"));
     let made = blocking(move || {

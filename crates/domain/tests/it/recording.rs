@@ -4,8 +4,7 @@ use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use futures_util::StreamExt as _;
 use gatehouse_domain::{
-    Actor, App, Ctx, Error, Settings, Via,
-    audit,
+    Actor, App, Ctx, Error, Settings, Via, audit,
     bastion::terminal::Size,
     doctor,
     recording::{self, NewRecording, Purpose, Recorder, Verdict, Watched},
@@ -95,8 +94,7 @@ both!(a_session_is_recorded_and_plays_as_it_was, |engine| async {
     assert_eq!(std::fs::metadata(&file)?.len(), summary.bytes);
     assert!(!std::fs::read(&file)?.windows(5).any(|part| part == b"title"), "nothing of it stands in clear");
     let chain = hex::encode(row.chain.unwrap_or_default());
-    let detail =
-        format!(r#"{{"records":2,"bytes":{},"duration":1250,"chain":"{chain}","end":true}}"#, summary.bytes);
+    let detail = format!(r#"{{"records":2,"bytes":{},"duration":1250,"chain":"{chain}","end":true}}"#, summary.bytes);
     assert_eq!(trail(&test, "recording.chain").await?, [("complete".to_owned(), Some(detail))]);
     assert_eq!(recording::last_moment(&test.app, visit).await?, Some(row.created_at.plus(summary.duration)));
     assert_eq!(recording::verify(&test.app, visit).await?, Verdict::Holds { records: 2 });
@@ -118,7 +116,10 @@ both!(records_close_by_time_and_a_chain_value_is_noted_every_minute, |engine| as
     test.advance(Duration::from_secs(58));
     recording::tick(&test.app).await;
     let noted = trail(&test, "recording.chain").await?;
-    assert!(noted.len() == 1 && noted[0].1.as_ref().is_some_and(|detail| detail.contains("\"end\":false")), "{noted:?}");
+    assert!(
+        noted.len() == 1 && noted[0].1.as_ref().is_some_and(|detail| detail.contains("\"end\":false")),
+        "{noted:?}"
+    );
     assert_eq!((row(&test.app, visit).await.records, row(&test.app, visit).await.state.as_str()), (2, "open"));
     test.advance(Duration::from_secs(120));
     recording::tick(&test.app).await;
@@ -261,7 +262,9 @@ both!(recordings_go_by_age_and_by_size_and_each_leaves_a_row, |engine| async {
     let young = record().await?;
     assert_eq!(recording::retain(&test.app).await?, 1);
     assert_eq!(row(&test.app, old).await.state, "deleted");
-    assert!(!file(&test, old).await.exists() && file(&test, young).await.exists() && file(&test, running).await.exists());
+    assert!(
+        !file(&test, old).await.exists() && file(&test, young).await.exists() && file(&test, running).await.exists()
+    );
     let ctx = staff(&test.app, &["audit.session.replay"]);
     assert_eq!(play(&ctx, old).await.unwrap_err().downcast::<Error>()?.code(), "not_found");
     let went = trail(&test, "recording.delete").await?;
