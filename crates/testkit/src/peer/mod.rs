@@ -14,6 +14,7 @@ mod process;
 mod server;
 mod socks;
 mod tls;
+mod websocket;
 
 pub use client::{Client, Protocol, Server};
 pub use echo::Echo;
@@ -22,5 +23,6 @@ pub use process::{Peer, Program, free_port, peers_dir, wait_for};
 pub use server::RealServer;
 pub use socks::{Association, Socks, Target, Traffic};
 pub use tls::{SelfSigned, Tls, certificate_of, trusting_client_config};
+pub use websocket::{Frame, Handshake, WebSocket};
 
 const NO_IPV6: &str = "cannot listen on ::1; the proxy tests need IPv6 on the loopback interface";
