@@ -22,6 +22,7 @@ use crate::{
     live::Live,
     oa,
     password::Passwords,
+    recording::Recordings,
     seal::KeyRing,
 };
 
@@ -62,6 +63,7 @@ struct Inner {
     process_id: AtomicI64,
     seen: Mutex<HashMap<String, Millis>>,
     terminals: OnceLock<TerminalsHandle>,
+    recordings: Recordings,
     oa_entries: Arc<Gather<oa::EntryKey, oa::Entry>>,
 }
 
@@ -92,6 +94,7 @@ impl App {
             process_id: AtomicI64::new(0),
             seen: Mutex::default(),
             terminals: OnceLock::new(),
+            recordings: Recordings::default(),
             oa_entries: Arc::default(),
         }));
         let first = account::administrator::make_if_new(&app.ctx(Actor::System("first start"), Origin::System)).await?;
@@ -161,6 +164,11 @@ impl App {
     /// Look-ups of the oa surface.
     pub(crate) fn oa_entries(&self) -> &Arc<Gather<oa::EntryKey, oa::Entry>> {
         &self.0.oa_entries
+    }
+
+    /// The recordings that this process is making.
+    pub(crate) fn recordings(&self) -> &Recordings {
+        &self.0.recordings
     }
 
     /// The ssh door of this process, once it has started.

@@ -14,6 +14,7 @@ use crate::{
     App, Ctx, Result,
     audit::{self, Object},
     oa::token,
+    recording,
     seal::Place,
 };
 
@@ -33,7 +34,7 @@ pub struct Rotation {
     pub sealed: u64,
     /// Values that open under no key of the ring: `table.column id`.
     pub unreadable: Vec<String>,
-    /// Keys that cannot be taken out of the file yet, and how many credentials are found under them only.
+    /// Keys that cannot be taken out of the file yet, and how many credentials are found, and recordings play, under them only.
     pub kept: Vec<(String, i64)>,
 }
 
@@ -72,8 +73,10 @@ pub async fn rotate(ctx: &Ctx, progress: &mut (dyn FnMut(u64) + Send)) -> Result
         reseal(ctx, &mut rotation, progress).await?;
         ctx.app.pause(KNOWN).await;
     }
+    let recorded = recording::count_by_key(&ctx.app).await?;
     for old in keys.ids().iter().filter(|id| **id != key) {
-        let found = sealed::count_hashed(&mut ctx.read(), &format!("h1.{old}.%")).await?;
+        let found = sealed::count_hashed(&mut ctx.read(), &format!("h1.{old}.%")).await?
+            + recorded.get(old).copied().unwrap_or(0);
         if found > 0 {
             rotation.kept.push((old.clone(), found));
         }

@@ -33,14 +33,17 @@ pub struct KeyRing {
 struct Key {
     id: String,
     cipher: XChaCha20Poly1305,
+    recording: XChaCha20Poly1305,
     lookup: Zeroizing<[u8; 32]>,
 }
 
 impl Key {
     fn new(id: String, secret: &[u8; 32]) -> Self {
+        let recording = Zeroizing::new(blake3::derive_key("gatehouse 2026 terminal recordings", secret));
         Self {
             id,
             cipher: XChaCha20Poly1305::new(secret.into()),
+            recording: XChaCha20Poly1305::new((&*recording).into()),
             lookup: Zeroizing::new(blake3::derive_key("gatehouse 2026 keyed lookup hash", secret)),
         }
     }
@@ -207,6 +210,17 @@ impl KeyRing {
     /// Whether a sealed value is under the current key.
     pub fn is_current(&self, sealed: &str) -> bool {
         sealed.split('.').nth(1) == Some(self.current().id.as_str())
+    }
+
+    /// What new recordings are sealed with, and the id of its key.
+    pub(crate) fn recording(&self) -> (String, XChaCha20Poly1305) {
+        let key = self.current();
+        (key.id.clone(), key.recording.clone())
+    }
+
+    /// What recordings of a key were sealed with.
+    pub(crate) fn find_recording(&self, id: &str) -> Option<XChaCha20Poly1305> {
+        self.find(id).map(|key| key.recording.clone())
     }
 
     /// Seals a value for its place.

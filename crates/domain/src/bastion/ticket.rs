@@ -53,12 +53,7 @@ pub async fn issue(ctx: &Ctx, resource: ResourceId, voucher: VoucherId) -> Resul
     let secret = Secret::new(hex::encode(ctx.app.random().bytes::<16>()));
     let mut tx = ctx.begin().await?;
     let row = login_session::find_by_id(&mut tx, session).await?.ok_or(Error::NotFound { what: "session" })?;
-    let bound = Bound {
-        session: row.uuid,
-        address: ctx.caller.address,
-        resource: resource.0,
-        voucher: voucher.0,
-    };
+    let bound = Bound { session: row.uuid, address: ctx.caller.address, resource: resource.0, voucher: voucher.0 };
     let payload = serde_json::to_string(&bound).map_err(Error::internal)?;
     let new = NewOneTime {
         purpose: PURPOSE,

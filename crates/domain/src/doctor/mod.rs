@@ -1,10 +1,11 @@
 //! What `gatehouse doctor` looks at besides configuration, files and ports: database, clock, keys, audit chain, jobs, the
-//! oa surface and the proxy door.
+//! oa surface, the proxy door and recordings.
 //!
 //! Nothing is changed. A check that cannot be made is a finding, not the end of the others.
 
 mod oa;
 mod proxy;
+mod recordings;
 
 use std::time::Duration;
 
@@ -30,7 +31,8 @@ pub enum Level {
 pub struct Finding {
     /// How bad it is.
     pub level: Level,
-    /// What was looked at: `database`, `clock`, `servers`, `keys`, `audit`, `jobs`, `oa`, `proxy`.
+    /// What was looked at: `database`, `clock`, `servers`, `keys`, `audit`, `jobs`, `oa`, `proxy`,
+    /// `recordings`.
     pub area: &'static str,
     /// What was found.
     pub message: String,
@@ -77,6 +79,7 @@ pub async fn examine(ctx: &Ctx) -> Result<Vec<Finding>> {
     take(&mut findings, "jobs", waiting_jobs(ctx).await);
     take(&mut findings, "oa", oa::look(ctx).await);
     take(&mut findings, "proxy", proxy::look(ctx).await);
+    take(&mut findings, "recordings", recordings::look(ctx).await);
     Ok(findings)
 }
 

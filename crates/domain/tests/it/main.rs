@@ -35,6 +35,12 @@ mod apply_refusal;
 #[cfg(test)]
 mod audit;
 #[cfg(test)]
+mod bastion;
+#[cfg(test)]
+mod bastion_access;
+#[cfg(test)]
+mod bastion_resource;
+#[cfg(test)]
 mod doctor;
 #[cfg(test)]
 mod keys;
@@ -45,10 +51,22 @@ mod oa;
 #[cfg(test)]
 mod oa_import;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
 mod picture;
+#[cfg(test)]
+mod recording;
+#[cfg(test)]
+mod role;
+#[cfg(test)]
+mod role_grant;
 #[cfg(test)]
 mod session;
 #[cfg(test)]
+mod staff;
+#[cfg(test)]
 mod throttle;
+#[cfg(test)]
+mod trail;
 #[cfg(test)]
 mod usage;

@@ -68,9 +68,10 @@ impl Reader {
         loop {
             let Some(head) = Head::parse(&self.buffer)? else { return Ok(None) };
             let before = self.message.as_ref().map_or(0, |(_, parts)| parts.len());
-            let Some(payload) = usize::try_from(head.payload).ok().filter(|payload| {
-                head.kind.is_control() || before.saturating_add(*payload) <= self.limit
-            }) else {
+            let Some(payload) = usize::try_from(head.payload)
+                .ok()
+                .filter(|payload| head.kind.is_control() || before.saturating_add(*payload) <= self.limit)
+            else {
                 return Ok(Some(Incoming::TooLarge));
             };
             let missing = (head.length + payload).saturating_sub(self.buffer.len());

@@ -26,7 +26,8 @@ pub(crate) use layer::line_of;
 pub(crate) use problem::ConfigError;
 use problem::Problem;
 pub(crate) use section::{
-    DatabaseConfig, HttpConfig, Listen, LogConfig, LogFormat, MetricsConfig, SurfaceConfig, Synchronous, TlsConfig,
+    DatabaseConfig, HttpConfig, Listen, LogConfig, LogFormat, MetricsConfig, SshListen, SurfaceConfig, Synchronous,
+    TlsConfig,
 };
 
 /// The commented configuration file that documents every key.
@@ -57,6 +58,10 @@ pub(crate) struct Config {
     pub(crate) time_zone: Option<String>,
     /// The keys of `[oa]` that every surface has.
     pub(crate) oa: SurfaceConfig,
+    /// The keys of `[bastion]` that every surface has; its prefix stands before every path, slashes at both ends.
+    pub(crate) bastion: SurfaceConfig,
+    /// Where the ssh door listens.
+    pub(crate) ssh: SshListen,
     /// What the domain reads.
     pub(crate) settings: Settings,
     /// The original's file, when one was read; `oa import` takes its database from it.
@@ -125,11 +130,14 @@ impl Config {
     fn from_layers(mut layers: Layers, problems: &mut Vec<Problem>) -> Self {
         let top: section::Top = layers.top(problems);
         let data_dir = top.data_dir.unwrap_or_else(default_data_dir);
-        let config = Self {
+        let pinned = layers.given();
+        let mut config = Self {
             key_ring_file: top.key_ring_file.unwrap_or_else(|| data_dir.join("key-ring")),
             data_dir,
             time_zone: top.time_zone,
             oa: layers.surface("oa", problems),
+            bastion: layers.surface("bastion", problems),
+            ssh: layers.part("ssh", &SshListen::KEYS, problems),
             http: layers.section("http", problems),
             metrics: layers.section("metrics", problems),
             database: layers.section("database", problems),
@@ -145,12 +153,26 @@ impl Config {
                 hostkey: layers.section("hostkey", problems),
                 recordings: layers.section("recordings", problems),
                 ssh: layers.section("ssh", problems),
+                pinned,
             },
             ini: None,
             files: Vec::new(),
         };
         layers.refuse_rest(problems);
+        config.complete();
         config
+    }
+
+    /// Fills what other keys decide.
+    fn complete(&mut self) {
+        let settings = &mut self.settings;
+        settings.recordings.dir.get_or_insert_with(|| self.data_dir.join("recordings"));
+        if let Some(zone) = self.bastion.time_zone.as_ref().or(self.time_zone.as_ref()) {
+            settings.bastion.time_zone.clone_from(zone);
+        }
+        if self.bastion.prefix.is_empty() {
+            gatehouse_bastion::DEFAULT_PREFIX.clone_into(&mut self.bastion.prefix);
+        }
     }
 
     /// The database this process opens: the configured one, else a file in the data directory.

@@ -1,10 +1,12 @@
 //! `account …`: the life of an account on the command line.
 
-use crate::house::House;
+use gatehouse_testkit::Installation;
+
+use crate::GATEHOUSE;
 
 #[test]
 fn an_account_is_made_shown_changed_and_deleted() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     house.run("account add ann --email ann@example.com --pass proxy --pass staff").ok();
     house.run("account edit ann --name Ann").ok();
     let shown = house.run("account show ANN --json").json();
@@ -28,7 +30,7 @@ fn an_account_is_made_shown_changed_and_deleted() {
 
 #[test]
 fn what_cannot_be_is_refused_with_a_reason() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     house.run("account add ann --pass proxy").ok();
     for (arguments, code, reason) in [
         ("account add ANN", 1, "login already exists"),
@@ -54,7 +56,7 @@ fn what_cannot_be_is_refused_with_a_reason() {
 
 #[test]
 fn check_login_lets_in_and_says_why_not() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     house.run("account add ann --pass proxy").ok();
     house.run_with("account passwd ann --password-stdin", "correct horse\n").ok();
     house.run_with("account check-login ann --password-stdin", "correct horse\n").ok();

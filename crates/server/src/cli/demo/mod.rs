@@ -69,6 +69,8 @@ fn refuse_outside(config: &Config) -> Result<(), BadUsage> {
         ("http.listen", &config.http.listen),
         ("metrics.listen", &config.metrics.listen),
         ("oa.listen", &config.oa.listen),
+        ("bastion.listen", &config.bastion.listen),
+        ("ssh.listen", &config.ssh.listen),
     ];
     let addresses =
         listeners.into_iter().flat_map(|(key, listen)| listen.0.iter().map(move |address| (key, address.ip())));

@@ -31,7 +31,7 @@ const SOCKS: u16 = 1081;
 /// Prints the addresses now, and the commands as soon as every node listens.
 pub(super) fn when_ready(app: &App, listeners: &Listeners, data_dir: PathBuf, token: String) -> std::io::Result<()> {
     crate::serve::announce(listeners)?;
-    let base = listeners.base_url();
+    let base = listeners.base_url("oa");
     let app = app.clone();
     app.clone().spawn("demo.print", async move {
         let user = wait(&app).await;

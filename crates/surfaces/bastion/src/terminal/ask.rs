@@ -13,9 +13,8 @@ use crate::{auth, query::Query};
 const BEARER: &str = "bearer";
 
 /// Every key of the query; none may be repeated.
-const KEYS: [&str; 11] = [
-    "token", "ticket", "resume", "offset", "resource_id", "resource", "voucher_id", "voucher", "cols", "rows", "term",
-];
+const KEYS: [&str; 11] =
+    ["token", "ticket", "resume", "offset", "resource_id", "resource", "voucher_id", "voucher", "cols", "rows", "term"];
 
 /// Longest name of a terminal type.
 const TERM_LENGTH: usize = 64;

@@ -1,7 +1,7 @@
 //! The client at the other end of the socket: which protocol it speaks, and what its messages mean.
 
 use bytes::Bytes;
-use gatehouse_domain::bastion::terminal::{Ended, Encoding};
+use gatehouse_domain::bastion::terminal::{Encoding, Ended};
 use gatehouse_kit::ws::{Incoming, Kind, Socket};
 
 use super::{

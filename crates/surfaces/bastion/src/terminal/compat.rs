@@ -41,7 +41,10 @@ mod tests {
         assert_eq!(utf8(resize), Action::Resize(Size { cols: 80, rows: 24 }));
         assert_eq!(utf8(r#"{"type":2,"data":"ls -la\n"}"#), Action::Input("ls -la\n".into()));
         assert_eq!(utf8(r#"{"type":2,"data":"\u4e2d\u0003","more":1}"#), Action::Input("中\u{3}".into()));
-        assert_eq!(read("{\"type\":2,\"data\":\"中\"}".as_bytes(), Encoding::Gbk), Action::Input(vec![0xd6, 0xd0].into()));
+        assert_eq!(
+            read("{\"type\":2,\"data\":\"中\"}".as_bytes(), Encoding::Gbk),
+            Action::Input(vec![0xd6, 0xd0].into())
+        );
         assert_eq!((utf8(""), read_binary(&Bytes::new())), (Action::End, Action::End));
     }
 

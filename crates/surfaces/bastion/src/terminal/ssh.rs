@@ -87,12 +87,7 @@ enum Begun {
 }
 
 /// Hands a new socket to the terminal that waits for it.
-async fn resume(
-    to: tokio::sync::mpsc::Sender<Handover>,
-    offset: u64,
-    opening: Opening,
-    patience: std::time::Duration,
-) {
+async fn resume(to: tokio::sync::mpsc::Sender<Handover>, offset: u64, opening: Opening, patience: std::time::Duration) {
     let Some(socket) = opening.socket(patience).await else { return };
     if let Err(lost) = to.send(Handover { socket, offset }).await {
         // It ended in this moment.

@@ -314,8 +314,7 @@ impl Stay {
             }
             Event::IdleWarning(seconds) => self.notice(&Message::Notice(Notice::idle(seconds))),
             Event::Participants(people) => {
-                let participants =
-                    people.iter().map(|(name, role)| v2::Participant { name, role }).collect::<Vec<_>>();
+                let participants = people.iter().map(|(name, role)| v2::Participant { name, role }).collect::<Vec<_>>();
                 self.notice(&Message::Participants { participants });
             }
             Event::Ended(ended) => {

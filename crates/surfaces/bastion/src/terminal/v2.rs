@@ -210,7 +210,10 @@ mod tests {
 
     #[test]
     fn operations_are_read_and_brought_into_bounds() {
-        assert_eq!(text(&json!({"op": "resize", "cols": 0, "rows": 5000})), Action::Resize(Size { cols: 1, rows: 1_000 }));
+        assert_eq!(
+            text(&json!({"op": "resize", "cols": 0, "rows": 5000})),
+            Action::Resize(Size { cols: 1, rows: 1_000 })
+        );
         assert_eq!(text(&json!({"op": "signal", "name": "INT"})), Action::Signal("INT".to_owned()));
         assert_eq!(text(&json!({"op": "signal", "name": "SIGUSR1"})), Action::Signal("USR1".to_owned()));
         assert_eq!(text(&json!({"op": "window", "bytes": 1})), Action::Window(16_384));
