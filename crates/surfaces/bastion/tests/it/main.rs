@@ -8,3 +8,4 @@ mod frame;
 mod stay;
 mod own;
 mod support;
+mod terminal;
