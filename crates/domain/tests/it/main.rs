@@ -35,11 +35,19 @@ mod apply_refusal;
 #[cfg(test)]
 mod audit;
 #[cfg(test)]
+mod bastion;
+#[cfg(test)]
+mod bastion_access;
+#[cfg(test)]
+mod bastion_resource;
+#[cfg(test)]
 mod doctor;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod live;
+#[cfg(test)]
+mod login;
 #[cfg(test)]
 mod oa;
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 mod entry;
 mod key;
-mod mfa;
 mod menu;
+mod mfa;
 mod role;
 mod session;
 mod token;
