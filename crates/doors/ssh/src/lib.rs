@@ -27,6 +27,9 @@ use ledger::Ledger;
 pub use server::Listening;
 use stay::{Pty, Start, registry::Stays};
 
+/// How long ended stays may take to close their rows before clients are sent away.
+const CLOSE: Duration = Duration::from_secs(3);
+
 /// The door. Cheap to clone.
 #[derive(Clone)]
 pub struct Door(Arc<Inner>);
@@ -81,6 +84,10 @@ impl Door {
             sleep(Duration::from_millis(20)).await;
         }
         self.0.stays.cut_all(EndedWhy::Shutdown);
+        let deadline = Instant::now() + CLOSE;
+        while self.open_stays() > 0 && Instant::now() < deadline {
+            sleep(Duration::from_millis(5)).await;
+        }
     }
 }
 

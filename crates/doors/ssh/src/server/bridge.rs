@@ -25,7 +25,7 @@ pub(super) async fn run(mut session: Session, stay: Stay) {
     let shared = output.shared().clone();
     let gate = session.gate.clone();
     let ended = {
-        let down = downward(&session.write, &mut output);
+        let down = downward((&session.write, &gate), &mut output);
         let up = upward(&mut session.read, &gate, &mut input);
         until_over(down, up, &gate, &shared).await
     };
@@ -77,14 +77,14 @@ async fn upward(read: &mut ChannelReadHalf, gate: &Gate, input: &mut Input) {
 }
 
 /// From the target to the client.
-async fn downward(write: &ChannelWriteHalf<Msg>, output: &mut Output) -> Ended {
+async fn downward(client: (&ChannelWriteHalf<Msg>, &Arc<Gate>), output: &mut Output) -> Ended {
     loop {
         match output.next_piece().await {
-            Piece::Data { is_error, bytes, .. } => give(write, output, is_error, bytes).await,
+            Piece::Data { is_error, bytes, .. } => give(client, output, is_error, bytes).await,
             Piece::Eof => {}
             Piece::Notice(Event::IdleWarning(seconds)) => {
                 let notice = format!("\r\n会话空闲,将在 {seconds} 秒后断开\r\n");
-                give(write, output, true, Bytes::from(notice)).await;
+                give(client, output, true, Bytes::from(notice)).await;
             }
             Piece::Notice(_) => {}
             Piece::Ended(ended) => return ended,
@@ -93,7 +93,14 @@ async fn downward(write: &ChannelWriteHalf<Msg>, output: &mut Output) -> Ended {
 }
 
 /// Gives output to the client, whose window decides how fast. Returns early when the stay is over.
-pub(super) async fn give(write: &ChannelWriteHalf<Msg>, output: &mut Output, is_error: bool, bytes: Bytes) {
+///
+/// While it waits the client is read from, whatever waits from there: the change of its window may stand behind that.
+pub(super) async fn give(
+    (write, gate): (&ChannelWriteHalf<Msg>, &Arc<Gate>),
+    output: &mut Output,
+    is_error: bool,
+    bytes: Bytes,
+) {
     let over = output.shared().over().clone();
     let giving = async {
         // A client that left is noticed by whoever reads from it.
@@ -103,6 +110,10 @@ pub(super) async fn give(write: &ChannelWriteHalf<Msg>, output: &mut Output, is_
         };
     };
     tokio::pin!(giving);
+    if futures_util::poll!(&mut giving).is_ready() {
+        return;
+    }
+    let _urgent = gate.urge();
     tokio::select! {
         biased;
         () = &mut giving => return,

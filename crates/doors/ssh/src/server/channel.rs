@@ -35,7 +35,6 @@ pub(super) struct Session {
     pub(super) gate: Arc<Gate>,
     pty: Option<Pty>,
     env: Vec<(String, String)>,
-    _open: Arc<()>,
 }
 
 /// What was asked for, or the end of asking.
@@ -53,10 +52,9 @@ impl Session {
         handle: Handle,
         channel: Channel<Msg>,
         gate: Arc<Gate>,
-        open: Arc<()>,
     ) -> Self {
         let (read, write) = channel.split();
-        Self { service, person, read, write, handle, gate, pty: None, env: Vec::new(), _open: open }
+        Self { service, person, read, write, handle, gate, pty: None, env: Vec::new() }
     }
 
     /// The next message of the client.
@@ -258,8 +256,10 @@ pub(super) async fn next(read: &mut ChannelReadHalf, gate: &Gate) -> Option<Chan
     message
 }
 
+/// A size as clients give it; 0 is said by those that have no window.
 pub(super) fn size(cols: u32, rows: u32) -> Size {
-    Size { cols: cols.clamp(1, 1_000), rows: rows.clamp(1, 1_000) }
+    let or = |n: u32, usual| if n == 0 { usual } else { n.min(1_000) };
+    Size { cols: or(cols, 80), rows: or(rows, 24) }
 }
 
 fn is_word(text: &str) -> bool {

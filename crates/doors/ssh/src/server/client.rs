@@ -13,9 +13,9 @@ use russh::{
     keys::HashAlg,
     server::{Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Response, Session, VerifiedPublicKey},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Service, channel, forward, limit::Place, methods, name::Name};
+use super::{MUCH, Service, WINDOW, channel, forward, limit::Place, methods, name::Name};
 use crate::target::wire::Gate;
 
 /// Asked for the second factor.
@@ -43,8 +43,8 @@ pub(super) struct Client {
     /// Whose first factor was proved, under which user name.
     first: Option<(String, Waiting)>,
     person: Option<Arc<Person>>,
-    /// Counts the channels that are open.
-    open: Arc<()>,
+    /// The channels that are open.
+    channels: TaskTracker,
 }
 
 impl Client {
@@ -54,10 +54,11 @@ impl Client {
         gate: Arc<Gate>,
         place: Place,
         entered: CancellationToken,
+        channels: TaskTracker,
     ) -> Self {
         let mut ctx = service.app.ctx(Actor::Anonymous, Origin::Bastion);
         ctx.caller.address = Some(address.to_canonical());
-        Self { service, ctx, gate, place: Some(place), entered, first: None, person: None, open: Arc::default() }
+        Self { service, ctx, gate, place: Some(place), entered, first: None, person: None, channels }
     }
 
     /// What a step of the login means for the client.
@@ -74,11 +75,11 @@ impl Client {
             Ok(Step::Code(waiting)) => {
                 self.first = Some((user.to_owned(), waiting));
                 Auth::Reject {
-                    proceed_with_methods: Some(MethodSet::from([MethodKind::KeyboardInteractive].as_slice())),
+                    proceed_with_methods: Some(second()),
                     partial_success: true,
                 }
             }
-            Ok(Step::Refused(_)) => Auth::reject(),
+            Ok(Step::Refused(_)) => refused(),
             Err(error) => rejected(&error),
         }
     }
@@ -106,6 +107,7 @@ impl Client {
                 if is_refused {
                     // The first factor stands; the next try is at the code again.
                     self.first = Some((first_user, waiting));
+                    return Auth::Reject { proceed_with_methods: Some(second()), partial_success: false };
                 }
                 auth
             }
@@ -118,11 +120,14 @@ impl Client {
 
     fn session(&self, handle: russh::server::Handle, channel: Channel<Msg>) -> Option<channel::Session> {
         let person = self.person.clone()?;
-        (Arc::strong_count(&self.open) <= CHANNELS).then(|| {
-            let open = self.open.clone();
-            channel::Session::new(self.service.clone(), person, handle, channel, self.gate.clone(), open)
-        })
+        (self.channels.len() < CHANNELS)
+            .then(|| channel::Session::new(self.service.clone(), person, handle, channel, self.gate.clone()))
     }
+}
+
+/// What is left after a first factor.
+fn second() -> MethodSet {
+    MethodSet::from([MethodKind::KeyboardInteractive].as_slice())
 }
 
 fn prompt(text: &'static str, echo: bool) -> Auth {
@@ -133,18 +138,23 @@ fn prompt(text: &'static str, echo: bool) -> Auth {
     }
 }
 
+/// No, and every method may be tried again.
+fn refused() -> Auth {
+    Auth::Reject { proceed_with_methods: Some(methods()), partial_success: false }
+}
+
 fn rejected(error: &Error) -> Auth {
     if !matches!(error, Error::RateLimited { .. } | Error::Unauthenticated { .. }) {
         tracing::warn!(event = "ssh.login_failed", error = error.chain(), "a login could not be decided");
     }
-    Auth::reject()
+    refused()
 }
 
 impl Handler for Client {
     type Error = russh::Error;
 
     async fn auth_none(&mut self, _: &str) -> Result<Auth, russh::Error> {
-        Ok(Auth::Reject { proceed_with_methods: Some(methods()), partial_success: false })
+        Ok(refused())
     }
 
     async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, russh::Error> {
@@ -159,7 +169,7 @@ impl Handler for Client {
         };
         Ok(match knows.await {
             Ok(true) => Auth::Accept,
-            Ok(false) => Auth::reject(),
+            Ok(false) => refused(),
             Err(error) => rejected(&error),
         })
     }
@@ -187,7 +197,7 @@ impl Handler for Client {
         let answer = response.next().and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
         Ok(match answer {
             Some(answer) => self.answer(user, Secret::new(answer)).await,
-            None => Auth::reject(),
+            None => refused(),
         })
     }
 
@@ -206,7 +216,7 @@ impl Handler for Client {
         match self.session(session.handle(), channel) {
             Some(opened) => {
                 reply.accept().await;
-                self.service.app.spawn("ssh.channel", opened.run());
+                self.service.app.spawn("ssh.channel", self.channels.track_future(opened.run()));
             }
             None => reply.reject(ChannelOpenFailure::ResourceShortage).await,
         }
@@ -225,10 +235,17 @@ impl Handler for Client {
     ) -> Result<(), russh::Error> {
         let to = (host.to_owned(), port, from.to_owned(), from_port);
         match self.session(session.handle(), channel) {
-            Some(opened) => self.service.app.spawn("ssh.forward", forward::run(opened, to, reply)),
+            Some(opened) => {
+                let carried = self.channels.track_future(forward::run(opened, to, reply));
+                self.service.app.spawn("ssh.forward", carried);
+            }
             None => reply.reject(ChannelOpenFailure::ResourceShortage).await,
         }
         Ok(())
+    }
+
+    fn adjust_window(&mut self, _: ChannelId, _: u32) -> u32 {
+        if self.gate.waiting() > MUCH { WINDOW.1 } else { WINDOW.0 }
     }
 
     async fn data(&mut self, _: ChannelId, data: &[u8], _: &mut Session) -> Result<(), russh::Error> {

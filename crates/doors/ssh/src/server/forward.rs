@@ -44,7 +44,7 @@ async fn carry(mut session: Session, stay: Stay) {
     let down = async {
         loop {
             match output.next_piece().await {
-                Piece::Data { bytes, .. } => bridge::give(write, &mut output, false, bytes).await,
+                Piece::Data { bytes, .. } => bridge::give((write, &gate), &mut output, false, bytes).await,
                 // The other direction may go on; failing means that the client left.
                 Piece::Eof => drop(write.eof().await),
                 Piece::Notice(_) => {}

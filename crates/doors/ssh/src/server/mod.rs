@@ -21,9 +21,9 @@ use russh::{
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     net::{TcpListener, TcpStream},
-    time::{Instant, sleep, sleep_until, timeout_at},
+    time::{Instant, sleep, sleep_until, timeout, timeout_at},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     Inner,
@@ -37,15 +37,20 @@ use limit::Waiting;
 
 /// Setting that holds the host key.
 const HOST_KEY: &str = "ssh.host_key";
-/// Input of one connection that waits for its target before nothing more is read. More than clients send before they read
-/// what comes back, as window changes wait behind it.
-const INPUT: usize = 4 << 20;
-/// Window of each channel, bytes.
-const WINDOW: u32 = 2 << 20;
+/// Input of one connection that waits for its target before nothing more is read; and at most, where the client's own window
+/// is waited for.
+const INPUT: (usize, usize) = (4 << 20, 64 << 20);
+/// Window of each channel, bytes, and while much input waits. The library gives windows back when data arrives, not when it
+/// is used: the smaller one bounds what stands before a window change in the client's stream.
+const WINDOW: (u32, u32) = (2 << 20, 64 << 10);
+/// From so much on a lot of input waits.
+const MUCH: i64 = 256 << 10;
 /// Rejections take at least so long.
 const REJECTION: Duration = Duration::from_millis(100);
 /// A client that vanished is found by TCP within about two minutes.
 const KEEPALIVE: Duration = Duration::from_secs(60);
+/// How long channels may take to say why they end.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Pause after `accept` failed, as when files run out.
 const AGAIN: Duration = Duration::from_millis(100);
 
@@ -107,8 +112,8 @@ fn config(app: &App, key: PrivateKey) -> Config {
         auth_rejection_time: REJECTION,
         auth_rejection_time_initial: Some(Duration::ZERO),
         keys: vec![key],
-        window_size: WINDOW,
-        channel_buffer_size: INPUT / 128,
+        window_size: WINDOW.0,
+        channel_buffer_size: INPUT.0 / 128,
         preferred: algorithm::offered(),
         // Clients begin with a question for the methods, which counts as one.
         max_auth_attempts: tries + 1,
@@ -159,10 +164,11 @@ async fn connection(service: Arc<Service>, stream: TcpStream, peer: SocketAddr) 
     }
     // Without it a client that vanished is noticed later; that is all.
     let _ = SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE));
-    let gate = Gate::new(INPUT);
+    let gate = Gate::with(INPUT.0, INPUT.1);
     let entered = CancellationToken::new();
     let deadline = Instant::now() + service.app.settings().ssh.login_deadline.0;
-    let client = Client::new(service.clone(), peer.ip(), gate.clone(), place, entered.clone());
+    let channels = TaskTracker::new();
+    let client = Client::new(service.clone(), peer.ip(), gate.clone(), place, entered.clone(), channels.clone());
     let wire = Wire::new(stream, gate.clone());
     let starting = run_stream(service.config.clone(), wire, client);
     let Ok(Ok(mut session)) = timeout_at(deadline, starting).await else {
@@ -183,10 +189,12 @@ async fn connection(service: Arc<Service>, stream: TcpStream, peer: SocketAddr) 
     tokio::select! {
         _ = &mut session => {}
         () = service.stop.cancelled() => {
-            // A client that does not listen is not waited for.
+            channels.close();
+            // Channels say why they end. A client that does not listen is not waited for.
+            let _ = timeout(LAST_WORDS, channels.wait()).await;
             let farewell = handle.disconnect(russh::Disconnect::ByApplication, String::new(), String::new());
-            let _ = tokio::time::timeout(Duration::from_millis(200), farewell).await;
-            let _ = tokio::time::timeout(Duration::from_millis(200), gate.gone().cancelled()).await;
+            let _ = timeout(Duration::from_millis(200), farewell).await;
+            let _ = timeout(Duration::from_millis(200), gate.gone().cancelled()).await;
             gate.cut();
         }
     }

@@ -8,7 +8,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll, ready},
 };
@@ -28,9 +28,14 @@ const MESSAGE: i64 = 128;
 /// What reader, writer and overseer of one connection share.
 #[derive(Debug)]
 pub(crate) struct Gate {
-    /// Output handed over and not yet taken, and its limit.
+    /// What was handed over and not yet taken.
     waiting: AtomicI64,
+    /// With so much of it nothing more is read …
     limit: i64,
+    /// … unless it is urgent, and with so much never.
+    last_limit: i64,
+    /// How many wait for something that only reading brings.
+    urgent: AtomicUsize,
     is_cut: AtomicBool,
     reader: AtomicWaker,
     writer: AtomicWaker,
@@ -39,11 +44,19 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    /// A gate that closes when so many bytes wait.
+    /// A gate that closes when so many bytes wait, and is shut when there are twice as many.
     pub(crate) fn new(limit: usize) -> Arc<Self> {
+        Self::with(limit, limit.saturating_mul(2))
+    }
+
+    /// A gate that is shut only with `last_limit` bytes.
+    pub(crate) fn with(limit: usize, last_limit: usize) -> Arc<Self> {
+        let bytes = |limit| i64::try_from(limit).unwrap_or(i64::MAX);
         Arc::new(Self {
             waiting: AtomicI64::new(0),
-            limit: i64::try_from(limit).unwrap_or(i64::MAX),
+            limit: bytes(limit),
+            last_limit: bytes(last_limit),
+            urgent: AtomicUsize::new(0),
             is_cut: AtomicBool::new(false),
             reader: AtomicWaker::new(),
             writer: AtomicWaker::new(),
@@ -66,14 +79,27 @@ impl Gate {
     pub(crate) fn take(&self, bytes: usize) {
         let cost = cost(bytes);
         let before = self.waiting.fetch_sub(cost, Ordering::AcqRel);
-        if before >= self.limit && before - cost < self.limit {
+        if before >= self.limit {
             self.reader.wake();
         }
     }
 
-    /// Whether output waits for its reader.
+    /// Whether nothing is read, because too much waits.
     pub(crate) fn is_closed(&self) -> bool {
-        self.waiting.load(Ordering::Acquire) >= self.limit
+        let waiting = self.waiting();
+        waiting >= self.last_limit || (waiting >= self.limit && self.urgent.load(Ordering::Acquire) == 0)
+    }
+
+    /// Roughly the bytes that wait.
+    pub(crate) fn waiting(&self) -> i64 {
+        self.waiting.load(Ordering::Acquire)
+    }
+
+    /// Reads on for as long as the guard lives: somebody waits for a window, and its change may stand behind data.
+    pub(crate) fn urge(self: &Arc<Self>) -> Urgent {
+        self.urgent.fetch_add(1, Ordering::AcqRel);
+        self.reader.wake();
+        Urgent(self.clone())
     }
 
     /// Bytes received so far.
@@ -95,6 +121,16 @@ impl Gate {
 
     fn is_cut(&self) -> bool {
         self.is_cut.load(Ordering::Acquire)
+    }
+}
+
+/// Holds a gate open.
+#[derive(Debug)]
+pub(crate) struct Urgent(Arc<Gate>);
+
+impl Drop for Urgent {
+    fn drop(&mut self) {
+        self.0.urgent.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -248,6 +284,23 @@ mod tests {
             gate.take(1_000);
         };
         assert_eq!(tokio::join!(wire.read_u8(), waiting).0.unwrap(), b'b');
+    }
+
+    #[tokio::test]
+    async fn what_is_urgent_opens_a_closed_gate_but_not_a_shut_one() {
+        let (mut wire, mut peer, gate) = pair(1_000).await;
+        peer.write_all(b"abcdef").await.unwrap();
+        gate.add(1_000);
+        {
+            let mut read = Box::pin(wire.read_u8());
+            assert!(futures_util::poll!(&mut read).is_pending());
+            let _urgent = gate.urge();
+            assert_eq!(read.await.unwrap(), b'a');
+        }
+        assert!(gate.is_closed());
+        gate.add(1_000);
+        let _urgent = gate.urge();
+        assert!(gate.is_closed());
     }
 
     #[tokio::test]

@@ -9,8 +9,10 @@ use std::{
 };
 
 use gatehouse_domain::{
-    App, Edit, Via, account,
-    bastion::{self, address::Given, policy::Scope, voucher::Proof},
+    App, Edit, account,
+    bastion::{self, address::Given, policy::Scope, voucher},
+    login::{self, Step},
+    session::staff::{self, Proof},
     visit,
 };
 use gatehouse_model::{Login, PassKind, ProtocolId};
@@ -73,14 +75,14 @@ impl House {
 
     async fn voucher(&self, name: &str) {
         let key = self.sshd.key("ed25519", None, KeyFormat::OpenSsh).unwrap();
-        let new = bastion::voucher::NewVoucher {
+        let new = voucher::NewVoucher {
             name: name.to_owned(),
             username: self.sshd.user().to_owned(),
-            proof: Proof::PrivateKey { text: Secret::new(key), passphrase: None },
+            proof: voucher::Proof::PrivateKey { text: Secret::new(key), passphrase: None },
             group: ResourceGroupId(1),
             remark: None,
         };
-        bastion::voucher::add(&self.test.operator(), &new).await.unwrap();
+        voucher::add(&self.test.operator(), &new).await.unwrap();
     }
 
     async fn resource(&self, name: &str) {
@@ -102,12 +104,14 @@ impl House {
         bastion::policy::edit(&self.test.operator(), Scope::All, &values).await.unwrap();
     }
 
-    /// A person as surfaces see one.
+    /// A person who logged in to a surface.
     async fn person(&self, login: &str) -> Ctx {
-        let row = account::find(&self.test.operator(), login).await.unwrap();
-        let codes = std::collections::BTreeSet::new();
-        let actor = Actor::Account { id: row.id, login: row.login, name: None, codes, via: Via::Door };
-        self.app().ctx(actor, Origin::Bastion)
+        let visitor = self.app().ctx(Actor::Anonymous, Origin::Bastion);
+        let step = login::password(&visitor, login, &Secret::new(PASSWORD), None).await.unwrap();
+        let Step::Verified(verified) = step else { panic!("{step:?}") };
+        let pair = login::open_session(&visitor, verified, None).await.unwrap();
+        let proof = Proof { session: pair.session, account: pair.account_id, token_id: &pair.access_id };
+        staff::admit(&visitor, &proof).await.unwrap().0
     }
 
     /// Makes a key for a person and registers it.
@@ -227,7 +231,7 @@ async fn fed(mut command: Command, input: &[u8]) -> Output {
         let _ = stdin.write_all(input).await;
         drop(stdin);
     };
-    let (output, ()) = tokio::join!(timeout(Duration::from_secs(60), child.wait_with_output()), feeding);
+    let (output, ()) = tokio::join!(timeout(Duration::from_secs(30), child.wait_with_output()), feeding);
     output.expect("it ends in time").unwrap()
 }
 
@@ -277,6 +281,7 @@ async fn megabytes_go_both_ways_at_once() {
     let blob = random_bytes(3, 20_000_000);
     let back = fed(house.ssh("administrator#web", ["cat"]), &blob).await;
     assert!(back.stdout == blob, "{} bytes: {}", back.stdout.len(), String::from_utf8_lossy(&back.stderr));
+    eprintln!("one way and back: done");
     // Much output before any input is read.
     let line = "head -c 9000000 /dev/zero; sha256sum";
     let back = fed(house.ssh("administrator#web", [line]), &blob[..5_000_000]).await;
@@ -426,7 +431,7 @@ async fn files_are_copied_and_kept_account_of() {
     let told = Told::of(old.output().await.unwrap());
     assert!(told.code != Some(0) && told.error.contains("策略不允许该操作"), "{told:?}");
 
-    house.policy(json!({ "max_file": 1_000_000 })).await;
+    house.policy(json!({ "max_file": "1MiB" })).await;
     let told = scp(&text(&here), "administrator%web@127.0.0.1:large").await;
     assert_ne!(told.code, Some(0), "{told:?}");
     house.policy(json!({ "sftp": false })).await;

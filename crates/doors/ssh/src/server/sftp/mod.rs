@@ -4,7 +4,7 @@ mod file;
 mod packet;
 mod track;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use gatehouse_domain::bastion::terminal::{Ended, TerminalInput as _, Transfer};
@@ -31,7 +31,7 @@ pub(super) async fn run(mut session: Session, stay: Stay) {
     let ledger = session.service.inner.ledger.clone();
     let track = Mutex::new(Track::new(&shared.admitted));
     let ended = {
-        let down = downward(&session.write, &mut output, &track, ledger.as_ref());
+        let down = downward((&session.write, &gate), &mut output, &track, ledger.as_ref());
         let up = upward(&mut session.read, &session.write, &gate, &mut input, &track);
         bridge::until_over(down, up, &gate, &shared).await
     };
@@ -96,7 +96,7 @@ async fn upward(
 
 /// Replies of the target.
 async fn downward(
-    write: &ChannelWriteHalf<Msg>,
+    client: (&ChannelWriteHalf<Msg>, &Arc<Gate>),
     output: &mut Output,
     track: &Mutex<Track>,
     ledger: &dyn Ledger,
@@ -107,7 +107,7 @@ async fn downward(
             Piece::Data { is_error: false, bytes, .. } => bytes,
             // A target's complaint is no part of the protocol.
             Piece::Data { bytes, .. } => {
-                bridge::give(write, output, true, bytes).await;
+                bridge::give(client, output, true, bytes).await;
                 continue;
             }
             Piece::Eof | Piece::Notice(_) => continue,
@@ -116,7 +116,7 @@ async fn downward(
         frames.push(&bytes);
         while let Ok(Some(frame)) = frames.next() {
             let (reply, done): (Bytes, _) = with(track, |track| track.reply(frame));
-            bridge::give(write, output, false, reply).await;
+            bridge::give(client, output, false, reply).await;
             let shared = output.shared().clone();
             keep(ledger, &shared, done).await;
         }
