@@ -74,10 +74,7 @@ impl Client {
             },
             Ok(Step::Code(waiting)) => {
                 self.first = Some((user.to_owned(), waiting));
-                Auth::Reject {
-                    proceed_with_methods: Some(second()),
-                    partial_success: true,
-                }
+                Auth::Reject { proceed_with_methods: Some(second()), partial_success: true }
             }
             Ok(Step::Refused(_)) => refused(),
             Err(error) => rejected(&error),
@@ -253,13 +250,7 @@ impl Handler for Client {
         Ok(())
     }
 
-    async fn extended_data(
-        &mut self,
-        _: ChannelId,
-        _: u32,
-        data: &[u8],
-        _: &mut Session,
-    ) -> Result<(), russh::Error> {
+    async fn extended_data(&mut self, _: ChannelId, _: u32, data: &[u8], _: &mut Session) -> Result<(), russh::Error> {
         self.gate.add(data.len());
         Ok(())
     }

@@ -46,11 +46,21 @@ pub(super) struct File {
     reads: bool,
     pub(super) up: Flow,
     pub(super) down: Flow,
+    /// More was to move than the policy allows.
+    pub(super) is_too_large: bool,
 }
 
 impl File {
     pub(super) fn new(path: String, reads: bool, writes: bool) -> Self {
-        Self { path, opened: Instant::now(), writes, reads, up: Flow::default(), down: Flow::default() }
+        Self {
+            path,
+            opened: Instant::now(),
+            writes,
+            reads,
+            up: Flow::default(),
+            down: Flow::default(),
+            is_too_large: false,
+        }
     }
 
     /// What is kept of it: a row for each direction that it was opened for and used in, or for the one it was opened for.

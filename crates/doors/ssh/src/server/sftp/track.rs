@@ -32,6 +32,8 @@ const LOOKING: &[&[u8]] = &[
 ];
 const COPY: &[u8] = b"copy-data";
 
+const TOO_LARGE: &str = "the file is larger than the policy allows";
+
 /// What becomes of a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -170,12 +172,13 @@ impl Track {
 
     fn too_large(&mut self, id: u32, handle: &[u8], direction: Direction) -> Verdict {
         if let Some(file) = self.files.get_mut(handle) {
+            file.is_too_large = true;
             match direction {
                 Direction::Upload => file.up.fail(),
                 Direction::Download => file.down.fail(),
             }
         }
-        Verdict::Answer(packet::status(id, FAILURE, "the file is larger than the policy allows"))
+        Verdict::Answer(packet::status(id, FAILURE, TOO_LARGE))
     }
 
     /// Takes note of a reply; gives it, perhaps with less in it, and the transfers that are done.
@@ -195,7 +198,8 @@ impl Track {
         if kind == VERSION {
             return version(&mut fields).map(Some);
         }
-        let Some(pending) = self.pending.remove(&fields.u32()?) else { return Ok(None) };
+        let id = fields.u32()?;
+        let Some(pending) = self.pending.remove(&id) else { return Ok(None) };
         match (kind, pending) {
             (HANDLE, Pending::Open { path, reads, writes }) => {
                 self.files.insert(fields.bytes()?.to_vec(), File::new(path, reads, writes));
@@ -224,7 +228,11 @@ impl Track {
             }
             (STATUS, Pending::Close { handle }) => {
                 if let Some(file) = self.files.remove(&handle) {
+                    // Of several answers to writes OpenSSH's client believes the last one, which may be good: closing says
+                    // it once more.
+                    let is_good = !file.is_too_large;
                     done.extend(file.finish(true));
+                    return Ok((!is_good).then(|| packet::status(id, FAILURE, TOO_LARGE)));
                 }
             }
             _ => {}
@@ -278,4 +286,111 @@ fn version(fields: &mut Fields<'_>) -> Result<Bytes, Malformed> {
         }
     }
     Ok(packet::packet(VERSION, &kept))
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::BufMut as _;
+
+    use super::*;
+
+    fn track(may_upload: bool, may_download: bool) -> Track {
+        Track {
+            may_upload,
+            may_download,
+            max_file: None,
+            pending: HashMap::new(),
+            files: HashMap::new(),
+            denied: Vec::new(),
+        }
+    }
+
+    fn request(kind: u8, id: u32, texts: &[&[u8]], rest: &[u8]) -> Bytes {
+        let mut fields = BytesMut::new();
+        fields.put_u32(id);
+        for text in texts {
+            packet::string(&mut fields, text);
+        }
+        fields.put_slice(rest);
+        packet::packet(kind, &fields)
+    }
+
+    fn open(id: u32, flags: u32) -> Bytes {
+        request(OPEN, id, &[b"file"], &[flags.to_be_bytes(), [0; 4]].concat())
+    }
+
+    fn code(verdict: &Verdict) -> Option<u32> {
+        match verdict {
+            Verdict::Answer(packet) => packet.get(9..13).map(|code| u32::from_be_bytes(code.try_into().unwrap())),
+            Verdict::Pass | Verdict::End => None,
+        }
+    }
+
+    #[test]
+    fn requests_need_what_the_specification_says() {
+        let kinds = |kinds: &[u8]| -> Vec<Bytes> {
+            kinds.iter().map(|kind| request(*kind, 7, &[b"path", b"other"], &[0; 16])).collect()
+        };
+        let extension = |name: &[u8]| request(EXTENDED, 7, &[name, b"a", b"b"], &[]);
+        let mut upload = kinds(&[SETSTAT, FSETSTAT, MKDIR, RMDIR, REMOVE, RENAME, SYMLINK]);
+        upload.extend([open(7, 2), open(7, 4), open(7, 8), open(7, 16), open(7, 0x20 | 2)]);
+        upload.extend(WRITING.iter().map(|name| extension(name)));
+        upload.push(request(WRITE, 7, &[b"handle"], &[&[0; 8][..], &[0, 0, 0, 1, b'x']].concat()));
+        let mut download = vec![open(7, 1), request(READ, 7, &[b"handle"], &[0; 12])];
+        let mut either = kinds(&[OPENDIR, READDIR, STAT, LSTAT, FSTAT, REALPATH, READLINK, CLOSE]);
+        either.extend(LOOKING.iter().map(|name| extension(name)));
+        let both = [open(7, 3), extension(COPY)];
+        let never = [request(99, 7, &[], &[]), extension(b"lsetstat@openssh.com"), extension(b"made-up")];
+        let judge = |packet: &Bytes, up, down| track(up, down).request(packet);
+        for packet in upload.drain(..) {
+            assert_eq!(judge(&packet, true, false), Verdict::Pass, "{packet:?}");
+            assert_eq!(code(&judge(&packet, false, true)), Some(PERMISSION_DENIED), "{packet:?}");
+        }
+        for packet in download.drain(..) {
+            assert_eq!(judge(&packet, false, true), Verdict::Pass, "{packet:?}");
+            assert_eq!(code(&judge(&packet, true, false)), Some(PERMISSION_DENIED), "{packet:?}");
+        }
+        for packet in either {
+            assert_eq!(judge(&packet, true, false), Verdict::Pass, "{packet:?}");
+            assert_eq!(judge(&packet, false, true), Verdict::Pass, "{packet:?}");
+        }
+        for packet in both {
+            assert_eq!(judge(&packet, true, true), Verdict::Pass, "{packet:?}");
+            assert_eq!(code(&judge(&packet, true, false)), Some(PERMISSION_DENIED), "{packet:?}");
+            assert_eq!(code(&judge(&packet, false, true)), Some(PERMISSION_DENIED), "{packet:?}");
+        }
+        for packet in never {
+            assert_eq!(code(&judge(&packet, true, true)), Some(UNSUPPORTED), "{packet:?}");
+        }
+        assert_eq!(judge(&packet::packet(OPEN, &[0, 0]), true, true), Verdict::End);
+    }
+
+    #[test]
+    fn a_target_that_offers_more_is_cut_down() {
+        let mut fields = BytesMut::new();
+        fields.put_u32(3);
+        for name in ["lsetstat@openssh.com", "posix-rename@openssh.com", "copy-data", "made-up"] {
+            packet::string(&mut fields, name.as_bytes());
+            packet::string(&mut fields, b"1");
+        }
+        let (reply, _) = track(true, true).reply(packet::packet(VERSION, &fields));
+        let text = String::from_utf8_lossy(&reply).into_owned();
+        assert!(text.contains("posix-rename") && text.contains("copy-data"));
+        assert!(!text.contains("lsetstat") && !text.contains("made-up"));
+    }
+
+    #[test]
+    fn a_denied_file_and_one_never_closed_are_kept() {
+        let mut track = track(true, false);
+        assert_eq!(code(&track.request(&open(1, 1))), Some(PERMISSION_DENIED));
+        assert_eq!(track.request(&open(2, 2)), Verdict::Pass);
+        let mut handle = BytesMut::new();
+        handle.put_u32(2);
+        packet::string(&mut handle, b"h");
+        let (_, done) = track.reply(packet::packet(HANDLE, &handle));
+        let said = |done: &[Transfer]| -> Vec<_> { done.iter().map(|t| (t.direction, t.outcome, t.bytes)).collect() };
+        assert_eq!(said(&done), [(Direction::Download, "denied", 0)]);
+        track.request(&request(WRITE, 3, &[b"h"], &[&[0; 8][..], &[0, 0, 0, 2, b'x', b'y']].concat()));
+        assert_eq!(said(&track.finish()), [(Direction::Upload, "aborted", 2)]);
+    }
 }
