@@ -15,6 +15,9 @@ use crate::{
     permission::{self, Change, Holder},
 };
 
+/// A group as it is stored.
+pub use gatehouse_store::resource_group::ResourceGroupRow as Group;
+
 const CREATE: &str = "system.group.create";
 const DELETE: &str = "system.group.delete";
 const UPDATE: &str = "system.group.update";
@@ -278,6 +281,11 @@ async fn changed(ctx: &Ctx, tx: &mut Tx, action: &'static str, id: ResourceGroup
     tx.touch(Aspect::Permission, None);
     tx.touch(Aspect::Access, None);
     audit::changed(tx, ctx, action, Object::new("resource_group", id.0, name)).await
+}
+
+/// Refuses callers who see no group at all.
+pub async fn may_list(ctx: &Ctx) -> Result<()> {
+    reader(ctx).await.map(drop)
 }
 
 /// Lists groups: all for holders of `system.group.read`, else those where the caller holds `resource.self.read`.

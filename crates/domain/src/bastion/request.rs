@@ -20,6 +20,9 @@ use crate::{
     permission::{self, Change},
 };
 
+/// What one decider said.
+pub use gatehouse_store::access_request::DecisionRow as Said;
+
 const CREATE: &str = "access.request.create";
 const APPROVE: &str = "access.request.approve";
 const READ: &str = "resource.self.read";
@@ -341,11 +344,4 @@ pub async fn expire(app: &App) -> Result<()> {
             return Ok(());
         }
     }
-}
-
-/// Reads like [`rows::find`], for tests and the state of one request.
-pub async fn show(ctx: &Ctx, id: AccessRequestId) -> Result<AccessRequestRow> {
-    let row = rows::find(&mut ctx.read(), id).await?;
-    let is_mine = |row: &AccessRequestRow| Some(row.account_id) == ctx.account() || ctx.account().is_none();
-    row.filter(is_mine).ok_or(Error::NotFound { what: "access request" })
 }

@@ -398,6 +398,16 @@ pub struct ResourcePage {
     pub groups: Vec<ResourceGroupRow>,
 }
 
+/// Refuses callers who can see no resource: they hold the code nowhere and have no approved request.
+pub async fn may_list(ctx: &Ctx) -> Result<()> {
+    if let Holder::Account(account) = permission::holder(ctx, READ)
+        && access_request::has_approved(&mut ctx.read(), account, ctx.now()).await?
+    {
+        return Ok(());
+    }
+    permission::require_anywhere(ctx, &mut ctx.read(), READ).await
+}
+
 /// Lists the resources where the caller holds `resource.self.read`, or has an approved request for.
 ///
 /// Errors: `Forbidden` for callers with neither.
@@ -407,16 +417,11 @@ pub async fn list(
     group: Option<ResourceGroupId>,
     paging: Paging,
 ) -> Result<ResourcePage> {
+    may_list(ctx).await?;
     let held_by = match permission::holder(ctx, READ) {
-        Holder::Everything => None,
-        Holder::Nothing => return Err(Error::Forbidden { need: READ.to_owned() }),
         Holder::Account(id) => Some(id),
+        Holder::Everything | Holder::Nothing => None,
     };
-    if let Some(account) = held_by
-        && !access_request::has_approved(&mut ctx.read(), account, ctx.now()).await?
-    {
-        permission::require_anywhere(ctx, &mut ctx.read(), READ).await?;
-    }
     let (name, at) = (name.map(containing), permission::moment(ctx));
     let filter = ResourceFilter { held_by, code: READ, name: name.as_deref(), group, at };
     let total = rows::count(&mut ctx.read(), filter).await?;

@@ -138,12 +138,33 @@ pub async fn list(ctx: &Ctx, paging: Paging) -> Result<Paged<ListedRule>> {
     Ok(Paged { total, rows })
 }
 
-/// Finds one rule with its roles, for an edit that names only some of its fields.
-pub async fn show(ctx: &Ctx, id: CommandRuleId) -> Result<ListedRule> {
-    ctx.require(UPDATE)?;
-    let row = rows::find(&mut ctx.read(), id).await?.ok_or(Error::NotFound { what: "command rule" })?;
-    let roles = rows::list_roles(&mut ctx.read(), (id, id)).await?.into_iter().map(|(_, role)| role).collect();
-    Ok(ListedRule { row, roles })
+/// Refuses callers who may not see command rules.
+pub fn may_read(ctx: &Ctx) -> Result<()> {
+    ctx.require(READ)
+}
+
+/// Refuses callers who may not change command rules.
+pub fn may_edit(ctx: &Ctx) -> Result<()> {
+    ctx.require(UPDATE)
+}
+
+/// What an edit changes; `None` leaves a field alone.
+#[derive(Debug, Clone, Default)]
+pub struct EditRule {
+    /// Unique name.
+    pub name: Option<String>,
+    /// Where it holds.
+    pub scope: Option<Scope>,
+    /// For members of these roles; none: for everybody.
+    pub roles: Option<Vec<RoleId>>,
+    /// A regular expression.
+    pub pattern: Option<String>,
+    /// What happens.
+    pub action: Option<Action>,
+    /// The lowest is asked first.
+    pub priority: Option<i64>,
+    /// Whether it is asked.
+    pub is_enabled: Option<bool>,
 }
 
 /// Makes a rule.
@@ -165,11 +186,23 @@ pub(crate) async fn add_in(ctx: &Ctx, tx: &mut Tx, data: &RuleData) -> Result<Co
     Ok(id)
 }
 
-/// Makes a rule what is given. Errors: `NotFound`, and those of [`add`].
-pub async fn edit(ctx: &Ctx, id: CommandRuleId, data: &RuleData) -> Result<()> {
+/// Changes a rule. Errors: `NotFound`, and those of [`add`].
+pub async fn edit(ctx: &Ctx, id: CommandRuleId, edit: EditRule) -> Result<()> {
     let (ctx, mut tx) = permission::begin(ctx, Change::Things).await?;
     ctx.require(UPDATE)?;
-    edit_in(&ctx, &mut tx, id, data).await?;
+    let old = rows::find(&mut tx, id).await?.ok_or(Error::NotFound { what: "command rule" })?;
+    let broken = || Error::internal(format!("command rule {id} is not readable"));
+    let roles = rows::list_roles(&mut tx, (id, id)).await?.into_iter().map(|(_, role)| role).collect();
+    let data = RuleData {
+        name: edit.name.unwrap_or(old.name),
+        scope: edit.scope.or_else(|| Scope::new(&old.scope, old.object_id)).ok_or_else(broken)?,
+        roles: edit.roles.unwrap_or(roles),
+        pattern: edit.pattern.unwrap_or(old.pattern),
+        action: edit.action.or_else(|| Action::new(&old.action)).ok_or_else(broken)?,
+        priority: edit.priority.unwrap_or(old.priority),
+        is_enabled: edit.is_enabled.unwrap_or(old.is_enabled),
+    };
+    edit_in(&ctx, &mut tx, id, &data).await?;
     tx.commit().await?;
     Ok(())
 }

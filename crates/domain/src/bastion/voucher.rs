@@ -13,6 +13,9 @@ use crate::{
     permission::{self, Change, Holder},
 };
 
+/// A voucher as it is stored, its secret sealed; and one that is bound to a resource.
+pub use gatehouse_store::voucher::{BoundVoucherRow as Bound, VoucherRow as Voucher};
+
 const CREATE: &str = "resource.voucher.create";
 const DELETE: &str = "resource.voucher.delete";
 const UPDATE: &str = "resource.voucher.update";
@@ -255,6 +258,11 @@ async fn changed(ctx: &Ctx, tx: &mut Tx, action: &'static str, id: VoucherId, na
     audit::changed(tx, ctx, action, Object::new("voucher", id.0, name)).await
 }
 
+/// Refuses callers who can see no voucher.
+pub async fn may_list(ctx: &Ctx) -> Result<()> {
+    permission::require_anywhere(ctx, &mut ctx.read(), READ).await
+}
+
 /// Lists the vouchers where the caller holds `resource.voucher.read`. The rows carry sealed secrets: surfaces show none of it.
 ///
 /// Errors: `Forbidden` for callers who hold it nowhere.
@@ -264,7 +272,7 @@ pub async fn list(
     group: Option<ResourceGroupId>,
     paging: Paging,
 ) -> Result<Paged<VoucherRow>> {
-    permission::require_anywhere(ctx, &mut ctx.read(), READ).await?;
+    may_list(ctx).await?;
     let held_by = match permission::holder(ctx, READ) {
         Holder::Account(id) => Some(id),
         Holder::Everything | Holder::Nothing => None,

@@ -35,6 +35,12 @@ mod apply_refusal;
 #[cfg(test)]
 mod audit;
 #[cfg(test)]
+mod bastion;
+#[cfg(test)]
+mod bastion_access;
+#[cfg(test)]
+mod bastion_resource;
+#[cfg(test)]
 mod doctor;
 #[cfg(test)]
 mod keys;

@@ -118,6 +118,11 @@ impl Fields {
         if self.faults.is_empty() { Ok(()) } else { Err(Refusal::Fields(self.faults)) }
     }
 
+    /// Whether any fault was found so far.
+    pub(crate) fn has_faults(&self) -> bool {
+        !self.faults.is_empty()
+    }
+
     /// Notes a fault of an endpoint's own.
     pub(crate) fn fault(&mut self, field: &'static str, text: impl Into<std::borrow::Cow<'static, str>>) {
         self.faults.add(field, text);

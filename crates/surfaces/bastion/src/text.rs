@@ -20,6 +20,8 @@ pub(crate) const NOT_INTEGER: &str = "请填写合法的整数值。";
 pub(crate) const NOT_TEXT: &str = "不是有效的字符串。";
 pub(crate) const NOT_LIST: &str = "期待为列表。";
 pub(crate) const NUL: &str = "不允许包含空字符。";
+/// What no other text says.
+pub(crate) const INVALID: &str = "无效数据。";
 pub(crate) const NOT_TIME: &str = "日期时间格式错误。请使用 YYYY-MM-DD、YYYY-MM-DD HH:MM:SS 或 ISO 8601 格式。";
 
 /// What a missing field answers.
@@ -87,9 +89,14 @@ pub(crate) fn fault(field: &str, rule: &str) -> (Cow<'static, str>, Cow<'static,
         ("roles" | "role", "unknown") => "角色不存在",
         ("role", "not_own") => "该角色不属于自身所拥有的角色",
         ("password" | "private_key", "either") => "password与private_key必须二选一",
-        ("private_key", "malformed") => "私钥格式错误",
         ("private_key", "encrypted") => "私钥已加密,请提供passphrase",
         ("old_password" | "password", "wrong") => "密码错误",
+        ("private_key", _) => "私钥格式错误",
+        ("passphrase", _) => "私钥密码错误",
+        ("pattern", _) => "正则表达式无效",
+        ("minutes", "too_long") => "超过允许的最长时间",
+        ("resource_id", "pending") => "已有待审批的申请",
+        ("host", _) => "无效地址",
         ("new_password", "same") => "新旧密码不能相同",
         ("public_key", "taken") => "公钥已存在",
         ("public_key", _) => "公钥格式错误",
@@ -99,7 +106,7 @@ pub(crate) fn fault(field: &str, rule: &str) -> (Cow<'static, str>, Cow<'static,
         (_, "taken") => "数据已存在",
         (_, "blank") => BLANK,
         (_, "required") => return (field.to_owned().into(), required(field).into()),
-        _ => "无效数据。",
+        _ => INVALID,
     };
     (field.to_owned().into(), text.into())
 }

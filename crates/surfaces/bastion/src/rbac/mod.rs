@@ -2,6 +2,7 @@
 
 mod entry;
 mod key;
+mod menu;
 mod mfa;
 mod role;
 mod session;
@@ -17,6 +18,6 @@ pub(crate) fn routes(routes: Routes) -> Routes {
     let routes = session::routes(routes);
     let routes = key::routes(routes);
     let routes = token::routes(routes);
-    let routes = user::routes(routes);
+    let routes = user::routes(routes).get("rbac/routes", menu::handle);
     role::routes(routes)
 }

@@ -5,5 +5,7 @@
 mod entry;
 mod factor;
 mod frame;
+mod stay;
 mod own;
 mod support;
+mod terminal;
