@@ -84,11 +84,7 @@ both!(a_changed_key_waits_for_a_decision, |engine| async {
     Ok(())
 });
 
-async fn terms(
-    ctx: &Ctx,
-    group: ResourceGroupId,
-    id: ResourceId,
-) -> anyhow::Result<(terminal::Terms, policy::Limits)> {
+async fn terms(ctx: &Ctx, group: ResourceGroupId, id: ResourceId) -> anyhow::Result<(terminal::Terms, policy::Limits)> {
     Ok(policy::of_resource(ctx, &mut ctx.read(), group, id).await?)
 }
 
@@ -204,7 +200,10 @@ both!(command_rules_judge_what_exec_runs, |engine| async {
     rule::edit(&ctx, deny, EditRule { is_enabled: Some(false), ..EditRule::default() }).await?;
     assert!(run(&me, "rm x").await.is_ok());
     let wrong = data("warn", "(", Action::Deny, 1);
-    assert_eq!(faults(rule::add(&ctx, &wrong).await), [Fault::new("name", "taken"), Fault::new("pattern", "malformed")]);
+    assert_eq!(
+        faults(rule::add(&ctx, &wrong).await),
+        [Fault::new("name", "taken"), Fault::new("pattern", "malformed")]
+    );
     assert_eq!(rule::list(&ctx, FIRST).await?.rows[0].roles, [role]);
     assert_eq!(rule::del(&ctx, &[deny]).await?, 1);
     Ok(())

@@ -34,7 +34,8 @@ both!(a_root_gives_its_rights_to_role_1_and_to_the_creators_role, |engine| async
     let root = group::add(&maker, &named("a", None, Some(role))).await?;
     // The grants of the new root let him make a group below it and see both, but not the group of others.
     let sub = group::add(&maker, &named("b", Some(root), None)).await?;
-    let seen: Vec<_> = group::list(&maker, None, FIRST).await?.rows.into_iter().map(|row| (row.id, row.level)).collect();
+    let seen: Vec<_> =
+        group::list(&maker, None, FIRST).await?.rows.into_iter().map(|row| (row.id, row.level)).collect();
     assert_eq!(seen, [(root, 0), (sub, 1)]);
     let admin = person(&app, gatehouse_model::AccountId(1), "administrator", &[]);
     assert_eq!(group::list(&admin, None, FIRST).await?.total, 3);
@@ -194,13 +195,9 @@ both!(vouchers_are_bound_within_a_root_and_hold_things_in_place, |engine| async 
     assert_eq!(voucher::list(&ctx, None, Some(root), FIRST).await?.total, 2, "a group counts with those below it");
     assert_eq!(voucher::list(&me, None, None, FIRST).await?.total, 0);
     // A right to bind is needed on the voucher's group.
-    let (reader, _) = staff(
-        &app,
-        "reader",
-        &[],
-        &[(root, &["resource.self.update", "resource.self.read", "resource.voucher.read"])],
-    )
-    .await?;
+    let (reader, _) =
+        staff(&app, "reader", &[], &[(root, &["resource.self.update", "resource.self.read", "resource.voucher.read"])])
+            .await?;
     assert!(is_forbidden(&resource::edit(&reader, web, &bind(&[seen])).await));
     Ok(())
 });
