@@ -56,7 +56,7 @@ pub async fn count_logins(q: &mut impl Query, filter: LogFilter<'_>) -> Result<i
     let row: Option<(i64,)> = q
         .one(
             sql!(
-                "SELECT COUNT(*) AS n FROM audit WHERE stream = 'login' AND origin IN ('bastion', 'system') \
+                "SELECT COUNT(*) AS n FROM audit WHERE stream = 'login' AND action = 'account.login' AND origin IN ('bastion', 'system') \
                  AND (CAST($1 AS BIGINT) IS NULL OR (object_kind = 'account' AND object_id = $1)) \
                  AND (CAST($2 AS TEXT) IS NULL OR who_folded LIKE $2 ESCAPE '\\') \
                  AND (CAST($3 AS TEXT) IS NULL OR address LIKE $3 ESCAPE '\\') \
@@ -80,7 +80,7 @@ pub async fn list_logins(
         sql!(
             "SELECT id, at, CASE WHEN object_kind = 'account' THEN object_id END AS user_id, \
              COALESCE(actor_label, object_name) AS user_name, address, action, object_id, outcome FROM audit \
-             WHERE stream = 'login' AND origin IN ('bastion', 'system') \
+             WHERE stream = 'login' AND action = 'account.login' AND origin IN ('bastion', 'system') \
              AND (CAST($1 AS BIGINT) IS NULL OR (object_kind = 'account' AND object_id = $1)) \
              AND (CAST($2 AS TEXT) IS NULL OR who_folded LIKE $2 ESCAPE '\\') \
              AND (CAST($3 AS TEXT) IS NULL OR address LIKE $3 ESCAPE '\\') \
@@ -91,7 +91,7 @@ pub async fn list_logins(
         sql!(
             "SELECT id, at, CASE WHEN object_kind = 'account' THEN object_id END AS user_id, \
              COALESCE(actor_label, object_name) AS user_name, address, action, object_id, outcome FROM audit \
-             WHERE stream = 'login' AND origin IN ('bastion', 'system') \
+             WHERE stream = 'login' AND action = 'account.login' AND origin IN ('bastion', 'system') \
              AND (CAST($1 AS BIGINT) IS NULL OR (object_kind = 'account' AND object_id = $1)) \
              AND (CAST($2 AS TEXT) IS NULL OR who_folded LIKE $2 ESCAPE '\\') \
              AND (CAST($3 AS TEXT) IS NULL OR address LIKE $3 ESCAPE '\\') \

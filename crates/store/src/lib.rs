@@ -44,6 +44,7 @@ mod signal;
 mod sql;
 pub mod ssh_key;
 pub mod staff;
+pub mod stay;
 pub mod target;
 mod tx;
 pub mod visit;

@@ -12,6 +12,7 @@ pub mod route;
 pub mod rule;
 pub(crate) mod seed;
 pub mod setting;
+pub mod stay;
 pub mod terminal;
 pub mod ticket;
 pub mod voucher;

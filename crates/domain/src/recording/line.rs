@@ -64,7 +64,8 @@ fn escape(lines: &mut Vec<u8>, text: &str) {
             b'\t' => lines.extend_from_slice(b"\\t"),
             // Only control characters remain.
             byte => {
-                let _ = write!(lines, "\\u{byte:04x}");
+                let digit = |value: u8| if value < 10 { b'0' + value } else { b'a' + value - 10 };
+                lines.extend_from_slice(&[b'\\', b'u', b'0', b'0', digit(byte >> 4), digit(byte & 15)]);
             }
         }
         rest = after;

@@ -18,6 +18,8 @@ mod retain;
 mod start;
 mod tail;
 mod track;
+#[cfg(test)]
+mod track_test;
 mod verify;
 mod watch;
 mod writer;
@@ -165,6 +167,12 @@ pub async fn tick(app: &App) {
         track.wait_until(Track::is_settled).await;
     }
     note::work(app).await;
+}
+
+/// Since when nothing was typed into a terminal of this process.
+pub fn idle(app: &App, visit: Uuid) -> Option<Duration> {
+    let typed = app.recordings().find(visit)?.typed_at();
+    Some(Duration::from_millis(u64::try_from(app.now().0.saturating_sub(typed.0)).unwrap_or(0)))
 }
 
 /// The time stamp of the last record of a visit's recording; none when it has none or it cannot be read.

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     App, Ctx, Error, Result,
-    audit::{self, Object, Stream as AuditStream},
+    audit::{self, Object},
 };
 
 /// What a recording is read for; each has its own code.
@@ -31,6 +31,14 @@ impl Purpose {
         match self {
             Self::Replay => "audit.session.replay",
             Self::Download => "audit.session.download",
+        }
+    }
+
+    /// What the audit trail calls it.
+    const fn action(self) -> &'static str {
+        match self {
+            Self::Replay => "recording.replay",
+            Self::Download => "recording.download",
         }
     }
 }
@@ -62,8 +70,7 @@ pub async fn play(ctx: &Ctx, visit: &str, purpose: Purpose) -> Result<Playback> 
     let (_, _, actor) = ctx.actor_name();
     if ctx.app.once_per(QUIET, &format!("{} {name} {actor}", purpose.code())) {
         let mut tx = ctx.begin().await?;
-        let object = Object::new("recording", row.visit_id, &name);
-        audit::record(&mut tx, ctx, AuditStream::Access, purpose.code(), object, "ok", None).await?;
+        audit::changed(&mut tx, ctx, purpose.action(), Object::new("visit", row.visit_id, &name)).await?;
         tx.commit().await?;
     }
     Ok(Playback { app: ctx.app.clone(), visit, path, reader })

@@ -66,10 +66,11 @@ impl Recorder {
         self.verdict()
     }
 
-    /// Records input, if input is recorded and as soon as the terminal echoes it: passwords are not.
+    /// Takes input: notes that the person is not idle, and records it if input is recorded and as soon as the terminal echoes it: passwords are not.
     ///
     /// Errors: as of [`Recorder::output`].
     pub fn input(&mut self, text: &[u8]) -> Result<(), Failed> {
+        self.track.note_typed(self.app.now());
         if let Some(echo) = &mut self.echo {
             echo.typed(&String::from_utf8_lossy(text));
         }

@@ -137,6 +137,7 @@ pub(super) struct Track {
     /// Since when the disk owes progress.
     waiting_since: AtomicI64,
     failed: OnceLock<Failed>,
+    typed_at: AtomicI64,
     /// Whether the failure is in the audit trail.
     pub(super) is_reported: AtomicBool,
 }
@@ -163,8 +164,19 @@ impl Track {
             pending: AtomicUsize::new(0),
             waiting_since: AtomicI64::new(0),
             failed: OnceLock::new(),
+            typed_at: AtomicI64::new(began.0),
             is_reported: AtomicBool::new(false),
         }
+    }
+
+    /// When something was typed last; at first the beginning.
+    pub(super) fn typed_at(&self) -> Millis {
+        Millis(self.typed_at.load(Ordering::Relaxed))
+    }
+
+    /// Notes that something was typed.
+    pub(super) fn note_typed(&self, now: Millis) {
+        self.typed_at.store(now.0, Ordering::Relaxed);
     }
 
     /// The failure, if there was one.
@@ -350,6 +362,14 @@ impl Track {
             self.tell_watchers(&live);
         }
         has_left
+    }
+}
+
+#[cfg(test)]
+impl Track {
+    /// Bytes of memory that the open record holds.
+    pub(super) fn lines_held(&self) -> usize {
+        lock(&self.live).lines.capacity()
     }
 }
 

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     App, Ctx, Error, Result,
-    audit::{self, Object, Stream},
+    audit::{self, Object},
     bastion::terminal::Size,
 };
 
@@ -127,8 +127,7 @@ pub async fn watch(ctx: &Ctx, visit: &str) -> Result<Watch> {
     };
     let mut tx = ctx.begin().await?;
     let name = visit.to_string();
-    let object = Object::new("visit", visit_id, &name);
-    audit::record(&mut tx, ctx, Stream::Access, "audit.session.watch", object, "ok", None).await?;
+    audit::changed(&mut tx, ctx, "terminal.watch", Object::new("visit", visit_id, &name)).await?;
     tx.commit().await?;
     Ok(watch)
 }

@@ -41,6 +41,18 @@ impl Writer {
         Ok(Self { queue, pending: AtomicUsize::new(0) })
     }
 
+    #[cfg(test)]
+    pub(super) fn over(queue: mpsc::Sender<Job>) -> Self {
+        Self { queue, pending: AtomicUsize::new(0) }
+    }
+
+    /// Whether at least so many bytes wait, or none for 0.
+    #[cfg(test)]
+    pub(super) fn waits_for(&self, bytes: usize) -> bool {
+        let waiting = self.pending.load(Ordering::Relaxed);
+        if bytes == 0 { waiting == 0 } else { waiting >= bytes }
+    }
+
     /// Hands a record over; false when the thread is gone.
     pub(super) fn send(&self, job: Job) -> bool {
         self.queue.send(job).is_ok()

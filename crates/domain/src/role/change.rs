@@ -25,7 +25,14 @@ pub struct NewRole {
 }
 
 /// Which of name and code belong to a role other than `of` already.
-async fn taken(q: &mut impl Query, of: Option<RoleId>, name: Option<&str>, code: Option<&str>) -> Result<()> {
+///
+/// Asked before a change, so that every clash is told at once; the constraints decide.
+pub async fn taken(
+    q: &mut impl Query,
+    of: Option<RoleId>,
+    name: Option<&str>,
+    code: Option<&str>,
+) -> Result<Vec<Fault>> {
     let mut faults = Vec::new();
     if let Some(name) = name
         && rows::find_by_name(q, name).await?.is_some_and(|role| Some(role.id) != of)
@@ -37,6 +44,11 @@ async fn taken(q: &mut impl Query, of: Option<RoleId>, name: Option<&str>, code:
     {
         faults.push(Fault { field: "code", rule: "role_taken" });
     }
+    Ok(faults)
+}
+
+async fn require_free(q: &mut impl Query, of: Option<RoleId>, name: Option<&str>, code: Option<&str>) -> Result<()> {
+    let faults = taken(q, of, name, code).await?;
     if faults.is_empty() { Ok(()) } else { Err(Error::Fields(faults)) }
 }
 
@@ -46,7 +58,7 @@ async fn taken(q: &mut impl Query, of: Option<RoleId>, name: Option<&str>, code:
 pub async fn add(ctx: &Ctx, new: &NewRole) -> Result<RoleId> {
     let (ctx, mut tx) = permission::begin(ctx, Change::Rights).await?;
     ctx.require("system.role.create")?;
-    taken(&mut tx, None, Some(&new.name), Some(&new.code)).await?;
+    require_free(&mut tx, None, Some(&new.name), Some(&new.code)).await?;
     let id = rows::insert(&mut tx, &new.code, &new.name, false, ctx.now()).await?;
     if new.remark.is_some() {
         let remark = rows::RoleUpdate { remark: Some(new.remark.as_deref()), ..rows::RoleUpdate::default() };
@@ -78,7 +90,7 @@ pub async fn edit(ctx: &Ctx, id: RoleId, edit: &RoleEdit) -> Result<()> {
     ctx.require("system.role.update")?;
     let role = find(&mut tx, id).await?;
     require_unprotected(&role)?;
-    taken(&mut tx, Some(id), edit.name.as_deref(), edit.code.as_deref()).await?;
+    require_free(&mut tx, Some(id), edit.name.as_deref(), edit.code.as_deref()).await?;
     let remark = match &edit.remark {
         Edit::Keep => None,
         Edit::Clear => Some(None),
@@ -118,7 +130,7 @@ pub async fn set_status(ctx: &Ctx, id: RoleId, is_enabled: bool) -> Result<()> {
 /// switched off, because without it they would hold for everybody.
 /// Errors: `Forbidden` when one of the others holds more than the caller, and then nothing is deleted. Source:
 /// specs/bastion.md §6.1 row 13, §6.2.
-pub async fn delete(ctx: &Ctx, ids: &[RoleId]) -> Result<u64> {
+pub async fn delete(ctx: &Ctx, ids: &[RoleId]) -> Result<i64> {
     let (ctx, mut tx) = permission::begin(ctx, Change::Rights).await?;
     ctx.require("system.role.delete")?;
     let mut roles = Vec::new();
@@ -144,5 +156,5 @@ pub async fn delete(ctx: &Ctx, ids: &[RoleId]) -> Result<u64> {
     let facts = Some(serde_json::Value::from(facts).to_string());
     audit::record(&mut tx, &ctx, Stream::Change, "role.delete", object, "ok", facts).await?;
     tx.commit().await?;
-    Ok(roles.len() as u64)
+    Ok(i64::try_from(roles.len()).unwrap_or(i64::MAX))
 }

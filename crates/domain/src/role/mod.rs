@@ -6,12 +6,13 @@ mod change;
 mod code;
 pub(crate) mod grants;
 
-pub use change::{NewRole, RoleEdit, add, delete, edit, set_status};
+pub use change::{NewRole, RoleEdit, add, delete, edit, set_status, taken};
 pub use code::{codes, replace_codes};
 pub use grants::{GrantFaults, GrantKey, ValidityEdit, find_grant_faults, grants, replace_grants};
 
 use gatehouse_model::{Paged, Paging, RoleId, fold_key};
-use gatehouse_store::{Query, like, role as rows, role::RoleRow};
+pub use gatehouse_store::role::RoleRow;
+use gatehouse_store::{Query, like, role as rows};
 
 use crate::{Ctx, Error, Result, account::administrator, permission};
 

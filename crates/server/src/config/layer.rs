@@ -1,7 +1,7 @@
 //! Merges the sources into one table and remembers where each value was written.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     path::{Path, PathBuf},
 };
@@ -107,6 +107,11 @@ impl Layers {
             }
         }
         problems
+    }
+
+    /// The dotted names of the keys that were given anywhere.
+    pub(crate) fn given(&self) -> BTreeSet<String> {
+        self.places.keys().cloned().collect()
     }
 
     /// Takes the keys above all sections.

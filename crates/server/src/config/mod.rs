@@ -130,6 +130,7 @@ impl Config {
     fn from_layers(mut layers: Layers, problems: &mut Vec<Problem>) -> Self {
         let top: section::Top = layers.top(problems);
         let data_dir = top.data_dir.unwrap_or_else(default_data_dir);
+        let pinned = layers.given();
         let mut config = Self {
             key_ring_file: top.key_ring_file.unwrap_or_else(|| data_dir.join("key-ring")),
             data_dir,
@@ -152,6 +153,7 @@ impl Config {
                 hostkey: layers.section("hostkey", problems),
                 recordings: layers.section("recordings", problems),
                 ssh: layers.section("ssh", problems),
+                pinned,
             },
             ini: None,
             files: Vec::new(),

@@ -55,6 +55,7 @@ fn example(examples: bool) -> String {
 fn the_example_file_shows_the_defaults() {
     let shown = |mut config: Config| {
         config.files.clear();
+        config.settings.pinned.clear();
         format!("{config:#?}")
     };
     assert_eq!(shown(load(&example(false)).unwrap()), shown(load("").unwrap()));

@@ -18,7 +18,7 @@ use crate::{
 /// Protected and unknown ids and the caller's own are skipped; 0: nothing was left to delete.
 /// Errors: `Forbidden` when one of the others holds more than the caller, and then nothing is deleted; `Locked` when no
 /// administrator would remain. Source: specs/bastion.md §6.1 row 6, §6.2.
-pub async fn delete(ctx: &Ctx, ids: &[AccountId]) -> Result<u64> {
+pub async fn delete(ctx: &Ctx, ids: &[AccountId]) -> Result<i64> {
     let (ctx, mut tx) = permission::begin(ctx, Change::Rights).await?;
     ctx.require("system.user.delete")?;
     let mut accounts = Vec::new();
@@ -47,7 +47,7 @@ pub async fn delete(ctx: &Ctx, ids: &[AccountId]) -> Result<u64> {
     let facts = Some(serde_json::Value::from(facts).to_string());
     audit::record(&mut tx, &ctx, Stream::Change, "account.delete", object, "ok", facts).await?;
     tx.commit().await?;
-    Ok(accounts.len() as u64)
+    Ok(i64::try_from(accounts.len()).unwrap_or(i64::MAX))
 }
 
 /// True: the account went with its last pass.

@@ -397,6 +397,31 @@ pub trait Terminals: Send + Sync {
         term: String,
         ask: Option<AskHostKey>,
     ) -> Boxed<'static, Result<Terminal, Failure>>;
+
+    /// Ends a stay that is open in this process, at once; false: it is not open here. The reason and who gave it go to the
+    /// person. Stays of other processes are ended through their visit rows.
+    fn cut(&self, visit: Uuid, why: EndedWhy, by: Option<(String, String)>) -> bool {
+        let _ = (visit, why, by);
+        false
+    }
+
+    /// What is open in this process.
+    fn live(&self) -> Vec<LiveStay> {
+        Vec::new()
+    }
+}
+
+/// A stay that is open in this process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveStay {
+    /// Public name of the visit.
+    pub visit: Uuid,
+    /// Whose.
+    pub account: AccountId,
+    /// How long it has been open.
+    pub since: std::time::Duration,
+    /// How long nothing was typed.
+    pub idle: std::time::Duration,
 }
 
 /// A door that is there, or not.

@@ -55,6 +55,21 @@ impl Close {
         Self::silent(1002, "protocol")
     }
 
+    /// A watcher that does not keep up.
+    pub(super) const fn lagging() -> Self {
+        Self::silent(1013, "lagging")
+    }
+
+    /// A watcher who lost the right to.
+    pub(super) const fn revoked() -> Self {
+        Self::silent(4410, "revoked")
+    }
+
+    /// The server stops, as told to a watcher.
+    pub(super) const fn stopping() -> Self {
+        Self::silent(1012, "shutdown")
+    }
+
     /// No credential that counts.
     pub(super) fn unauthenticated() -> Self {
         Self::new(4401, "auth", UNAUTHENTICATED)

@@ -10,10 +10,12 @@ mod outbox;
 mod pulse;
 mod pump;
 mod resume;
+mod session;
 mod ssh;
 mod stay;
 mod ticket;
 mod v2;
+mod watch;
 
 use axum::routing::get;
 
@@ -24,5 +26,7 @@ use crate::routes::Routes;
 pub(crate) fn routes(routes: Routes) -> Routes {
     let resumable = Resumable::default();
     let ssh = get(async move |state, request| ssh::handle(state, resumable.clone(), request).await);
-    routes.raw("terminal/ssh", ssh, "GET, OPTIONS").post("terminal/ticket", ticket::handle)
+    let routes = routes.raw("terminal/ssh", ssh, "GET, OPTIONS").post("terminal/ticket", ticket::handle);
+    let routes = routes.raw("terminal/watch", get(watch::handle), "GET, OPTIONS");
+    session::routes(routes)
 }

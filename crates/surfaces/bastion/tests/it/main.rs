@@ -3,4 +3,5 @@
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
 mod frame;
+mod stay;
 mod support;
