@@ -19,7 +19,8 @@ pub enum Stream {
 }
 
 impl Stream {
-    const fn as_str(self) -> &'static str {
+    /// The stored name.
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Login => "login",
             Self::Change => "change",
@@ -57,6 +58,28 @@ pub async fn record(
     outcome: &str,
     detail: Option<String>,
 ) -> Result<()> {
+    write(tx, ctx, (stream, action), object, (outcome, detail), ctx.actor_label()).await
+}
+
+/// Writes the row of a login, good or bad, of the account that is the object. Whoever is not known has no id and no label.
+pub(crate) async fn login(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    object: Object<'_>,
+    label: Option<&str>,
+    outcome: &str,
+) -> Result<()> {
+    write(tx, ctx, (Stream::Login, "account.login"), object, (outcome, None), label).await
+}
+
+async fn write(
+    tx: &mut Tx,
+    ctx: &Ctx,
+    (stream, action): (Stream, &'static str),
+    object: Object<'_>,
+    (outcome, detail): (&str, Option<String>),
+    label: Option<&str>,
+) -> Result<()> {
     let (actor_kind, actor_id, actor_name) = ctx.actor_name();
     let row = AuditRow {
         id: 0,
@@ -65,7 +88,7 @@ pub async fn record(
         actor_kind: actor_kind.to_owned(),
         actor_id,
         actor_name,
-        actor_label: ctx.actor_label().map(str::to_owned),
+        actor_label: label.map(str::to_owned),
         origin: ctx.origin.as_str().to_owned(),
         action: action.to_owned(),
         object_kind: object.kind.to_owned(),

@@ -99,6 +99,13 @@ pub struct Fault {
     pub rule: &'static str,
 }
 
+impl Fault {
+    /// An input and its rule.
+    pub const fn new(field: &'static str, rule: &'static str) -> Self {
+        Self { field, rule }
+    }
+}
+
 /// The cause carried by [`Error::Unavailable`] and [`Error::Internal`]; logged once, never shown to callers.
 pub type Source = Box<dyn std::error::Error + Send + Sync>;
 

@@ -8,7 +8,13 @@ use std::time::Duration;
 use gatehouse_model::Millis;
 use gatehouse_store::{Aspect, Tx, job as rows, job::JobRow, live as live_rows, process, visit};
 
-use crate::{App, Error, Result, audit, bastion::terminal, keys, live::Live, oa, recording, throttle};
+use crate::{
+    App, Error, Result, audit,
+    bastion::{request, terminal},
+    keys,
+    live::Live,
+    oa, recording, throttle,
+};
 
 /// What kinds of jobs there are. The names are published: additions only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -300,7 +306,7 @@ async fn run_periodic_once(app: &App, task: Periodic) -> Result<()> {
     // What has nothing to do each second does not write each second that it looked.
     let is_idle = match task {
         Periodic::AuditSeal => !audit::is_open(app).await?,
-        Periodic::AccessExpire => !terminal::has_expired(app).await?,
+        Periodic::AccessExpire => !terminal::has_expired(app).await? && !request::is_due(app).await?,
         Periodic::ProcessReap | Periodic::SessionPurge | Periodic::Recordings | Periodic::Retention => false,
     };
     if is_idle {
@@ -331,7 +337,10 @@ async fn work(app: &App, task: Periodic) -> Result<()> {
     let now = app.now();
     match task {
         Periodic::AuditSeal => app.seal_audit().await,
-        Periodic::AccessExpire => terminal::note_expired(app).await,
+        Periodic::AccessExpire => {
+            request::expire(app).await?;
+            terminal::note_expired(app).await
+        }
         Periodic::ProcessReap => {
             let lost = process::list_lost(&mut app.db().read(), now.minus(SILENCE)).await?;
             for (id, _) in lost {
@@ -346,6 +355,7 @@ async fn work(app: &App, task: Periodic) -> Result<()> {
         Periodic::SessionPurge => {
             let mut tx = app.db().begin().await?;
             gatehouse_store::login_session::delete_ended(&mut tx, now.minus(Duration::from_hours(720))).await?;
+            gatehouse_store::one_time::delete_expired(&mut tx, now).await?;
             throttle::forget(app, &mut tx).await?;
             for aspect in Aspect::ALL {
                 live_rows::delete_old_changes(&mut tx, aspect.as_str(), 100_000).await?;

@@ -13,6 +13,10 @@ use ipnet::IpNet;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientAddress(pub IpAddr);
 
+/// A mark of requests whose client speaks TLS, to us or to a trusted proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OverTls;
+
 /// The proxies whose `X-Forwarded-For` is believed (`http.trusted_proxies`).
 ///
 /// Only this header is read: a proxy that appends to it passes `Forwarded` and `X-Real-IP` through as the client sent
@@ -43,8 +47,14 @@ impl TrustedProxies {
     /// request, before any router.
     pub fn mark<B>(&self, request: &mut Request<B>) {
         if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>() {
-            let client = self.client(peer.ip(), request.headers());
+            let peer = peer.ip().to_canonical();
+            let client = self.client(peer, request.headers());
+            let is_trusted = self.0.iter().any(|network| network.contains(&peer));
+            let is_tls = request.headers().get("x-forwarded-proto").is_some_and(|scheme| scheme == "https");
             request.extensions_mut().insert(ClientAddress(client));
+            if is_trusted && is_tls {
+                request.extensions_mut().insert(OverTls);
+            }
         }
     }
 }
@@ -102,5 +112,17 @@ mod tests {
         assert_eq!(client_address(&request), Some("10.0.0.1".parse().unwrap()));
         TrustedProxies::new(["10.0.0.1/32".parse().unwrap()]).mark(&mut request);
         assert_eq!(client_address(&request), Some("192.0.2.9".parse().unwrap()));
+    }
+
+    #[test]
+    fn only_a_trusted_proxy_may_say_that_its_client_speaks_tls() {
+        for (peer, scheme, expected) in
+            [("10.0.0.1:1", "https", Some(&OverTls)), ("10.0.0.1:1", "http", None), ("192.0.2.1:1", "https", None)]
+        {
+            let mut request = Request::builder().header("x-forwarded-proto", scheme).body(()).unwrap();
+            request.extensions_mut().insert(ConnectInfo::<SocketAddr>(peer.parse().unwrap()));
+            TrustedProxies::new(["10.0.0.0/8".parse().unwrap()]).mark(&mut request);
+            assert_eq!(request.extensions().get::<OverTls>(), expected, "{peer} {scheme}");
+        }
     }
 }

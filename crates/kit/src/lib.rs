@@ -14,7 +14,7 @@ pub mod ws;
 
 pub use asked::Asked;
 pub use body::{BodyRule, read_body};
-pub use client::{ClientAddress, TrustedProxies};
+pub use client::{ClientAddress, OverTls, TrustedProxies};
 pub use connection::{Connection, prepare_socket};
 pub use envelope::{Envelope, Fault, log_error};
 pub use form::{BodyKind, Fields, Unreadable, Value};

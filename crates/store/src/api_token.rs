@@ -132,3 +132,39 @@ pub async fn find_owned(q: &mut impl Query, kind: &str, secret_hash: &str) -> Re
     )
     .await
 }
+
+/// Lists the tokens of a kind that a person has, oldest first.
+pub async fn list_owned(q: &mut impl Query, kind: &str, account: AccountId) -> Result<Vec<OwnedTokenRow>> {
+    q.all(
+        sql!(
+            "SELECT t.id, t.account_id, t.label, t.codes, t.cidrs, t.expires_at, t.last_used_at, t.created_at, a.login, a.name, \
+             a.is_enabled AS account_enabled, a.must_change_password, p.account_id AS staff_id FROM api_token t \
+             JOIN account a ON a.id = t.account_id LEFT JOIN staff_pass p ON p.account_id = a.id \
+             WHERE t.account_id = $1 AND t.kind = $2 ORDER BY t.id"
+        ),
+        args![account, kind],
+    )
+    .await
+}
+
+/// Whose a token of a kind is.
+pub async fn find_owner(q: &mut impl Query, kind: &str, id: ApiTokenId) -> Result<Option<AccountId>> {
+    let row: Option<(Option<AccountId>,)> =
+        q.one(sql!("SELECT account_id FROM api_token WHERE id = $1 AND kind = $2"), args![id, kind]).await?;
+    Ok(row.and_then(|(owner,)| owner))
+}
+
+/// Gives a new token to a person, within its bounds.
+pub async fn update_owner(
+    tx: &mut Tx,
+    id: ApiTokenId,
+    account: AccountId,
+    cidrs: Option<&str>,
+    expires_at: Millis,
+) -> Result<u64> {
+    tx.exec(
+        sql!("UPDATE api_token SET account_id = $2, cidrs = $3, expires_at = $4 WHERE id = $1"),
+        args![id, account, cidrs, expires_at],
+    )
+    .await
+}

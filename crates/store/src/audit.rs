@@ -1,6 +1,6 @@
 //! The audit trail and the hash chains over it.
 
-use gatehouse_model::Millis;
+use gatehouse_model::{Millis, fold_key};
 
 use sqlx::{ColumnIndex, Decode, FromRow, Type};
 
@@ -48,8 +48,8 @@ pub async fn insert(tx: &mut Tx, row: &AuditRow) -> Result<u64> {
     tx.exec(
         sql!(
             "INSERT INTO audit (at, stream, actor_kind, actor_id, actor_name, origin, action, object_kind, object_id, object_name, \
-             outcome, address, request_id, detail, actor_label) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
+             outcome, address, request_id, detail, actor_label, who_folded) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
         ),
         args![
             row.at,
@@ -66,10 +66,20 @@ pub async fn insert(tx: &mut Tx, row: &AuditRow) -> Result<u64> {
             row.address.as_deref(),
             &row.request_id,
             row.detail.as_deref(),
-            row.actor_label.as_deref()
+            row.actor_label.as_deref(),
+            who_folded(row)
         ],
     )
     .await
+}
+
+/// What searches for a person compare: login and display name of the actor, or of whom somebody tried to log in as.
+fn who_folded(row: &AuditRow) -> String {
+    let name = if row.stream == "login" { &row.object_name } else { &row.actor_name };
+    match row.actor_label.as_deref().filter(|label| *label != name) {
+        Some(label) => fold_key(&format!("{name}\n{label}")),
+        None => fold_key(name),
+    }
 }
 
 /// Lists rows before an id, newest first, optionally of one action.

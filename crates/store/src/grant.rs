@@ -169,6 +169,11 @@ pub async fn insert(
         )
         .await?;
     let Some((id,)) = row else { return Ok(None) };
+    insert_windows(tx, id, validity).await?;
+    Ok(Some(id))
+}
+
+async fn insert_windows(tx: &mut Tx, id: i64, validity: &Validity) -> Result<()> {
     for (from, until) in &validity.windows {
         tx.exec(
             sql!("INSERT INTO role_grant_window (role_grant_id, from_minute, until_minute) VALUES ($1, $2, $3)"),
@@ -176,7 +181,24 @@ pub async fn insert(
         )
         .await?;
     }
-    Ok(Some(id))
+    Ok(())
+}
+
+/// Sets when an unprotected grant holds; 0: there is none or it is protected.
+pub async fn update_validity(tx: &mut Tx, id: i64, validity: &Validity) -> Result<u64> {
+    let changed = tx
+        .exec(
+            sql!(
+                "UPDATE role_grant SET valid_from = $2, valid_until = $3, schedule = $4 WHERE id = $1 AND is_protected = $5"
+            ),
+            args![id, validity.valid_from, validity.valid_until, validity.schedule.as_deref(), false],
+        )
+        .await?;
+    if changed > 0 {
+        tx.exec(sql!("DELETE FROM role_grant_window WHERE role_grant_id = $1"), args![id]).await?;
+        insert_windows(tx, id, validity).await?;
+    }
+    Ok(changed)
 }
 
 /// Deletes one unprotected grant; 0: there is none or it is protected.

@@ -1,17 +1,23 @@
 //! All SQL of Gatehouse. [`Db`] and [`Tx`] run statements made by [`sql!`] on SQLite or PostgreSQL; nothing above this
 //! package knows which. Each aggregate has its own file of statements; its rows are the entities.
 
+pub mod access_policy;
+pub mod access_request;
 pub mod account;
 pub mod api_token;
 pub mod audit;
+pub mod audit_log;
 pub mod bastion_route;
+pub mod command_rule;
 pub mod copy;
 mod db;
 mod error;
 pub mod foreign;
 pub mod grant;
 mod group;
+pub mod host_key;
 pub mod job;
+pub mod like;
 pub mod live;
 pub mod lock;
 pub mod login_session;
@@ -27,6 +33,7 @@ pub mod process;
 pub mod protocol;
 pub mod rate_counter;
 pub mod recording;
+pub mod resource;
 pub mod resource_group;
 pub mod role;
 mod row;
@@ -36,11 +43,13 @@ pub mod setting;
 mod signal;
 mod sql;
 pub mod ssh_key;
+pub mod staff;
 pub mod stay;
 pub mod target;
 mod tx;
 pub mod visit;
 pub mod visit_terminal;
+pub mod voucher;
 
 pub use db::{Db, Engine, OpenOptions, Query, Reader};
 pub use error::{Error, Result};

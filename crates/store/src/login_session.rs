@@ -1,6 +1,6 @@
 //! Login sessions: the row decides, whatever a token claims.
 
-use gatehouse_model::{AccountId, LoginSessionId, Millis};
+use gatehouse_model::{AccountId, LoginSessionId, Millis, Paged, Paging};
 
 use crate::{Query, Result, Tx, args, sql};
 
@@ -182,37 +182,51 @@ pub async fn update_factor(tx: &mut Tx, id: LoginSessionId, at: Millis) -> Resul
     tx.exec(sql!("UPDATE login_session SET factor_at = $2 WHERE id = $1"), args![id, at]).await
 }
 
-/// Why a session was ended whose terminals stay.
-pub const LOGOUT_KEPT: &str = "logout_kept";
-
-/// Whether terminals that were opened with a session may stay: it was not revoked but by a logout that keeps them, and no
-/// password was changed since. That its time is over does not matter.
-pub async fn carries_terminals(q: &mut impl Query, id: LoginSessionId) -> Result<bool> {
-    let row: Option<(i64,)> = q
-        .one(
-            sql!(
-                "SELECT s.id FROM login_session s JOIN account a ON a.id = s.account_id WHERE s.id = $1 \
-                 AND (s.revoked_at IS NULL OR s.revoked_why = $2) AND s.epoch = a.epoch AND a.is_enabled = $3"
-            ),
-            args![id, LOGOUT_KEPT, true],
-        )
-        .await?;
-    Ok(row.is_some())
-}
-
-/// Lists the sessions of a kind that an account could use now, oldest first.
+/// Lists the sessions of a kind that an account could use now.
 pub async fn list_alive(
     q: &mut impl Query,
     account: AccountId,
     kind: &str,
     at: Millis,
-) -> Result<Vec<LoginSessionRow>> {
-    q.all(
+    paging: Paging,
+) -> Result<Paged<LoginSessionRow>> {
+    let total: Option<(i64,)> = q
+        .one(
+            sql!(
+                "SELECT CAST(COUNT(*) AS BIGINT) AS sessions FROM login_session s JOIN account a ON a.id = s.account_id \
+                 WHERE s.account_id = $1 AND s.kind = $2 AND s.revoked_at IS NULL AND s.expires_at > $3 AND s.epoch = a.epoch"
+            ),
+            args![account, kind, at],
+        )
+        .await?;
+    let rows = q
+        .all(
+            sql!(
+                "SELECT s.* FROM login_session s JOIN account a ON a.id = s.account_id WHERE s.account_id = $1 AND s.kind = $2 \
+                 AND s.revoked_at IS NULL AND s.expires_at > $3 AND s.epoch = a.epoch \
+                 ORDER BY CASE WHEN $4 THEN -s.id ELSE s.id END LIMIT $5 OFFSET $6"
+            ),
+            args![account, kind, at, paging.is_descending, paging.limit, paging.offset],
+        )
+        .await?;
+    Ok(Paged { total: total.map_or(0, |(n,)| n), rows })
+}
+
+/// Ends the sessions of a kind that an account has, but one.
+pub async fn revoke_kind(
+    tx: &mut Tx,
+    account: AccountId,
+    kind: &str,
+    keep: LoginSessionId,
+    why: &str,
+    at: Millis,
+) -> Result<u64> {
+    tx.exec(
         sql!(
-            "SELECT s.* FROM login_session s JOIN account a ON a.id = s.account_id WHERE s.account_id = $1 AND s.kind = $2 \
-             AND s.revoked_at IS NULL AND s.expires_at > $3 AND s.epoch = a.epoch ORDER BY s.id"
+            "UPDATE login_session SET revoked_at = $5, revoked_why = $4 \
+             WHERE account_id = $1 AND kind = $2 AND id <> $3 AND revoked_at IS NULL AND expires_at > $5"
         ),
-        args![account, kind, at],
+        args![account, kind, keep, why, at],
     )
     .await
 }
@@ -269,7 +283,7 @@ pub async fn revoke(tx: &mut Tx, id: LoginSessionId, why: &str, at: Millis) -> R
     .await
 }
 
-/// Ends every session of an account but one.
+/// Ends every session of an account but one, and what was left of those whose logout kept their terminals.
 pub async fn revoke_others(
     tx: &mut Tx,
     account: AccountId,
@@ -280,9 +294,9 @@ pub async fn revoke_others(
     tx.exec(
         sql!(
             "UPDATE login_session SET revoked_at = $3, revoked_why = $4 \
-             WHERE account_id = $1 AND revoked_at IS NULL AND (CAST($2 AS BIGINT) IS NULL OR id <> $2)"
+             WHERE account_id = $1 AND (revoked_at IS NULL OR revoked_why = $5) AND (CAST($2 AS BIGINT) IS NULL OR id <> $2)"
         ),
-        args![account, keep.map(|id| id.0), at, why],
+        args![account, keep.map(|id| id.0), at, why, KEEP_TERMINALS],
     )
     .await
 }

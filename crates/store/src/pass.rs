@@ -180,8 +180,10 @@ pub async fn has_staff(q: &mut impl Query, id: AccountId) -> Result<bool> {
     Ok(row.is_some())
 }
 
-/// Deletes a staff pass, and the roles that counted only with it: a new pass begins without them.
+/// Deletes a staff pass, and what counted only with it: roles, keys and tokens. A new pass begins without them.
 pub async fn delete_staff(tx: &mut Tx, id: AccountId) -> Result<u64> {
     tx.exec(sql!("DELETE FROM account_role WHERE account_id = $1"), args![id]).await?;
+    tx.exec(sql!("DELETE FROM ssh_key WHERE account_id = $1"), args![id]).await?;
+    tx.exec(sql!("DELETE FROM api_token WHERE account_id = $1"), args![id]).await?;
     tx.exec(sql!("DELETE FROM staff_pass WHERE account_id = $1"), args![id]).await
 }

@@ -39,6 +39,97 @@ pub async fn insert(tx: &mut Tx, code: &str, name: &str, is_protected: bool, at:
     row.map(|(id,)| id).ok_or_else(crate::Error::missing_row)
 }
 
+/// Finds a role.
+pub async fn find(q: &mut impl Query, id: RoleId) -> Result<Option<RoleRow>> {
+    q.one(sql!("SELECT * FROM role WHERE id = $1"), args![id]).await
+}
+
+/// Finds a role by its name.
+pub async fn find_by_name(q: &mut impl Query, name: &str) -> Result<Option<RoleRow>> {
+    q.one(sql!("SELECT * FROM role WHERE name = $1"), args![name]).await
+}
+
+/// Counts roles; `name` is a `LIKE` pattern on the folded name, with `\` as escape.
+pub async fn count(q: &mut impl Query, name: Option<&str>) -> Result<i64> {
+    let row: Option<(i64,)> = q
+        .one(
+            sql!("SELECT COUNT(*) AS n FROM role WHERE (CAST($1 AS TEXT) IS NULL OR name_folded LIKE $1 ESCAPE '\\')"),
+            args![name],
+        )
+        .await?;
+    Ok(row.map_or(0, |(n,)| n))
+}
+
+/// Lists roles by id, downwards or upwards; `name` as in [`count`].
+pub async fn list_page(
+    q: &mut impl Query,
+    name: Option<&str>,
+    is_descending: bool,
+    (limit, offset): (i64, i64),
+) -> Result<Vec<RoleRow>> {
+    let direction = if is_descending { -1_i64 } else { 1 };
+    q.all(
+        sql!(
+            "SELECT * FROM role WHERE (CAST($1 AS TEXT) IS NULL OR name_folded LIKE $1 ESCAPE '\\') \
+             ORDER BY id * $2 LIMIT $3 OFFSET $4"
+        ),
+        args![name, direction, limit, offset],
+    )
+    .await
+}
+
+/// What an edit of a role sets: `None` leaves a column alone, `Some(None)` empties it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RoleUpdate<'a> {
+    /// Display name.
+    pub name: Option<&'a str>,
+    /// Natural key.
+    pub code: Option<&'a str>,
+    /// Note.
+    pub remark: Option<Option<&'a str>>,
+    /// Whether it grants anything.
+    pub is_enabled: Option<bool>,
+}
+
+/// Sets the given columns of a role and no others.
+pub async fn update_given(tx: &mut Tx, id: RoleId, new: RoleUpdate<'_>, at: Millis) -> Result<u64> {
+    tx.exec(
+        sql!(
+            "UPDATE role SET name = COALESCE($2, name), name_folded = COALESCE($3, name_folded), code = COALESCE($4, code), \
+             remark = CASE WHEN $5 THEN $6 ELSE remark END, is_enabled = COALESCE($7, is_enabled), updated_at = $8 WHERE id = $1"
+        ),
+        args![
+            id,
+            new.name,
+            new.name.map(fold_key),
+            new.code,
+            new.remark.is_some(),
+            new.remark.flatten(),
+            new.is_enabled,
+            at
+        ],
+    )
+    .await
+}
+
+/// Marks a role as changed: its codes or grants were.
+pub async fn update_touched(tx: &mut Tx, id: RoleId, at: Millis) -> Result<u64> {
+    tx.exec(sql!("UPDATE role SET updated_at = $2 WHERE id = $1"), args![id, at]).await
+}
+
+/// Disables the command rules that hold for this role only: without it they would hold for everybody.
+pub async fn disable_own_rules(tx: &mut Tx, id: RoleId, at: Millis) -> Result<u64> {
+    tx.exec(
+        sql!(
+            "UPDATE command_rule SET is_enabled = $2, updated_at = $3 \
+             WHERE id IN (SELECT command_rule_id FROM command_rule_role WHERE role_id = $1) \
+             AND id NOT IN (SELECT command_rule_id FROM command_rule_role WHERE role_id <> $1)"
+        ),
+        args![id, false, at],
+    )
+    .await
+}
+
 /// Finds a role by its code.
 pub async fn find_by_code(q: &mut impl Query, code: &str) -> Result<Option<RoleRow>> {
     q.one(sql!("SELECT * FROM role WHERE code = $1"), args![code]).await
@@ -96,6 +187,49 @@ pub async fn insert_member(tx: &mut Tx, account: AccountId, role: RoleId) -> Res
         args![account, role],
     )
     .await
+}
+
+/// Sets until when an account has a role it has; none: for good.
+pub async fn update_member(tx: &mut Tx, account: AccountId, role: RoleId, valid_until: Option<Millis>) -> Result<u64> {
+    tx.exec(
+        sql!("UPDATE account_role SET valid_until = $3 WHERE account_id = $1 AND role_id = $2"),
+        args![account, role, valid_until],
+    )
+    .await
+}
+
+/// Lists the memberships of an account by role, ended ones too: role and until when.
+pub async fn list_members(q: &mut impl Query, account: AccountId) -> Result<Vec<(RoleId, Option<Millis>)>> {
+    q.all(sql!("SELECT role_id, valid_until FROM account_role WHERE account_id = $1 ORDER BY role_id"), args![account])
+        .await
+}
+
+/// Whether an account with a staff pass has a role now.
+pub async fn is_member(q: &mut impl Query, account: AccountId, role: RoleId, at: Millis) -> Result<bool> {
+    let row: Option<(RoleId,)> = q
+        .one(
+            sql!(
+                "SELECT m.role_id FROM account_role m JOIN staff_pass s ON s.account_id = m.account_id \
+                 WHERE m.account_id = $1 AND m.role_id = $2 AND (m.valid_until IS NULL OR m.valid_until > $3)"
+            ),
+            args![account, role, at],
+        )
+        .await?;
+    Ok(row.is_some())
+}
+
+/// Counts the enabled accounts of staff that have a role for good.
+pub async fn count_lasting_members(q: &mut impl Query, role: RoleId) -> Result<i64> {
+    let row: Option<(i64,)> = q
+        .one(
+            sql!(
+                "SELECT COUNT(*) AS n FROM account_role m JOIN staff_pass s ON s.account_id = m.account_id \
+                 JOIN account a ON a.id = m.account_id WHERE m.role_id = $1 AND m.valid_until IS NULL AND a.is_enabled = $2"
+            ),
+            args![role, true],
+        )
+        .await?;
+    Ok(row.map_or(0, |(n,)| n))
 }
 
 /// Takes a role from an account.

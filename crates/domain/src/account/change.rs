@@ -1,7 +1,7 @@
 //! Changes of an account: the switch, the password, the profile, the end.
 
 use gatehouse_model::{AccountId, Secret};
-use gatehouse_store::{Aspect, account as rows, login_session, pass};
+use gatehouse_store::{Aspect, Tx, account as rows, account::AccountRow, login_session, pass};
 
 use super::{find, guard, taken};
 use crate::{
@@ -25,15 +25,27 @@ pub async fn set_enabled(ctx: &Ctx, login: &str, is_enabled: bool, why: Option<&
     }
     let mut tx = ctx.begin().await?;
     guard(ctx, &mut tx, &account).await?;
-    rows::update_enabled(&mut tx, account.id, is_enabled, why, ctx.now()).await?;
-    if !is_enabled {
-        login_session::revoke_others(&mut tx, account.id, None, "disabled", ctx.now()).await?;
-    }
-    tx.touch(Aspect::ProxyUser, Some(account.id.0));
-    let action = if is_enabled { "account.enable" } else { "account.disable" };
-    audit::changed(&mut tx, ctx, action, Object::new("account", account.id.0, &account.login)).await?;
+    set_enabled_in(ctx, &mut tx, &account, is_enabled, why).await?;
     tx.commit().await?;
     Ok(())
+}
+
+/// Switches an account that the actor may act on.
+pub(super) async fn set_enabled_in(
+    ctx: &Ctx,
+    tx: &mut Tx,
+    account: &AccountRow,
+    is_enabled: bool,
+    why: Option<&str>,
+) -> Result<()> {
+    rows::update_enabled(tx, account.id, is_enabled, why, ctx.now()).await?;
+    if !is_enabled {
+        login_session::revoke_others(tx, account.id, None, "disabled", ctx.now()).await?;
+    }
+    tx.touch(Aspect::ProxyUser, Some(account.id.0));
+    tx.touch(Aspect::Access, Some(account.id.0));
+    let action = if is_enabled { "account.enable" } else { "account.disable" };
+    audit::changed(tx, ctx, action, Object::new("account", account.id.0, &account.login)).await
 }
 
 /// Sets a password. All sessions end but the caller's own, if it is his own password.
@@ -52,6 +64,7 @@ pub async fn set_password(ctx: &Ctx, login: &str, password: &Secret) -> Result<(
         login_session::update_epoch(&mut tx, session).await?;
     }
     login_session::revoke_others(&mut tx, account.id, own, "credentials_changed", ctx.now()).await?;
+    tx.touch(Aspect::Access, Some(account.id.0));
     audit::changed(&mut tx, ctx, "account.password", Object::new("account", account.id.0, &account.login)).await?;
     tx.commit().await?;
     Ok(())
@@ -113,10 +126,15 @@ pub async fn unlock(ctx: &Ctx, login: &str) -> Result<()> {
     ctx.require("system.user.update")?;
     let account = find(ctx, login).await?;
     let mut tx = ctx.begin().await?;
-    throttle::clear(ctx, &mut tx, &account.login).await?;
-    audit::changed(&mut tx, ctx, "account.unlock", Object::new("account", account.id.0, &account.login)).await?;
+    unlock_in(ctx, &mut tx, &account).await?;
     tx.commit().await?;
     Ok(())
+}
+
+/// Clears the failed logins of an account that the actor may act on.
+pub(super) async fn unlock_in(ctx: &Ctx, tx: &mut Tx, account: &AccountRow) -> Result<()> {
+    throttle::clear(ctx, tx, &account.login).await?;
+    audit::changed(tx, ctx, "account.unlock", Object::new("account", account.id.0, &account.login)).await
 }
 
 /// Verifies a login's password and raises its hash to the present scheme. Unknown logins take the same time.

@@ -2,8 +2,10 @@
 
 pub mod administrator;
 pub mod change;
+pub mod door;
 pub mod own;
 pub mod pass;
+pub mod staff;
 pub mod view;
 
 use gatehouse_model::{AccountId, Login, Secret, email_key, fold_key};

@@ -119,6 +119,7 @@ pub(crate) async fn revoke_in(ctx: &Ctx, tx: &mut Tx, account: &AccountRow, kind
                 return Err(Error::NotFound { what: "staff pass" });
             }
             login_session::revoke_others(tx, account.id, None, "pass_revoked", ctx.now()).await?;
+            tx.touch(Aspect::Access, Some(account.id.0));
             audit::changed(tx, ctx, "account.revoke", Object::new("staff", account.id.0, &account.login)).await?;
             remove_if_last(ctx, tx, account).await
         }
@@ -149,6 +150,7 @@ async fn remove_if_last(ctx: &Ctx, tx: &mut Tx, account: &AccountRow) -> Result<
 pub(crate) async fn delete(ctx: &Ctx, tx: &mut Tx, account: &AccountRow) -> Result<()> {
     accounts::delete(tx, account.id).await?;
     tx.touch(Aspect::ProxyUser, Some(account.id.0));
+    tx.touch(Aspect::Access, Some(account.id.0));
     audit::changed(tx, ctx, "account.delete", Object::new("account", account.id.0, &account.login)).await
 }
 
@@ -205,6 +207,7 @@ async fn change_role(ctx: &Ctx, login: &str, code: &str, is_grant: bool) -> Resu
         "account.role.revoke"
     };
     tx.touch(Aspect::Permission, Some(account.id.0));
+    tx.touch(Aspect::Access, Some(account.id.0));
     audit::changed(&mut tx, ctx, action, Object::new("role", role.id.0, &account.login)).await?;
     tx.commit().await?;
     Ok(())

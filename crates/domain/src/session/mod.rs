@@ -5,7 +5,7 @@ pub mod staff;
 use std::{net::IpAddr, time::Duration};
 
 use gatehouse_model::{AccountId, LoginSessionId, Millis, Secret};
-use gatehouse_store::{account as accounts, login_session as rows, login_session::SessionCheckRow};
+use gatehouse_store::{Aspect, account as accounts, login_session as rows, login_session::SessionCheckRow};
 use uuid::Uuid;
 
 use crate::{Ctx, Error, Result};
@@ -147,6 +147,7 @@ async fn slide(ctx: &Ctx, life: Life, id: LoginSessionId, last_used_at: Millis, 
 pub async fn revoke(ctx: &Ctx, id: LoginSessionId, why: &str) -> Result<()> {
     let mut tx = ctx.begin().await?;
     rows::revoke(&mut tx, id, why, ctx.now()).await?;
+    tx.touch(Aspect::Access, None);
     tx.commit().await?;
     Ok(())
 }

@@ -7,9 +7,9 @@
 
 use std::collections::BTreeSet;
 
-use gatehouse_model::{AccountId, LoginSessionId, Millis};
+use gatehouse_model::{AccountId, LoginSessionId, Millis, Paged, Paging};
 use gatehouse_store::{
-    Aspect, Query, Tx,
+    Aspect, Query, Tx, account as accounts,
     login_session::{self as rows, StaffSessionRow},
     role, second_factor,
 };
@@ -18,6 +18,7 @@ use uuid::Uuid;
 use crate::{
     Actor, App, Ctx, Error, Result, Via,
     audit::{self, Object, Stream},
+    permission::{self, Change},
 };
 
 /// Stored kind of these sessions.
@@ -322,7 +323,7 @@ pub async fn logout(ctx: &Ctx, terminals: Terminals) -> Result<()> {
     let (id, session) = own_session(ctx)?;
     let why = match terminals {
         Terminals::End => "logout",
-        Terminals::Keep => rows::LOGOUT_KEPT,
+        Terminals::Keep => rows::KEEP_TERMINALS,
     };
     let mut tx = ctx.begin().await?;
     rows::revoke(&mut tx, session, why, ctx.now()).await?;
@@ -341,13 +342,85 @@ pub(crate) fn own_session(ctx: &Ctx) -> Result<(AccountId, LoginSessionId)> {
     }
 }
 
-/// Marks a session as having proved the second factor now.
-pub(crate) async fn prove_factor(ctx: &Ctx, tx: &mut Tx, session: LoginSessionId) -> Result<()> {
-    rows::update_factor(tx, session, ctx.now()).await?;
-    Ok(())
-}
-
 /// Whether an account has a confirmed second factor.
 pub(crate) async fn has_factor(q: &mut impl Query, account: AccountId) -> Result<bool> {
     Ok(second_factor::find(q, account).await?.is_some_and(|factor| factor.confirmed_at.is_some()))
+}
+
+/// A session as its owner or staff see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionView {
+    /// Row id.
+    pub id: LoginSessionId,
+    /// Client address at the login.
+    pub address: Option<String>,
+    /// Client program at the login.
+    pub user_agent: Option<String>,
+    /// When it was opened.
+    pub created_at: Millis,
+    /// Last use, to the minute.
+    pub last_used_at: Millis,
+    /// Whether it is the calling one.
+    pub is_current: bool,
+}
+
+/// Lists the live sessions of the caller, or of somebody else with `system.token.manage` and all that he holds.
+pub async fn list(ctx: &Ctx, of: Option<AccountId>, paging: Paging) -> Result<Paged<SessionView>> {
+    let (own, current) = own_session(ctx)?;
+    let account = of.unwrap_or(own);
+    if account != own {
+        ctx.require("system.token.manage")?;
+        accounts::find(&mut ctx.read(), account).await?.ok_or(Error::NotFound { what: "account" })?;
+        permission::covers_account(ctx, &mut ctx.read(), account).await?;
+    }
+    let alive = rows::list_alive(&mut ctx.read(), account, KIND, ctx.now(), paging).await?;
+    let view = |row: rows::LoginSessionRow| SessionView {
+        id: row.id,
+        address: row.address,
+        user_agent: row.user_agent,
+        created_at: row.created_at,
+        last_used_at: row.last_used_at,
+        is_current: row.id == current,
+    };
+    Ok(Paged { total: alive.total, rows: alive.rows.into_iter().map(view).collect() })
+}
+
+/// Which sessions [`end`] ends.
+#[derive(Debug, Clone)]
+pub enum Which {
+    /// These; unknown and ended ones are passed over.
+    Named(Vec<LoginSessionId>),
+    /// All of the caller but the calling one.
+    AllOther,
+}
+
+/// Ends sessions of this surface with their terminals; gives how many ended.
+///
+/// Errors: `Forbidden` when one is somebody else's, without `system.token.manage` and all that he holds: then none ends.
+pub async fn end(ctx: &Ctx, which: &Which) -> Result<i64> {
+    let (own, current) = own_session(ctx)?;
+    let (ctx, mut tx) = permission::begin(ctx, Change::Rights).await?;
+    let mut ended = 0;
+    match which {
+        Which::AllOther => {
+            ended = rows::revoke_kind(&mut tx, own, KIND, current, "ended", ctx.now()).await?;
+        }
+        Which::Named(ids) => {
+            for id in ids {
+                let Some(row) = rows::find_by_id(&mut tx, *id).await?.filter(|row| row.kind == KIND) else { continue };
+                if row.account_id != own {
+                    ctx.require("system.token.manage")?;
+                    permission::covers_account(&ctx, &mut tx, row.account_id).await?;
+                }
+                ended += rows::revoke(&mut tx, *id, "ended", ctx.now()).await?;
+            }
+        }
+    }
+    if ended > 0 {
+        tx.touch(Aspect::Access, None);
+        let count = ended.to_string();
+        audit::changed(&mut tx, &ctx, "login_session.revoke", Object::new("login_session", None, &count)).await?;
+        tx.commit().await?;
+    }
+    Ok(i64::try_from(ended).unwrap_or(i64::MAX))
 }

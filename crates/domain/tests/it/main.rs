@@ -35,22 +35,40 @@ mod apply_refusal;
 #[cfg(test)]
 mod audit;
 #[cfg(test)]
+mod bastion;
+#[cfg(test)]
+mod bastion_access;
+#[cfg(test)]
+mod bastion_resource;
+#[cfg(test)]
 mod doctor;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod live;
 #[cfg(test)]
+mod login;
+#[cfg(test)]
 mod oa;
 #[cfg(test)]
 mod oa_import;
+#[cfg(test)]
+mod people;
 #[cfg(test)]
 mod picture;
 #[cfg(test)]
 mod recording;
 #[cfg(test)]
+mod role;
+#[cfg(test)]
+mod role_grant;
+#[cfg(test)]
 mod session;
 #[cfg(test)]
+mod staff;
+#[cfg(test)]
 mod throttle;
+#[cfg(test)]
+mod trail;
 #[cfg(test)]
 mod usage;

@@ -13,7 +13,7 @@ use axum::{
     extract::{ConnectInfo, Request},
     response::Response,
 };
-use gatehouse_kit::{Connection, TrustedProxies, prepare_socket};
+use gatehouse_kit::{Connection, OverTls, TrustedProxies, prepare_socket};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
@@ -105,6 +105,9 @@ impl Server {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(peer));
             self.proxies.mark(&mut request);
+            if self.tls.is_some() {
+                request.extensions_mut().insert(OverTls);
+            }
             respond(site.router(&request).clone(), request)
         });
         let connection = http1::Builder::new()

@@ -319,7 +319,12 @@ ALTER TABLE login_session ADD COLUMN rotated_at BIGINT;
 ALTER TABLE visit ADD COLUMN end_asked_detail TEXT;
 -- The actor's display name as it was.
 ALTER TABLE audit ADD COLUMN actor_label TEXT;
-CREATE INDEX audit_stream_idx ON audit (stream, id);
+-- Who a row is about or by, as searches compare it.
+ALTER TABLE audit ADD COLUMN who_folded TEXT;
+UPDATE audit SET who_folded = LOWER(CASE WHEN stream = 'login' THEN object_name ELSE actor_name END);
+-- The last two let a list be counted from the index alone.
+CREATE INDEX audit_stream_idx ON audit (stream, id, action, origin);
+CREATE INDEX audit_actor_idx ON audit (actor_kind, actor_id, stream, id);
 -- Names as searches compare them.
 ALTER TABLE account ADD COLUMN name_folded TEXT;
 UPDATE account SET name_folded = LOWER(name);

@@ -118,6 +118,11 @@ impl Fields {
         if self.faults.is_empty() { Ok(()) } else { Err(Refusal::Fields(self.faults)) }
     }
 
+    /// Whether any fault was found so far.
+    pub(crate) fn has_faults(&self) -> bool {
+        !self.faults.is_empty()
+    }
+
     /// Notes a fault of an endpoint's own.
     pub(crate) fn fault(&mut self, field: &'static str, text: impl Into<std::borrow::Cow<'static, str>>) {
         self.faults.add(field, text);
@@ -141,6 +146,19 @@ impl Fields {
     /// A required text of 1 to `max` characters; empty when it has a fault.
     pub(crate) fn text(&mut self, field: &'static str, max: usize) -> String {
         let given = self.given_text(field, max, Blank::Refused);
+        self.required(field, given).unwrap_or_default()
+    }
+
+    /// A required text that is taken to the letter, blanks and all; empty when it has a fault. `long` is its own text for more
+    /// than `max` characters.
+    pub(crate) fn exact_text(&mut self, field: &'static str, max: usize, long: impl FnOnce(usize) -> String) -> String {
+        let given = self.given(field, |value| value.as_str().map(str::to_owned), text::NOT_TEXT);
+        let given = match given {
+            Given::Value(text) if text.contains('\0') => self.faulty(field, text::NUL),
+            Given::Value(text) if text.is_empty() => self.faulty(field, text::BLANK),
+            Given::Value(text) if text.chars().count() > max => self.faulty(field, long(max)),
+            other => other,
+        };
         self.required(field, given).unwrap_or_default()
     }
 

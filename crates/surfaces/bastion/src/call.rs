@@ -8,7 +8,7 @@ use std::{
 use axum::extract::Request;
 use bytes::Bytes;
 use gatehouse_domain::Ctx;
-use gatehouse_kit::{Asked, BodyRule, Fault, read_body};
+use gatehouse_kit::{Asked, BodyRule, Fault, OverTls, read_body};
 use http::{HeaderMap, HeaderValue, Method, header, request::Parts};
 use serde_json::Value;
 
@@ -99,6 +99,11 @@ impl Call {
     /// The query.
     pub(crate) fn query(&self) -> Query {
         Query::parse(self.parts.uri.query().unwrap_or_default(), self.bastion.zone())
+    }
+
+    /// Whether the client speaks TLS.
+    pub(crate) fn is_over_tls(&self) -> bool {
+        self.parts.extensions.get::<OverTls>().is_some()
     }
 
     /// The one value of a header that is text.

@@ -5,6 +5,7 @@ mod audit;
 mod auth;
 mod body;
 mod call;
+mod catalogue;
 mod cors;
 mod envelope;
 mod media;

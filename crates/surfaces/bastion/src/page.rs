@@ -34,3 +34,14 @@ pub(crate) fn reply_with<T, S: Serialize>(
         reply
     }
 }
+
+/// A page of a short list that is here as a whole.
+pub(crate) fn of_whole<T>(paging: Paging, mut rows: Vec<T>) -> Paged<T> {
+    let total = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+    if paging.is_descending {
+        rows.reverse();
+    }
+    let skip = usize::try_from(paging.offset).unwrap_or(usize::MAX);
+    let take = usize::try_from(paging.limit).unwrap_or(usize::MAX);
+    Paged { total, rows: rows.into_iter().skip(skip).take(take).collect() }
+}

@@ -8,6 +8,10 @@ pub(crate) const PROTECTED: &str = "无法操作系统保留项";
 pub(crate) const WRONG_PARAMETER: &str = "错误参数";
 pub(crate) const STILL_BOUND: &str = "有关联当前组数据,无法切组";
 pub(crate) const FACTOR_NEEDED: &str = "需要动态验证码";
+pub(crate) const WRONG_PASSWORD: &str = "密码错误";
+pub(crate) const WRONG_CODE: &str = "动态验证码错误";
+pub(crate) const DISABLED: &str = "用户被禁用，请及时联系管理员";
+pub(crate) const LOGGED_OUT: &str = "未登录";
 pub(crate) const NOT_JSON: &str = "JSON解析错误";
 pub(crate) const BLANK: &str = "该字段不能为空。";
 pub(crate) const NULL: &str = "该字段不能为 null。";
@@ -16,6 +20,8 @@ pub(crate) const NOT_INTEGER: &str = "请填写合法的整数值。";
 pub(crate) const NOT_TEXT: &str = "不是有效的字符串。";
 pub(crate) const NOT_LIST: &str = "期待为列表。";
 pub(crate) const NUL: &str = "不允许包含空字符。";
+/// What no other text says.
+pub(crate) const INVALID: &str = "无效数据。";
 pub(crate) const NOT_TIME: &str = "日期时间格式错误。请使用 YYYY-MM-DD、YYYY-MM-DD HH:MM:SS 或 ISO 8601 格式。";
 
 /// What a missing field answers.
@@ -83,18 +89,24 @@ pub(crate) fn fault(field: &str, rule: &str) -> (Cow<'static, str>, Cow<'static,
         ("roles" | "role", "unknown") => "角色不存在",
         ("role", "not_own") => "该角色不属于自身所拥有的角色",
         ("password" | "private_key", "either") => "password与private_key必须二选一",
-        ("private_key", "malformed") => "私钥格式错误",
         ("private_key", "encrypted") => "私钥已加密,请提供passphrase",
-        ("old_password", "wrong") => "密码错误",
+        ("old_password" | "password", "wrong") => "密码错误",
+        ("private_key", _) => "私钥格式错误",
+        ("passphrase", _) => "私钥密码错误",
+        ("pattern", _) => "正则表达式无效",
+        ("minutes", "too_long") => "超过允许的最长时间",
+        ("resource_id", "pending") => "已有待审批的申请",
+        ("host", _) => "无效地址",
         ("new_password", "same") => "新旧密码不能相同",
         ("public_key", "taken") => "公钥已存在",
         ("public_key", _) => "公钥格式错误",
         ("code", "wrong") => "动态验证码错误",
         ("scopes", _) => "权限错误",
+        ("expires_at", _) => "有效期须在一年之内",
         (_, "taken") => "数据已存在",
         (_, "blank") => BLANK,
         (_, "required") => return (field.to_owned().into(), required(field).into()),
-        _ => "无效数据。",
+        _ => INVALID,
     };
     (field.to_owned().into(), text.into())
 }

@@ -4,7 +4,6 @@
 
 mod admission;
 mod recheck;
-mod terms;
 mod visit;
 
 use std::{future::Future, net::IpAddr, pin::Pin, sync::Arc};
@@ -16,9 +15,10 @@ use gatehouse_model::{
 use uuid::Uuid;
 
 pub use admission::admit;
-pub use recheck::{Stay, recheck};
+pub(crate) use admission::secret_place;
+pub use recheck::{Ground, Stay, recheck};
 pub(crate) use recheck::{has_expired, note_expired};
-pub use visit::{AskedEnd, closed, failed, opened, seen, to_end};
+pub use visit::{AskedEnd, Moved, closed, failed, opened, seen, to_end};
 
 use crate::{
     Ctx, Error, Via,
@@ -397,6 +397,31 @@ pub trait Terminals: Send + Sync {
         term: String,
         ask: Option<AskHostKey>,
     ) -> Boxed<'static, Result<Terminal, Failure>>;
+
+    /// Ends a stay that is open in this process, at once; false: it is not open here. The reason and who gave it go to the
+    /// person. Stays of other processes are ended through their visit rows.
+    fn cut(&self, visit: Uuid, why: EndedWhy, by: Option<(String, String)>) -> bool {
+        let _ = (visit, why, by);
+        false
+    }
+
+    /// What is open in this process.
+    fn live(&self) -> Vec<LiveStay> {
+        Vec::new()
+    }
+}
+
+/// A stay that is open in this process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveStay {
+    /// Public name of the visit.
+    pub visit: Uuid,
+    /// Whose.
+    pub account: AccountId,
+    /// How long it has been open.
+    pub since: std::time::Duration,
+    /// How long nothing was typed.
+    pub idle: std::time::Duration,
 }
 
 /// A door that is there, or not.
