@@ -11,6 +11,7 @@ mod section;
 mod tests;
 
 use std::{
+    net::IpAddr,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
@@ -195,7 +196,29 @@ impl Config {
 
     /// Why these settings cannot be served although every value is valid.
     pub(crate) fn serving_refusal(&self) -> Option<String> {
-        (self.oa.enabled && self.settings.oa.backend == OaBackend::DjangoSspanel).then(|| oa_backend_refusal(self))
+        if self.oa.enabled && self.settings.oa.backend == OaBackend::DjangoSspanel {
+            return Some(oa_backend_refusal(self));
+        }
+        let (key, ip) = self.outside_loopback().filter(|_| self.settings.bastion.compat.default_admin)?;
+        Some(format!(
+            "bastion.compat.default_admin gives the administrator a password that everybody knows, and {key} is {ip}; \
+             set it to false, or every listener to loopback"
+        ))
+    }
+
+    /// The first listener that others than this machine reach: its key and address.
+    pub(crate) fn outside_loopback(&self) -> Option<(&'static str, IpAddr)> {
+        let listeners = [
+            ("http.listen", &self.http.listen),
+            ("metrics.listen", &self.metrics.listen),
+            ("oa.listen", &self.oa.listen),
+            ("bastion.listen", &self.bastion.listen),
+            ("ssh.listen", &self.ssh.listen),
+        ];
+        let addresses =
+            listeners.into_iter().flat_map(|(key, listen)| listen.0.iter().map(move |address| (key, address.ip())));
+        let proxy: (&str, IpAddr) = ("proxy.listen", self.settings.proxy.listen);
+        addresses.chain([proxy]).find(|(_, ip)| !ip.is_loopback())
     }
 }
 
