@@ -355,6 +355,7 @@ async fn work(app: &App, task: Periodic) -> Result<()> {
         Periodic::SessionPurge => {
             let mut tx = app.db().begin().await?;
             gatehouse_store::login_session::delete_ended(&mut tx, now.minus(Duration::from_hours(720))).await?;
+            gatehouse_store::one_time::delete_expired(&mut tx, now).await?;
             throttle::forget(app, &mut tx).await?;
             for aspect in Aspect::ALL {
                 live_rows::delete_old_changes(&mut tx, aspect.as_str(), 100_000).await?;

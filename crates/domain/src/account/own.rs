@@ -109,7 +109,7 @@ pub async fn edit(ctx: &Ctx, edit: &OwnEdit) -> Result<()> {
 }
 
 /// The faults in the form of an e-mail address and a phone number: `malformed`.
-pub(crate) fn malformed_contacts(email: &Edit<String>, phone: &Edit<String>) -> Vec<Fault> {
+pub fn malformed_contacts(email: &Edit<String>, phone: &Edit<String>) -> Vec<Fault> {
     let mut faults = Vec::new();
     if matches!(email, Edit::Set(email) if !is_email(email)) {
         faults.push(Fault { field: "email", rule: "malformed" });

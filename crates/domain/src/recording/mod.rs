@@ -37,7 +37,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 pub use play::{Playback, Purpose, play};
-pub use recorder::{Recorder, Summary};
+pub use recorder::{Pace, Recorder, Summary};
 pub use recover::recover;
 pub(crate) use recover::try_recover;
 pub use retain::retain;

@@ -96,31 +96,24 @@ impl Recorder {
     }
 
     fn verdict(&self) -> Result<(), Failed> {
-        match self.track.failed() {
-            Some(failed) if self.is_strict => Err(failed.clone()),
-            _ => Ok(()),
-        }
+        verdict(&self.track, self.is_strict)
     }
 
     /// Waits while the disk is behind: to be called before more is read from the target. Usually returns at once.
     ///
     /// Errors: as of [`Recorder::output`]; also when the disk takes nothing for ten seconds.
     pub async fn room(&mut self) -> Result<(), Failed> {
-        if self.track.is_behind() {
-            self.track.wait_until(|track| !track.is_behind()).await;
-        }
-        self.verdict()
+        self.pace().room().await
     }
 
     /// Waits until the recording fails and the terminal may not go on without; for ever when it may. Cancel-safe.
     pub async fn failed(&self) -> Failed {
-        loop {
-            let changed = self.track.changed.notified();
-            if let Err(failed) = self.verdict() {
-                return failed;
-            }
-            changed.await;
-        }
+        self.pace().failed().await
+    }
+
+    /// The state of the disk, for who waits while another records.
+    pub fn pace(&self) -> Pace {
+        Pace { track: self.track.clone(), is_strict: self.is_strict }
     }
 
     /// Who watches from this process, as it changes.
@@ -135,6 +128,52 @@ impl Recorder {
         let summary = note::close(&self.app, &self.track).await?;
         self.is_finished = true;
         Ok(summary)
+    }
+}
+
+fn verdict(track: &Track, is_strict: bool) -> Result<(), Failed> {
+    match track.failed() {
+        Some(failed) if is_strict => Err(failed.clone()),
+        _ => Ok(()),
+    }
+}
+
+/// How the disk of a recording does. Cheap to clone.
+#[derive(Clone)]
+pub struct Pace {
+    track: Arc<Track>,
+    is_strict: bool,
+}
+
+impl Pace {
+    /// Whether the disk is behind: then nothing more is to be read from the target.
+    pub fn is_behind(&self) -> bool {
+        self.track.is_behind()
+    }
+
+    /// As [`Recorder::room`].
+    pub async fn room(&self) -> Result<(), Failed> {
+        if self.track.is_behind() {
+            self.track.wait_until(|track| !track.is_behind()).await;
+        }
+        verdict(&self.track, self.is_strict)
+    }
+
+    /// As [`Recorder::failed`].
+    pub async fn failed(&self) -> Failed {
+        loop {
+            let changed = self.track.changed.notified();
+            if let Err(failed) = verdict(&self.track, self.is_strict) {
+                return failed;
+            }
+            changed.await;
+        }
+    }
+}
+
+impl std::fmt::Debug for Pace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pace").field("visit", &self.track.visit).finish_non_exhaustive()
     }
 }
 

@@ -47,6 +47,8 @@ mod keys;
 #[cfg(test)]
 mod live;
 #[cfg(test)]
+mod login;
+#[cfg(test)]
 mod oa;
 #[cfg(test)]
 mod oa_import;

@@ -5,18 +5,10 @@ use std::time::Duration;
 
 use gatehouse_domain::{
     Ctx,
-    bastion::terminal::{Admitted, Boxed, Ended, Failure, PresentedKey, Size},
+    bastion::terminal::{Admitted, Boxed, Ended, Failure, Moved, PresentedKey, Size},
+    recording::Watcher,
 };
 use tokio::sync::watch;
-
-/// Bytes that went through a stay.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Moved {
-    /// To the target.
-    pub up: u64,
-    /// From the target.
-    pub down: u64,
-}
 
 /// Rows and files of a stay.
 pub trait Ledger: Send + Sync {
@@ -75,8 +67,8 @@ pub trait Recorder: Send {
     fn room(&self) -> Option<Boxed<'static, Result<(), Failed>>>;
     /// Waits until the recording fails and the stay may not go on without; for ever when it may.
     fn failed(&self) -> Boxed<'static, Failed>;
-    /// Who watches, as it changes: name and role.
-    fn watchers(&self) -> watch::Receiver<Vec<(String, &'static str)>>;
+    /// Who watches, as it changes.
+    fn watchers(&self) -> watch::Receiver<Vec<Watcher>>;
     /// Ends the recording.
     fn finish(self: Box<Self>) -> Boxed<'static, ()>;
 }

@@ -4,10 +4,12 @@
 //! decides who may, and keeps the rows ([`ledger::Ledger`]).
 
 pub mod ledger;
+mod rows;
 mod stay;
 mod target;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,6 +18,8 @@ use gatehouse_domain::{
     bastion::terminal::{Admitted, AskHostKey, Boxed, Failure, LiveStay, Size, Terminal, Terminals},
 };
 use gatehouse_model::EndedWhy;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use ledger::Ledger;
@@ -31,8 +35,14 @@ pub(crate) struct Inner {
 }
 
 impl Door {
-    /// A door that keeps its rows in a ledger.
-    pub fn new(ledger: Arc<dyn Ledger>) -> Self {
+    /// A door that keeps its rows in the database. The server gives it to [`App::serve_terminals`] before it listens and
+    /// then lets it [`Door::run`].
+    pub fn new() -> Self {
+        Self::with(Arc::new(rows::Rows))
+    }
+
+    /// A door that keeps its rows in another ledger.
+    pub fn with(ledger: Arc<dyn Ledger>) -> Self {
         Self(Arc::new(Inner { ledger, stays: Stays::default() }))
     }
 
@@ -41,30 +51,36 @@ impl Door {
         self.0.stays.len()
     }
 
-    /// Open stays of an account in this process.
-    pub fn open_stays_of(&self, account: gatehouse_model::AccountId) -> usize {
-        self.0.stays.of_account(account)
-    }
-
-    /// Changes idle time and longest duration of an open stay; false: it is not open here.
-    pub fn retime(&self, visit: Uuid, idle: Duration, max_duration: Duration) -> bool {
-        self.0.stays.retime(visit, idle, max_duration)
-    }
-
     /// Bytes received from the target of an open stay, for tests of back-pressure.
     #[cfg(test)]
     fn received(&self, visit: Uuid) -> u64 {
         self.0.stays.received(visit)
     }
 
-    /// Waits for the stays to end by themselves, then ends the rest and waits for their rows.
-    pub async fn drain(&self, app: &App) {
+    /// Keeps open stays in line with the database until the process is asked to stop; then lets them end, and ends them.
+    pub async fn run(&self, app: App) {
+        let stop = CancellationToken::new();
+        app.spawn("ssh.wishes", watch::wishes(app.clone(), self.0.clone(), stop.clone()));
+        app.spawn("ssh.ground", watch::ground(app.clone(), self.0.clone(), stop.clone()));
+        app.shutdown().cancelled().await;
+        self.drain(&app).await;
+        stop.cancel();
+    }
+
+    /// Waits for the stays to end by themselves, then ends the rest.
+    async fn drain(&self, app: &App) {
         let patience = app.settings().terminal.drain.0;
-        let deadline = tokio::time::Instant::now() + patience;
-        while self.open_stays() > 0 && tokio::time::Instant::now() < deadline {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+        let deadline = Instant::now() + patience;
+        while self.open_stays() > 0 && Instant::now() < deadline {
+            sleep(Duration::from_millis(20)).await;
         }
         self.0.stays.cut_all(EndedWhy::Shutdown);
+    }
+}
+
+impl Default for Door {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -103,14 +103,22 @@ impl From<Error> for Refusal {
 struct Failure {
     status: StatusCode,
     msg: &'static str,
-    detail: Value,
+    detail: Detail,
+}
+
+/// Texts of fields keep their order; a [`Value`] would sort them.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Detail {
+    Value(Value),
+    Fields(FieldTexts),
 }
 
 #[derive(Serialize)]
 struct Full<'a> {
     code: u16,
     msg: &'static str,
-    detail: &'a Value,
+    detail: &'a Detail,
     #[serde(skip_serializing_if = "Option::is_none")]
     mfa: Option<Mfa<'a>>,
 }
@@ -123,7 +131,7 @@ struct Mfa<'a> {
 }
 
 fn failure(status: StatusCode, msg: &'static str, detail: impl Into<Value>) -> Failure {
-    Failure { status, msg, detail: detail.into() }
+    Failure { status, msg, detail: Detail::Value(detail.into()) }
 }
 
 fn bad_request(detail: impl Into<Value>) -> Failure {
@@ -138,8 +146,8 @@ fn forbidden(detail: &'static str) -> Failure {
     failure(StatusCode::FORBIDDEN, "权限错误", detail)
 }
 
-fn fields(texts: &FieldTexts) -> Failure {
-    bad_request(serde_json::to_value(texts).unwrap_or_default())
+fn fields(texts: FieldTexts) -> Failure {
+    Failure { detail: Detail::Fields(texts), ..bad_request(Value::Null) }
 }
 
 /// An error of a use case: exhaustive, so that a new error is decided here.
@@ -148,12 +156,12 @@ fn of_error(error: &Error, request_id: &str) -> Failure {
         let mut texts = FieldTexts::default();
         let (field, text) = text::fault(field, rule);
         texts.add(field, text);
-        fields(&texts)
+        fields(texts)
     };
     match error {
         Error::NotFound { .. } => of_fault(Fault::NotFound, request_id, "", ""),
         Error::Conflict { key, .. } => match text::conflict(key) {
-            Some((field, text)) => fields(&FieldTexts(vec![(field.into(), vec![text.into()])])),
+            Some((field, text)) => fields(FieldTexts(vec![(field.into(), vec![text.into()])])),
             None => bad_request("数据已存在"),
         },
         Error::Invalid { field, rule } => one(field, rule),
@@ -163,7 +171,7 @@ fn of_error(error: &Error, request_id: &str) -> Failure {
                 let (field, text) = text::fault(fault.field, fault.rule);
                 texts.add(field, text);
             }
-            fields(&texts)
+            fields(texts)
         }
         Error::Unauthenticated { .. } => unauthenticated(text::UNAUTHENTICATED),
         Error::Forbidden { .. } => forbidden(text::FORBIDDEN),
@@ -211,7 +219,7 @@ impl BastionEnvelope {
                 "不支持的媒体类型",
                 format!("不支持请求中的媒体类型 “{media}”。"),
             ),
-            Refusal::Fields(texts) => fields(texts),
+            Refusal::Fields(texts) => fields(texts.clone()),
             Refusal::Text(text) => bad_request(text.as_ref()),
             Refusal::Detail(detail) => bad_request(detail.clone()),
             Refusal::Unauthenticated(text) => unauthenticated(text),
@@ -249,7 +257,8 @@ impl BastionEnvelope {
 }
 
 /// The replies the seed prints without code or without detail, exactly so (operations 2, 3, 15, 18, 23, 25–27, 29–34).
-fn bare(path: &str, status: StatusCode, msg: &'static str, detail: &Value) -> Option<Value> {
+fn bare(path: &str, status: StatusCode, msg: &'static str, detail: &Detail) -> Option<Value> {
+    let Detail::Value(detail) = detail else { return None };
     let told = || Some(json!({ "detail": detail }));
     match (path, status.as_u16(), detail.as_str().unwrap_or_default()) {
         ("rbac/logout", 401, _)

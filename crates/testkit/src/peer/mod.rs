@@ -16,6 +16,7 @@ mod server;
 mod socks;
 mod sshd;
 mod tls;
+mod websocket;
 
 pub use client::{Client, Protocol, Server};
 pub use echo::Echo;
@@ -25,5 +26,6 @@ pub use server::RealServer;
 pub use socks::{Association, Socks, Target, Traffic};
 pub use sshd::{KeyFormat, Sshd};
 pub use tls::{SelfSigned, Tls, certificate_of, trusting_client_config};
+pub use websocket::{Frame, Handshake, WebSocket};
 
 const NO_IPV6: &str = "cannot listen on ::1; the proxy tests need IPv6 on the loopback interface";

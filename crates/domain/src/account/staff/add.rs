@@ -5,7 +5,7 @@ use gatehouse_store::{Aspect, account as accounts, pass, role, staff as rows};
 
 use super::taken;
 use crate::{
-    Ctx, Error, Result,
+    Ctx, Edit, Error, Result,
     account::{self, NewAccount},
     bastion::seed::CLIENT_ROLE,
     permission::{self, Change},
@@ -50,7 +50,7 @@ pub async fn add(ctx: &Ctx, new: &NewStaff) -> Result<AccountId> {
     let password = ctx.app.passwords().hash(ctx.app.random(), &new.password).await?;
     let (ctx, mut tx) = permission::begin(ctx, Change::Rights).await?;
     ctx.require("system.user.create")?;
-    let faults = taken(&mut tx, None, Some(&new.login), new.email.as_deref(), new.phone.as_deref()).await?;
+    let faults = taken(&mut tx, None, Some(&new.login), &set(&new.email), &set(&new.phone)).await?;
     if !faults.is_empty() {
         return Err(Error::Fields(faults));
     }
@@ -76,4 +76,8 @@ pub async fn add(ctx: &Ctx, new: &NewStaff) -> Result<AccountId> {
     tx.touch(Aspect::Permission, Some(id.0));
     tx.commit().await?;
     Ok(id)
+}
+
+fn set(field: &Option<String>) -> Edit<String> {
+    field.clone().map_or(Edit::Keep, Edit::Set)
 }

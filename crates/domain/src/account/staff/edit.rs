@@ -33,9 +33,9 @@ pub async fn edit(ctx: &Ctx, id: AccountId, edit: &StaffEdit) -> Result<()> {
     let account = find(&mut tx, id).await?;
     require_unprotected(&account)?;
     require_power(&ctx, &mut tx, &account).await?;
-    let (email, phone) = (given(&edit.email), given(&edit.phone));
+    let email = given(&edit.email);
     account::check_email(email.flatten())?;
-    let faults = taken(&mut tx, Some(id), None, email.flatten(), phone.flatten()).await?;
+    let faults = taken(&mut tx, Some(id), None, &edit.email, &edit.phone).await?;
     if !faults.is_empty() {
         return Err(Error::Fields(faults));
     }
@@ -43,7 +43,7 @@ pub async fn edit(ctx: &Ctx, id: AccountId, edit: &StaffEdit) -> Result<()> {
     let update = rows::StaffUpdate {
         name: edit.name.as_deref(),
         email: email.map(|email| email.zip(key.as_deref())),
-        phone,
+        phone: given(&edit.phone),
         remark: given(&edit.remark),
     };
     rows::update(&mut tx, id, update, ctx.now()).await.map_err(account::taken)?;

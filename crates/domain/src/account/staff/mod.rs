@@ -16,11 +16,11 @@ pub use list::{Filter, Membership, list, memberships};
 pub use member::bind;
 pub use status::{reset_factor, set_password, set_status, unlock};
 
-use gatehouse_model::{AccountId, Login, email_key};
+use gatehouse_model::{AccountId, Login};
 use gatehouse_store::{Query, account as accounts, account::AccountRow, pass, role, staff as rows};
 
-use super::administrator;
-use crate::{Ctx, Error, Result, error::Fault, permission};
+use super::{administrator, own::taken_contacts};
+use crate::{Ctx, Edit, Error, Result, error::Fault, permission};
 
 /// Finds a user to act on. Errors: `NotFound`, also for accounts without a staff pass.
 async fn find(q: &mut impl Query, id: AccountId) -> Result<AccountRow> {
@@ -65,25 +65,15 @@ pub async fn taken(
     q: &mut impl Query,
     of: Option<AccountId>,
     login: Option<&Login>,
-    email: Option<&str>,
-    phone: Option<&str>,
+    email: &Edit<String>,
+    phone: &Edit<String>,
 ) -> Result<Vec<Fault>> {
     let mut faults = Vec::new();
-    let mut fault = |field| faults.push(Fault { field, rule: "taken" });
     if let Some(login) = login
         && rows::is_login_taken(q, &login.key()).await?
     {
-        fault("account");
+        faults.push(Fault { field: "account", rule: "taken" });
     }
-    if let Some(email) = email
-        && accounts::find_by_email_key(q, &email_key(email)).await?.is_some_and(|owner| Some(owner.id) != of)
-    {
-        fault("email");
-    }
-    if let Some(phone) = phone
-        && accounts::find_by_phone(q, phone).await?.is_some_and(|owner| Some(owner.id) != of)
-    {
-        fault("phone_number");
-    }
+    faults.extend(taken_contacts(q, of, email, phone).await?);
     Ok(faults)
 }

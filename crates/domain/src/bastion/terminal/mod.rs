@@ -16,9 +16,9 @@ use uuid::Uuid;
 
 pub use admission::admit;
 pub(crate) use admission::secret_place;
-pub use recheck::{Stay, recheck};
+pub use recheck::{Ground, Stay, recheck};
 pub(crate) use recheck::{has_expired, note_expired};
-pub use visit::{AskedEnd, closed, failed, opened, seen, to_end};
+pub use visit::{AskedEnd, Moved, closed, failed, opened, seen, to_end};
 
 use crate::{
     Ctx, Error, Via,

@@ -1,7 +1,10 @@
 //! What is kept of a stay: the visit from its opening to its end.
 
 use gatehouse_model::{EndedWhy, fold_key};
-use gatehouse_store::visit_terminal::{self as rows, NewStay, StayEnd};
+use gatehouse_store::{
+    visit as visit_rows,
+    visit_terminal::{self as rows, NewStay, StayEnd},
+};
 use uuid::Uuid;
 
 use super::{Admitted, Ended, Failure, PresentedKey, Purpose};
@@ -51,8 +54,17 @@ pub async fn failed(ctx: &Ctx, admitted: &Admitted, failure: &Failure) -> Result
     Ok(())
 }
 
+/// Bytes that went through a stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Moved {
+    /// To the target.
+    pub up: u64,
+    /// From the target.
+    pub down: u64,
+}
+
 /// Closes the visit of a stay. Repeating changes nothing.
-pub async fn closed(app: &App, visit: Uuid, ended: &Ended) -> Result<()> {
+pub async fn closed(app: &App, visit: Uuid, ended: &Ended, moved: Moved) -> Result<()> {
     let uuid = visit.to_string();
     let detail = ended.by.as_ref().map(|(by, reason)| serde_json::json!({ "by": by, "reason": reason }).to_string());
     let end = StayEnd {
@@ -65,6 +77,8 @@ pub async fn closed(app: &App, visit: Uuid, ended: &Ended) -> Result<()> {
     let ctx = app.ctx(crate::Actor::System("ssh"), gatehouse_model::Origin::System);
     let mut tx = ctx.begin().await?;
     if rows::close(&mut tx, &uuid, app.now(), &end).await? > 0 {
+        let bytes = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        visit_rows::add_usage(&mut tx, &uuid, bytes(moved.up), bytes(moved.down), app.now()).await?;
         let object = Object::new("visit", None, &uuid);
         audit::record(&mut tx, &ctx, Stream::Access, "terminal.close", object, ended.why.as_str(), detail).await?;
     }

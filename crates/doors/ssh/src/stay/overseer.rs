@@ -2,7 +2,10 @@
 
 use std::{pin::Pin, sync::Arc, sync::atomic::Ordering, time::Duration};
 
-use gatehouse_domain::bastion::terminal::{Boxed, Ended, Event};
+use gatehouse_domain::{
+    bastion::terminal::{Boxed, Ended, Event, Moved},
+    recording::Watcher,
+};
 use gatehouse_model::EndedWhy;
 use tokio::{
     sync::{mpsc, watch},
@@ -12,14 +15,17 @@ use tokio::{
 use super::{Shared, lock};
 use crate::{
     Inner,
-    ledger::{FINISH, Failed, Moved},
+    ledger::{FINISH, Failed},
     target::{Link, leave},
 };
 
 /// Keep-alives without answer after which a target counts as gone.
 const MISSED: u32 = 3;
 
-type Watchers = watch::Receiver<Vec<(String, &'static str)>>;
+type Watchers = watch::Receiver<Vec<Watcher>>;
+
+/// How watchers are shown to who is watched.
+const VIEWER: &str = "viewer";
 
 /// What the overseer holds.
 pub(super) struct Oversight {
@@ -65,6 +71,7 @@ impl Oversight {
         // The first one measures the way.
         let mut pulse = Pulse { every, next: Instant::now(), received: 0, missed: 0, running: None };
         let mut warned_at = None;
+        let tells = shared.ctx.app.settings().terminal.watch_notice;
         loop {
             let next = self.judge(&mut warned_at).min(pulse.next);
             tokio::select! {
@@ -78,7 +85,7 @@ impl Oversight {
                     pulse.running = None;
                     pulse.missed = 0;
                 }
-                present = next_watchers(&mut watchers) => self.tell(Event::Participants(present)),
+                present = next_watchers(&mut watchers), if tells => self.tell(Event::Participants(present)),
                 () = sleep_until(next) => if Instant::now() >= pulse.next {
                     self.beat(&mut pulse);
                 }
@@ -176,7 +183,7 @@ async fn next_watchers(watchers: &mut Option<Watchers>) -> Vec<(String, &'static
     if let Some(watchers) = watchers
         && watchers.changed().await.is_ok()
     {
-        return watchers.borrow_and_update().clone();
+        return watchers.borrow_and_update().iter().map(|watcher| (watcher.name.clone(), VIEWER)).collect();
     }
     std::future::pending().await
 }

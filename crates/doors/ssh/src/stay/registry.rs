@@ -3,11 +3,10 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use gatehouse_domain::bastion::terminal::{Ended, LiveStay};
-use gatehouse_model::{AccountId, EndedWhy};
+use gatehouse_model::EndedWhy;
 use uuid::Uuid;
 
 use super::Shared;
@@ -37,11 +36,6 @@ impl Stays {
         self.with(|stays| stays.len())
     }
 
-    /// Open stays of an account.
-    pub(crate) fn of_account(&self, account: AccountId) -> usize {
-        self.with(|stays| stays.values().filter(|stay| stay.admitted.account == account).count())
-    }
-
     /// Ends a stay; false: it is not open here.
     pub(crate) fn cut(&self, visit: Uuid, why: EndedWhy, by: Option<(String, String)>) -> bool {
         let found = self.with(|stays| stays.get(&visit).cloned());
@@ -50,20 +44,16 @@ impl Stays {
         true
     }
 
-    /// Ends all.
-    pub(crate) fn cut_all(&self, why: EndedWhy) {
-        for stay in self.with(|stays| stays.values().cloned().collect::<Vec<_>>()) {
-            stay.end_because(why);
-        }
+    /// All of them.
+    pub(crate) fn all(&self) -> Vec<Arc<Shared>> {
+        self.with(|stays| stays.values().cloned().collect())
     }
 
-    /// Changes times of a stay; false: it is not open here.
-    pub(crate) fn retime(&self, visit: Uuid, idle: Duration, max_duration: Duration) -> bool {
-        let found = self.with(|stays| stays.get(&visit).cloned());
-        found.is_some_and(|stay| {
-            stay.retime(idle, max_duration);
-            true
-        })
+    /// Ends all.
+    pub(crate) fn cut_all(&self, why: EndedWhy) {
+        for stay in self.all() {
+            stay.end_because(why);
+        }
     }
 
     #[cfg(test)]

@@ -5,7 +5,7 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use gatehouse_domain::bastion::terminal::Failure;
+use gatehouse_domain::bastion::{address::is_forbidden, terminal::Failure};
 use tokio::{
     net::{TcpStream, lookup_host},
     time::{Instant, timeout_at},
@@ -63,61 +63,11 @@ fn cause(error: &Error) -> Failure {
     }
 }
 
-/// Addresses that are never dialled (specs/bastion.md §8.1).
-fn is_forbidden(address: IpAddr, allow_loopback: bool) -> bool {
-    let address = address.to_canonical();
-    if address.is_loopback() {
-        return !allow_loopback;
-    }
-    match address {
-        IpAddr::V4(v4) => {
-            let [first, second, ..] = v4.octets();
-            first == 0 || (first == 169 && second == 254) || first >= 224
-        }
-        IpAddr::V6(v6) => {
-            let [first, ..] = v6.segments();
-            v6.is_unspecified()
-                || first & 0xffc0 == 0xfe80
-                || first & 0xff00 == 0xff00
-                || v6.segments() == [0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254]
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
-
-    #[test]
-    fn addresses_that_are_never_dialled() {
-        let forbidden = |text: &str| is_forbidden(text.parse().unwrap(), false);
-        for bad in [
-            "0.0.0.0",
-            "0.1.2.3",
-            "169.254.169.254",
-            "224.0.0.1",
-            "240.0.0.1",
-            "255.255.255.255",
-            "::",
-            "fe80::1",
-            "ff02::1",
-            "fd00:ec2::254",
-            "::ffff:169.254.169.254",
-            "::ffff:0.0.0.1",
-            "127.0.0.1",
-            "::1",
-            "::ffff:127.0.0.1",
-        ] {
-            assert!(forbidden(bad), "{bad}");
-        }
-        for good in ["10.0.0.1", "192.168.1.1", "172.16.0.1", "8.8.8.8", "fd00::1", "2001:db8::1", "100.64.0.1"] {
-            assert!(!forbidden(good), "{good}");
-        }
-        assert!(!is_forbidden("127.0.0.1".parse().unwrap(), true));
-        assert!(!is_forbidden("::ffff:127.0.0.1".parse().unwrap(), true));
-    }
 
     #[tokio::test]
     async fn a_name_that_leads_to_forbidden_addresses_only_is_not_dialled() {

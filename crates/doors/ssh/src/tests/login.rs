@@ -16,7 +16,6 @@ async fn a_password_opens_a_shell_and_its_rows_are_kept() {
     let mut screen = Screen::new(terminal);
     assert!(screen.run("echo $TERM $((6*7)); tty").await.contains("xterm 42"));
     assert_eq!(world.door.open_stays(), 1);
-    assert_eq!(world.door.open_stays_of(AccountId(1)), 1);
     screen.send("exit 7\n").await;
     let ended = screen.ended().await;
     assert_eq!((ended.why.as_str(), ended.exit_code, ended.exit_signal), ("closed", Some(7), None));

@@ -13,8 +13,8 @@ use bytes::Bytes;
 use gatehouse_domain::{
     Actor, Ctx, Settings,
     bastion::terminal::{
-        Admitted, Asked, Boxed, Credential, Encoding, Ended, Event, Failure, PinnedKey, PresentedKey, Purpose, Size,
-        Terminal, TerminalInput, TerminalOutput, Terminals, Terms,
+        Admitted, Asked, Boxed, Credential, Encoding, Ended, Event, Failure, Moved, PinnedKey, PresentedKey, Purpose,
+        Size, Terminal, TerminalInput, TerminalOutput, Terminals, Terms,
     },
     settings::{HostKeyPolicy, RecordingMode},
 };
@@ -28,7 +28,7 @@ use uuid::Uuid;
 
 use crate::{
     Door,
-    ledger::{Failed, Ledger, Moved, Recorder},
+    ledger::{Failed, Ledger, Recorder},
 };
 
 const SIZE: Size = Size { cols: 80, rows: 24 };
@@ -193,7 +193,7 @@ impl Recorder for Taping {
         })
     }
 
-    fn watchers(&self) -> watch::Receiver<Vec<(String, &'static str)>> {
+    fn watchers(&self) -> watch::Receiver<Vec<gatehouse_domain::recording::Watcher>> {
         watch::channel(Vec::new()).1
     }
 
@@ -219,7 +219,7 @@ impl World {
     async fn with(settings: Settings, sshd: Sshd) -> Self {
         let test = TestApp::with(Engine::Sqlite, settings).await.unwrap();
         let book = Arc::new(Book::default());
-        Self { test, door: Door::new(book.clone()), book, sshd }
+        Self { test, door: Door::with(book.clone()), book, sshd }
     }
 
     fn ctx(&self) -> Ctx {
@@ -238,6 +238,8 @@ impl World {
             account: AccountId(1),
             login: "administrator".to_owned(),
             name: None,
+            via: gatehouse_domain::Via::Door,
+            epoch: 0,
             address: None,
             asked: Asked { resource: ResourceId(1), voucher: VoucherId(1), purpose: Purpose::Shell, client: "web" },
             resource_name: "target".to_owned(),

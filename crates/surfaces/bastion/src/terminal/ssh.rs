@@ -11,6 +11,7 @@ use gatehouse_domain::{
         ticket,
     },
     session::staff::Owed,
+    throttle,
 };
 use gatehouse_kit::{
     Asked,
@@ -168,7 +169,17 @@ async fn prove(bastion: &Bastion, asking: Asking, ask: &Ask<'_>) -> Result<Prove
         Ok(proved) => Ok(proved),
         Err(error) => {
             gatehouse_kit::log_error(&error);
+            if matches!(error, gatehouse_domain::Error::Unauthenticated { .. }) {
+                count_failure(&anonymous).await;
+            }
             Err(Close::failed(&error))
         }
+    }
+}
+
+/// Counts against the address. A credential that counts is not refused for what others did from there: it cannot be guessed.
+async fn count_failure(ctx: &Ctx) {
+    if let Err(error) = throttle::failed_address(ctx).await {
+        gatehouse_kit::log_error(&error);
     }
 }

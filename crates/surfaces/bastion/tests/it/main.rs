@@ -2,6 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
+mod entry;
+mod factor;
 mod frame;
 mod stay;
+mod own;
 mod support;
+mod terminal;

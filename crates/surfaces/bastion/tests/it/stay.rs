@@ -10,7 +10,7 @@ use gatehouse_domain::{
     settings::RecordingMode,
 };
 use gatehouse_kit::{Connection, prepare_socket};
-use gatehouse_testkit::peer::{WebSocket, websocket::Frame};
+use gatehouse_testkit::peer::{Frame, WebSocket};
 use http::Request;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -37,8 +37,8 @@ impl World {
                created_at, updated_at)
                VALUES (70, 'owner', 'Olga', 1, 0, 'bastion', 0, 0, 'x', 0, 0), (71, 'auditor', 'Ann', 1, 0, 'bastion', 0, 0, 'y', 0, 0);
              INSERT INTO staff_pass (account_id, staff_no, created_at, updated_at) VALUES (70, 70, 0, 0), (71, 71, 0, 0);
-             INSERT INTO role (id, code, name, is_enabled, is_protected, on_all_billing_groups, created_at, updated_at)
-               VALUES (70, 'r70', 'r70', 1, 0, 0, 0, 0), (71, 'r71', 'r71', 1, 0, 0, 0, 0);
+             INSERT INTO role (id, code, name, is_enabled, is_protected, created_at, updated_at)
+               VALUES (70, 'r70', 'r70', 1, 0, 0, 0), (71, 'r71', 'r71', 1, 0, 0, 0);
              INSERT INTO account_role (account_id, role_id) VALUES (70, 70), (71, 71);
              INSERT INTO role_code (role_id, code) VALUES (70, 'user.profile.read'), (71, 'audit.session.read'),
                (71, 'audit.session.watch'), (71, 'audit.session.terminate'), (71, 'audit.session.replay'), (71, 'audit.session.download')";
@@ -223,17 +223,17 @@ async fn commands_and_files_are_listed() {
     world.surface.test.execute(sql).await.unwrap();
     let all = world.get("read", "audit/command/get/?desc=true").await.json();
     assert_eq!((&all["total"], &all["extra"], all["detail"].as_array().unwrap().len()), (&json!(3), &Value::Null, 3));
-    let wanted = json!({"id": 2, "session_id": stay, "user": {"id": 70, "name": "Olga"}, "resource": {"id": 5, "name": "db"},
+    let wanted = json!({"id": 2, "session_id": stay.to_string(), "user": {"id": 70, "name": "Olga"}, "resource": {"id": 5, "name": "db"},
         "date": "2026-01-01T08:00:01+08:00", "command": "rm -rf /", "action": "deny", "rule": "no rm"});
     assert_eq!(all["detail"][1], wanted);
     let own = world.get("owner", "audit/command/get/?self=true").await.json();
     assert_eq!((&own["total"], &own["detail"][1]), (&json!(2), &wanted));
     let one = world.get("read", &format!("audit/command/get/?session_id={stay}&page_size=1&page=2")).await.json();
     assert_eq!((&one["total"], &one["detail"]), (&json!(2), &json!([wanted])));
-    let late = world.get("read", "audit/command/get/?start_time=2026-01-01 08:00:02").await.json();
+    let late = world.get("read", "audit/command/get/?start_time=2026-01-01%2008:00:02").await.json();
     assert_eq!(late["detail"][0]["command"], json!("id"));
     let files = world.get("read", "audit/file/get/?id=9").await;
-    let wanted = json!([{"id": 1, "session_id": stay, "user": {"id": 70, "name": "Olga"}, "resource": {"id": 5, "name": "db"},
+    let wanted = json!([{"id": 1, "session_id": stay.to_string(), "user": {"id": 70, "name": "Olga"}, "resource": {"id": 5, "name": "db"},
         "date": "2026-01-01T08:00:00+08:00", "path": "/tmp/\u{1b}]0;a", "direction": "upload", "bytes": 5, "sha256": "ab",
         "duration": 7, "result": "ok"}]);
     assert_eq!(files.json()["detail"], wanted);
@@ -254,7 +254,7 @@ async fn open_stays_are_listed_and_ended_with_a_reason() {
     let mut recorder = world.record(stay).await;
     recorder.input(b"x").unwrap();
     world.surface.test.advance(Duration::from_secs(65));
-    let wanted = json!({"session_id": stay, "id": 9, "user": {"id": 70, "account": "owner", "name": "Olga"}, "ip": "192.0.2.7",
+    let wanted = json!({"session_id": stay.to_string(), "id": 9, "user": {"id": 70, "account": "owner", "name": "Olga"}, "ip": "192.0.2.7",
         "kind": "shell", "client": "web", "resource": {"id": 5, "name": "db", "ip": "10.0.0.5"},
         "voucher": {"id": 6, "username": "root"}, "start_time": "2026-01-01T08:00:00+08:00", "idle": 65, "recording": true});
     for token in ["watch", "owner", "nobody"] {
@@ -265,20 +265,26 @@ async fn open_stays_are_listed_and_ended_with_a_reason() {
         json!(0),
         "an auditor without 101 has none of his own"
     );
-    let body = json!({"session_id": stay, "reason": "night shift"});
+    let body = json!({"session_id": stay.to_string(), "reason": "night shift"});
     assert_eq!(world.post("read", "terminal/session/terminate/", &body).await.line(), FORBIDDEN);
-    let long = json!({"session_id": stay, "reason": "x".repeat(201)});
+    let long = json!({"session_id": stay.to_string(), "reason": "x".repeat(201)});
     assert_eq!(world.post("terminate", "terminal/session/terminate/", &long).await.status, 400);
     assert_eq!(
         world.post("terminate", "terminal/session/terminate/", &json!({"session_id": "x"})).await.line(),
         MISSING
     );
     assert_eq!(
-        world.post("terminate", "terminal/session/terminate/", &json!({"session_id": Uuid::nil()})).await.line(),
+        world
+            .post("terminate", "terminal/session/terminate/", &json!({"session_id": Uuid::nil().to_string()}))
+            .await
+            .line(),
         MISSING
     );
     assert_eq!(
-        world.post("owner", "terminal/session/terminate/", &json!({"session_id": Uuid::nil()})).await.line(),
+        world
+            .post("owner", "terminal/session/terminate/", &json!({"session_id": Uuid::nil().to_string()}))
+            .await
+            .line(),
         FORBIDDEN
     );
     let empty = world.post("terminate", "terminal/session/terminate/", &json!({})).await;
@@ -310,7 +316,7 @@ async fn serve(surface: &Surface) -> SocketAddr {
             prepare_socket(&stream, Duration::from_secs(1)).unwrap();
             let router = router.clone();
             app.spawn("test.connection", async move {
-                let service = service_fn(move |request: hyper::Request<Incoming>| {
+                let service = service_fn(move |request: Request<Incoming>| {
                     let mut request: AxumRequest = request.map(axum::body::Body::new);
                     request.extensions_mut().insert(ConnectInfo(peer));
                     router.clone().oneshot(request)

@@ -1,11 +1,8 @@
 //! `POST rbac/user/add/`
 
-use gatehouse_domain::{
-    Edit,
-    account::staff::{self, NewStaff},
-};
+use gatehouse_domain::account::staff::{self, NewStaff};
 
-use super::rule;
+use super::{password, rule};
 use crate::{
     body::Blank,
     call::Call,
@@ -30,18 +27,17 @@ pub(crate) async fn handle(call: Call) -> Outcome {
         let (_, wrong) = text::fault("account", "characters");
         fields.fault("account", wrong);
     }
-    let password = rule::password(&mut fields, "password", settings);
+    let password = password::read(&mut fields, "password", &ctx);
     let name = rule::name(&mut fields);
     let (email, phone) = rule::contact(&mut fields);
     let is_enabled = fields.boolean("status");
     let remark = fields.optional_text("remark", rule::REMARK_MAX, Blank::Allowed);
-    let given = |edit: Edit<String>| edit.apply(None);
-    let (email, phone) = (given(email), given(phone));
-    let clashes = staff::taken(&mut ctx.read(), None, login.as_ref(), email.as_deref(), phone.as_deref()).await?;
+    let clashes = staff::taken(&mut ctx.read(), None, login.as_ref(), &email, &phone).await?;
     rule::clashes(&mut fields, clashes);
     fields.finish()?;
     // The login has no fault, so it is one.
     let login = login.ok_or_else(|| Refusal::text(text::WRONG_PARAMETER))?;
+    let (email, phone) = (email.apply(None), phone.apply(None));
     staff::add(&ctx, &NewStaff { login, password, name, email, phone, remark, is_enabled }).await?;
     Ok(Reply::ok())
 }

@@ -1,9 +1,6 @@
 //! `POST rbac/user/edit/`
 
-use gatehouse_domain::{
-    Edit,
-    account::staff::{self, StaffEdit},
-};
+use gatehouse_domain::account::staff::{self, StaffEdit};
 use gatehouse_model::AccountId;
 
 use super::rule;
@@ -28,9 +25,7 @@ pub(crate) async fn handle(call: Call) -> Outcome {
     let (email, phone) = rule::contact(&mut fields);
     let remark = fields.edit_text("remark", rule::REMARK_MAX, Blank::Allowed);
     if fields.has_faults() {
-        let text = |edit: &Edit<String>| edit.clone().apply(None);
-        let (email, phone) = (text(&email), text(&phone));
-        let clashes = staff::taken(&mut ctx.read(), Some(id), None, email.as_deref(), phone.as_deref()).await?;
+        let clashes = staff::taken(&mut ctx.read(), Some(id), None, &email, &phone).await?;
         rule::clashes(&mut fields, clashes);
     }
     fields.finish()?;

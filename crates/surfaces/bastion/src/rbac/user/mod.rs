@@ -22,8 +22,6 @@ use crate::routes::Routes;
 /// The endpoints of this area.
 pub(crate) fn routes(routes: Routes) -> Routes {
     routes
-        .change("rbac/user/reset_password", "account.password.change", reset_password::handle)
-        .change("rbac/user/profile", "account.profile", profile::handle)
         .change("rbac/user/add", "account.create", add::handle)
         .change("rbac/user/edit", "account.edit", edit::handle)
         .change("rbac/user/del", "account.delete", del::handle)
@@ -35,4 +33,6 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .change("rbac/user/set_password", "account.password", set_password::handle)
         .change("rbac/user/unlock", "account.unlock", unlock::handle)
         .change("rbac/user/mfa_reset", "account.mfa_reset", mfa_reset::handle)
+        .change("rbac/user/reset_password", "account.password.change", reset_password::handle)
+        .change("rbac/user/profile", "account.profile", profile::handle)
 }

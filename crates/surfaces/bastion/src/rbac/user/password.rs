@@ -3,7 +3,7 @@
 use gatehouse_domain::{Ctx, password::MAX_LENGTH};
 use gatehouse_model::Secret;
 
-use crate::body::Fields;
+use crate::{body::Fields, text};
 
 /// The text for a password that is too long.
 pub(crate) fn too_long(max: usize) -> String {
@@ -14,9 +14,9 @@ pub(crate) fn too_long(max: usize) -> String {
 pub(crate) fn read(fields: &mut Fields, field: &'static str, ctx: &Ctx) -> Secret {
     let settings = &ctx.app.settings().bastion;
     let shortest = if settings.compat.short_passwords { 1 } else { settings.auth.password_min };
-    let text = Secret::new(fields.exact_text(field, MAX_LENGTH, too_long));
-    if !fields.is_faulty(field) && text.expose().chars().count() < shortest {
+    let password = Secret::new(fields.exact_text(field, MAX_LENGTH, |max| text::too_long(max).into_owned()));
+    if !fields.is_faulty(field) && password.expose().chars().count() < shortest {
         fields.fault(field, format!("密码长度不得少于{shortest}字符"));
     }
-    text
+    password
 }

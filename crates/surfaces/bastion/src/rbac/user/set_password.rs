@@ -3,7 +3,7 @@
 use gatehouse_domain::account::staff;
 use gatehouse_model::AccountId;
 
-use super::rule;
+use super::password;
 use crate::{
     call::Call,
     envelope::{Outcome, Refusal},
@@ -19,7 +19,7 @@ pub(crate) async fn handle(call: Call) -> Outcome {
     ctx.require("system.user.update")?;
     let mut fields = call.fields()?;
     let id = fields.lone_integer("id").ok_or_else(Refusal::not_found)?;
-    let password = rule::password(&mut fields, "password", &ctx.app.settings().bastion);
+    let password = password::read(&mut fields, "password", &ctx);
     let must_change = fields.optional_boolean("must_change").unwrap_or(true);
     fields.finish()?;
     staff::set_password(&ctx, AccountId(id), &password, must_change).await?;
