@@ -5,7 +5,7 @@
 mod entry;
 mod factor;
 mod frame;
-mod stay;
 mod own;
+mod stay;
 mod support;
 mod terminal;
