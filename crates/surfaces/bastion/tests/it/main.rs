@@ -5,7 +5,13 @@
 mod entry;
 mod factor;
 mod frame;
-mod stay;
+mod groups;
 mod own;
+mod policies;
+mod requests;
+mod resources;
+mod rights;
+mod stay;
 mod support;
 mod terminal;
+mod vouchers;

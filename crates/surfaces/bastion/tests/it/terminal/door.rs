@@ -13,8 +13,8 @@ use bytes::Bytes;
 use gatehouse_domain::{
     Ctx,
     bastion::terminal::{
-        Admitted, AskHostKey, Boxed, Ended, Event, Failure, Opened, Output, PresentedKey, Size, Terminal, TerminalInput,
-        TerminalOutput, Terminals,
+        Admitted, AskHostKey, Boxed, Ended, Event, Failure, Opened, Output, PresentedKey, Size, Terminal,
+        TerminalInput, TerminalOutput, Terminals,
     },
 };
 use gatehouse_model::EndedWhy;
@@ -267,9 +267,7 @@ struct ScriptedInput {
 
 impl ScriptedInput {
     fn push(&mut self, pushed: Pushed) -> Boxed<'_, bool> {
-        Box::pin(async move {
-            self.takes.wait_for(|takes| *takes).await.is_ok() && self.pushes.send(pushed).is_ok()
-        })
+        Box::pin(async move { self.takes.wait_for(|takes| *takes).await.is_ok() && self.pushes.send(pushed).is_ok() })
     }
 }
 
