@@ -178,7 +178,7 @@ async fn what_others_have_is_not_there() {
         assert_eq!(me.post("resource/resource/del/", json!({"id_list": [1, id]})).await.line(), FORBIDDEN);
         let body = json!({"name": "x", "ipv4_address": "10.0.0.9", "group": id + 2, "protocol": 1});
         assert_eq!(add(&me, body).await, FORBIDDEN);
-        let answer = me.get(&format!("resource/resource/get/?group={id}")).await;
+        let answer = me.get(&format!("resource/resource/get/?group={}", id + 2)).await;
         assert_eq!(answer.line(), r#"200 {"code":200,"msg":"OK","total":0,"detail":[],"extra":[]}"#);
     }
     assert_eq!(nobody.get("resource/resource/get/").await.line(), FORBIDDEN);
