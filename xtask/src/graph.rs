@@ -15,8 +15,9 @@ const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
 /// Surfaces and doors therefore cannot see one another, and only `domain` and `server` see `store`.
 const LAYERS: &[(&str, &[&str])] = &[
     ("model", &[]),
+    ("sshkey", &["model"]),
     ("store", &["model"]),
-    ("domain", &["model", "store"]),
+    ("domain", &["model", "sshkey", "store"]),
     ("kit", &["model", "domain"]),
     ("surfaces", &["model", "domain", "kit"]),
     ("doors", &["model", "domain"]),
@@ -30,6 +31,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("sqlx", &["crates/store", "crates/model"]),
     ("axum", &["crates/kit", "crates/surfaces", "crates/server", "crates/testkit"]),
     ("russh", &["crates/doors/ssh"]),
+    ("ssh-key", &["crates/sshkey"]),
 ];
 
 #[derive(Deserialize)]

@@ -19,6 +19,9 @@ const DEBIAN: &[(&str, &str)] = &[
     ("v2ray", "v2ray"),
     ("trojan", "trojan"),
     ("nginx-light", "nginx"),
+    ("openssh-server", "sshd"),
+    ("openssh-client", "ssh"),
+    ("openssh-sftp-server", "sftp"),
     ("python3-venv", "python3"),
 ];
 

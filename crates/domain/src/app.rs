@@ -11,7 +11,7 @@ use std::{
 };
 
 use gatehouse_model::{Millis, Origin, Secret};
-use gatehouse_store::{Db, OpenOptions, oa_user, process};
+use gatehouse_store::{Db, OpenOptions, process};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
     live::Live,
     oa,
     password::Passwords,
+    recording::Recordings,
     seal::KeyRing,
 };
 
@@ -62,7 +63,8 @@ struct Inner {
     process_id: AtomicI64,
     seen: Mutex<HashMap<String, Millis>>,
     terminals: OnceLock<TerminalsHandle>,
-    oa_entries: Arc<Gather<oa::EntryKey, oa_user::OaEntryRow>>,
+    recordings: Recordings,
+    oa_entries: Arc<Gather<oa::EntryKey, oa::Entry>>,
 }
 
 impl std::fmt::Debug for App {
@@ -92,6 +94,7 @@ impl App {
             process_id: AtomicI64::new(0),
             seen: Mutex::default(),
             terminals: OnceLock::new(),
+            recordings: Recordings::default(),
             oa_entries: Arc::default(),
         }));
         let first = account::administrator::make_if_new(&app.ctx(Actor::System("first start"), Origin::System)).await?;
@@ -159,8 +162,13 @@ impl App {
     }
 
     /// Look-ups of the oa surface.
-    pub(crate) fn oa_entries(&self) -> &Arc<Gather<oa::EntryKey, oa_user::OaEntryRow>> {
+    pub(crate) fn oa_entries(&self) -> &Arc<Gather<oa::EntryKey, oa::Entry>> {
         &self.0.oa_entries
+    }
+
+    /// The recordings that this process is making.
+    pub(crate) fn recordings(&self) -> &Recordings {
+        &self.0.recordings
     }
 
     /// The ssh door of this process, once it has started.

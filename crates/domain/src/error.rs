@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// What every use case returns.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a use case did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +97,13 @@ pub struct Fault {
     pub field: &'static str,
     /// Stable key of the rule: `taken`, `unknown`, `malformed` … Surfaces have a text for each.
     pub rule: &'static str,
+}
+
+impl Fault {
+    /// An input and its rule.
+    pub const fn new(field: &'static str, rule: &'static str) -> Self {
+        Self { field, rule }
+    }
 }
 
 /// The cause carried by [`Error::Unavailable`] and [`Error::Internal`]; logged once, never shown to callers.

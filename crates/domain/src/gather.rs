@@ -3,20 +3,25 @@
 //! A look-up of one row costs the database little and the way there much: on SQLite two thread switches. Under load,
 //! what arrives while a question is under way waits for the next one and is asked with it. Every answer is from a
 //! question that began after its asker came, so nobody sees anything older than what he would have seen alone.
+//!
+//! There is one question at a time, and before each the task lets those run that are ready to: they are the ones with
+//! more to ask. Queries of the oa surface per second at 64 connections, beside a constant answer: 0.34; with two questions
+//! at a time 0.32; when also asking on at once, mostly for the first few of those just answered, 0.29.
 
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::timeout};
 
 use crate::{App, Error, Result};
 
 /// How many look-ups one question holds.
-pub(crate) const MOST: usize = 16;
-/// Questions under way at the same time.
-const PARALLEL: usize = 2;
+const MOST: usize = 64;
+/// A question that takes longer has failed: its connection may be gone without a word, and others wait behind it.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 type Waiting<K, V> = VecDeque<(K, oneshot::Sender<Result<V>>)>;
 
@@ -27,12 +32,13 @@ pub(crate) struct Gather<K, V>(Mutex<State<K, V>>);
 #[derive(Debug)]
 struct State<K, V> {
     waiting: Waiting<K, V>,
-    under_way: usize,
+    /// Somebody works: asks, or is about to look for who waits.
+    is_busy: bool,
 }
 
 impl<K, V> Default for Gather<K, V> {
     fn default() -> Self {
-        Self(Mutex::new(State { waiting: VecDeque::new(), under_way: 0 }))
+        Self(Mutex::new(State { waiting: VecDeque::new(), is_busy: false }))
     }
 }
 
@@ -49,14 +55,12 @@ impl<K: Send + 'static, V: Send + 'static> Gather<K, V> {
         F: Future<Output = Result<Vec<V>>> + Send,
     {
         let (sender, receiver) = oneshot::channel();
-        let is_idle = {
+        let was_busy = {
             let mut state = self.state();
             state.waiting.push_back((key, sender));
-            let is_idle = state.under_way < PARALLEL;
-            state.under_way += usize::from(is_idle);
-            is_idle
+            std::mem::replace(&mut state.is_busy, true)
         };
-        if is_idle {
+        if !was_busy {
             let (gather, app) = (Arc::clone(self), app.clone());
             app.clone().spawn("gather", async move { gather.work(&app, question).await });
         }
@@ -70,18 +74,20 @@ impl<K: Send + 'static, V: Send + 'static> Gather<K, V> {
     {
         let mut turn = Turn { gather: self, is_over: false };
         loop {
+            tokio::task::yield_now().await;
             let (keys, askers): (Vec<K>, Vec<_>) = {
                 let mut state = self.state();
                 let count = state.waiting.len().min(MOST);
                 if count == 0 {
                     // Under the lock that found nobody waiting: who comes now finds the turn free.
-                    state.under_way -= 1;
+                    state.is_busy = false;
                     turn.is_over = true;
                     return;
                 }
                 state.waiting.drain(..count).unzip()
             };
-            match question(app.clone(), keys).await {
+            let answer = timeout(PATIENCE, question(app.clone(), keys)).await;
+            match answer.unwrap_or_else(|_elapsed| Err(Error::Unavailable("no answer in time".into()))) {
                 Ok(values) => {
                     for (asker, value) in askers.into_iter().zip(values) {
                         // One who gave up needs no answer.
@@ -99,7 +105,8 @@ impl<K: Send + 'static, V: Send + 'static> Gather<K, V> {
     }
 }
 
-/// A question's turn; given back even by one that panics, or two such faults would stop every look-up for ever.
+/// The turn to work. A question that panics gives it back, or one such fault would stop every look-up for ever, and takes
+/// those with it who wait already: nobody works for them.
 struct Turn<'a, K: Send + 'static, V: Send + 'static> {
     gather: &'a Gather<K, V>,
     is_over: bool,
@@ -108,26 +115,32 @@ struct Turn<'a, K: Send + 'static, V: Send + 'static> {
 impl<K: Send + 'static, V: Send + 'static> Drop for Turn<'_, K, V> {
     fn drop(&mut self) {
         if !self.is_over {
-            self.gather.state().under_way -= 1;
+            let mut state = self.gather.state();
+            state.is_busy = false;
+            state.waiting.clear();
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+
     use gatehouse_model::Secret;
+    use tokio::task::JoinSet;
 
     use super::*;
     use crate::{Clock, Open, OpenOptions, Random, Settings, seal::KeyRing};
 
-    async fn echo(_app: App, keys: Vec<u32>) -> Result<Vec<u32>> {
+    async fn echo(_app: App, keys: Vec<usize>) -> Result<Vec<usize>> {
         assert!(!keys.contains(&0), "a question that panics");
+        if keys.contains(&1) {
+            std::future::pending::<()>().await;
+        }
         Ok(keys)
     }
 
-    #[tokio::test]
-    async fn questions_that_panic_fail_alone_and_stop_nobody_after_them() {
-        let dir = tempfile::tempdir().unwrap();
+    async fn app(dir: &tempfile::TempDir) -> App {
         let open = Open {
             database_url: Secret::new(format!("sqlite://{}", dir.path().join("db").display())),
             options: OpenOptions::default(),
@@ -136,11 +149,37 @@ mod tests {
             clock: Clock::System,
             random: Random::System,
         };
-        let (app, _) = App::open(open).await.unwrap();
-        let gather = Arc::new(Gather::default());
-        for _ in 0..=PARALLEL {
-            assert!(gather.ask(&app, 0, echo).await.is_err());
+        App::open(open).await.unwrap().0
+    }
+
+    /// Asks for all keys at the same time.
+    async fn ask_all(app: &App, gather: &Arc<Gather<usize, usize>>, keys: Range<usize>) -> Vec<Result<usize>> {
+        let mut tasks = JoinSet::new();
+        for key in keys {
+            let (app, gather) = (app.clone(), Arc::clone(gather));
+            tasks.spawn(async move { gather.ask(&app, key, echo).await });
         }
-        assert_eq!(gather.ask(&app, 7, echo).await.unwrap(), 7);
+        timeout(PATIENCE * 3, tasks.join_all()).await.expect("everybody hears something")
+    }
+
+    #[tokio::test]
+    async fn questions_that_panic_fail_with_those_who_wait_and_stop_nobody_after_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let (app, gather) = (app(&dir).await, Arc::default());
+        for _ in 0..3 {
+            assert!(ask_all(&app, &gather, 0..2 * MOST).await.iter().all(Result::is_err));
+        }
+        let mut answers: Vec<_> = ask_all(&app, &gather, 2..5 * MOST).await.into_iter().map(Result::unwrap).collect();
+        answers.sort_unstable();
+        assert!(answers.into_iter().eq(2..5 * MOST));
+    }
+
+    #[tokio::test]
+    async fn a_question_without_an_answer_fails_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let (app, gather) = (app(&dir).await, Arc::default());
+        tokio::time::pause();
+        let answers = ask_all(&app, &gather, 1..2 * MOST).await;
+        assert_eq!(answers.iter().filter(|answer| answer.is_err()).count(), MOST, "the first question");
     }
 }

@@ -8,7 +8,13 @@ use std::time::Duration;
 use gatehouse_model::Millis;
 use gatehouse_store::{Aspect, Tx, job as rows, job::JobRow, live as live_rows, process, visit};
 
-use crate::{App, Error, Result, audit, bastion::terminal, live::Live, oa, throttle};
+use crate::{
+    App, Error, Result, audit,
+    bastion::{request, terminal},
+    keys,
+    live::Live,
+    oa, recording, throttle,
+};
 
 /// What kinds of jobs there are. The names are published: additions only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +51,11 @@ const POLL: Duration = Duration::from_millis(500);
 pub(crate) async fn start(app: &App) -> Result<()> {
     take_over(app).await?;
     app.spawn("live", Live::run(app.clone()));
+    app.spawn("recording.sweep", recording::run_sweep(app.clone()));
+    app.spawn("recording.note", recording::run_note(app.clone()));
+    let recovering = app.clone();
+    app.spawn("recording.recover", async move { recording::try_recover(&recovering).await });
+    app.spawn("keys", keys::follow(app.clone()));
     for kind in Kind::ALL {
         app.spawn(kind.as_str(), run_kind(app.clone(), kind));
     }
@@ -222,12 +233,13 @@ enum Periodic {
     AccessExpire,
     ProcessReap,
     SessionPurge,
+    Recordings,
     Retention,
 }
 
 impl Periodic {
-    const ALL: [Self; 5] =
-        [Self::AuditSeal, Self::AccessExpire, Self::ProcessReap, Self::SessionPurge, Self::Retention];
+    const ALL: [Self; 6] =
+        [Self::AuditSeal, Self::AccessExpire, Self::ProcessReap, Self::SessionPurge, Self::Recordings, Self::Retention];
 
     const fn as_str(self) -> &'static str {
         match self {
@@ -235,6 +247,7 @@ impl Periodic {
             Self::AccessExpire => "access.expire",
             Self::ProcessReap => "process.reap",
             Self::SessionPurge => "session.purge",
+            Self::Recordings => "recording.retention",
             Self::Retention => "retention",
         }
     }
@@ -243,7 +256,7 @@ impl Periodic {
         Duration::from_secs(match self {
             Self::AuditSeal | Self::AccessExpire => 1,
             Self::ProcessReap => 10,
-            Self::SessionPurge => 3_600,
+            Self::SessionPurge | Self::Recordings => 3_600,
             Self::Retention => 86_400,
         })
     }
@@ -293,8 +306,8 @@ async fn run_periodic_once(app: &App, task: Periodic) -> Result<()> {
     // What has nothing to do each second does not write each second that it looked.
     let is_idle = match task {
         Periodic::AuditSeal => !audit::is_open(app).await?,
-        Periodic::AccessExpire => !terminal::has_expired(app).await?,
-        Periodic::ProcessReap | Periodic::SessionPurge | Periodic::Retention => false,
+        Periodic::AccessExpire => !terminal::has_expired(app).await? && !request::is_due(app).await?,
+        Periodic::ProcessReap | Periodic::SessionPurge | Periodic::Recordings | Periodic::Retention => false,
     };
     if is_idle {
         return Ok(());
@@ -324,7 +337,10 @@ async fn work(app: &App, task: Periodic) -> Result<()> {
     let now = app.now();
     match task {
         Periodic::AuditSeal => app.seal_audit().await,
-        Periodic::AccessExpire => terminal::note_expired(app).await,
+        Periodic::AccessExpire => {
+            request::expire(app).await?;
+            terminal::note_expired(app).await
+        }
         Periodic::ProcessReap => {
             let lost = process::list_lost(&mut app.db().read(), now.minus(SILENCE)).await?;
             for (id, _) in lost {
@@ -333,6 +349,7 @@ async fn work(app: &App, task: Periodic) -> Result<()> {
                 tx.commit().await?;
                 tracing::warn!(event = "process.lost", process = id, "process {id} vanished; its visits are closed");
             }
+            recording::try_recover(app).await;
             Ok(())
         }
         Periodic::SessionPurge => {
@@ -346,6 +363,7 @@ async fn work(app: &App, task: Periodic) -> Result<()> {
             tx.commit().await?;
             Ok(())
         }
+        Periodic::Recordings => recording::retain(app).await.map(drop),
         Periodic::Retention => {
             let before = now.minus(app.settings().visits.proxy_retention.0);
             loop {

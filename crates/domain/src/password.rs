@@ -85,6 +85,12 @@ impl Passwords {
         Ok((Scheme::Argon2id as i64, hash))
     }
 
+    /// Runs other work of this weight, such as opening an encrypted key, in the same bounds.
+    pub(crate) async fn work<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+        let _permit = self.permits.acquire().await.map_err(Error::internal)?;
+        tokio::task::spawn_blocking(work).await.map_err(Error::internal)
+    }
+
     /// Verifies a password. Without a stored hash a decoy is computed, so that an unknown login takes the same time.
     pub async fn verify(&self, password: &Secret, stored: Option<(i64, String)>) -> Result<Verdict> {
         let turn = self.turn().await?;

@@ -4,8 +4,15 @@
 //! `table.column/row part`. The row part is random and made before the insert. A keyed hash is `h1.<key id>.<hex>`.
 //! Both name their key, so that rotation can be gradual.
 
-use std::{fmt::Write as _, io::Write as _, os::unix::fs::OpenOptionsExt as _, path::Path};
+use std::{
+    fmt::Write as _,
+    io::Write as _,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
+use arc_swap::ArcSwap;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce, aead::Aead, aead::Payload};
 use gatehouse_model::Secret;
@@ -15,23 +22,28 @@ use crate::{Error, Random, Result};
 
 const NONCE: usize = 24;
 
-/// The key ring: the current key seals, all of them open.
+/// The key ring: the current key seals, all of them open. Follows its file, so that keys change while it is in use.
 pub struct KeyRing {
     /// Oldest first; the last one is current. Never empty.
-    keys: Vec<Key>,
+    keys: ArcSwap<Vec<Arc<Key>>>,
+    /// Unset: lives in memory only.
+    path: Option<PathBuf>,
 }
 
 struct Key {
     id: String,
     cipher: XChaCha20Poly1305,
+    recording: XChaCha20Poly1305,
     lookup: Zeroizing<[u8; 32]>,
 }
 
 impl Key {
     fn new(id: String, secret: &[u8; 32]) -> Self {
+        let recording = Zeroizing::new(blake3::derive_key("gatehouse 2026 terminal recordings", secret));
         Self {
             id,
             cipher: XChaCha20Poly1305::new(secret.into()),
+            recording: XChaCha20Poly1305::new((&*recording).into()),
             lookup: Zeroizing::new(blake3::derive_key("gatehouse 2026 keyed lookup hash", secret)),
         }
     }
@@ -39,7 +51,7 @@ impl Key {
 
 impl std::fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.keys.iter().map(|key| &key.id)).finish()
+        f.debug_list().entries(self.ids()).finish()
     }
 }
 
@@ -66,7 +78,66 @@ impl KeyRing {
         let secret = Zeroizing::new(random.bytes::<32>());
         let id = hex::encode(random.bytes::<4>());
         let line = Zeroizing::new(format!("{id} {}\n", hex::encode(secret.as_slice())));
-        (Self { keys: vec![Key::new(id, &secret)] }, line)
+        (Self::of(vec![Key::new(id, &secret)]), line)
+    }
+
+    fn of(keys: Vec<Key>) -> Self {
+        Self { keys: ArcSwap::from_pointee(keys.into_iter().map(Arc::new).collect()), path: None }
+    }
+
+    /// The ids of the keys, oldest first, the last one current.
+    pub fn ids(&self) -> Vec<String> {
+        self.keys.load().iter().map(|key| key.id.clone()).collect()
+    }
+
+    /// Reads the file again, if the ring has one. What cannot be read leaves the ring as it is.
+    pub fn reload(&self) -> Result<()> {
+        let Some(path) = &self.path else { return Ok(()) };
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Error::internal(format!("cannot read the key ring {}: {error}", path.display())))?;
+        let fresh = Self::parse(&Zeroizing::new(text))?;
+        self.keys.store(fresh.keys.load_full());
+        Ok(())
+    }
+
+    /// Adds a fresh key to the file: behind the current one, known to all and used by none, until [`Self::promote`]. Gives its id.
+    ///
+    /// Errors: `Locked` for a ring without a file.
+    pub fn add(&self, random: &Random) -> Result<String> {
+        let (ring, line) = Self::generate(random);
+        let id = ring.ids().pop().unwrap_or_default();
+        self.rewrite(random, |lines| {
+            let last = lines.iter().rposition(|line| is_key(line)).unwrap_or(0);
+            lines.insert(last, line.trim_end().to_owned());
+        })?;
+        Ok(id)
+    }
+
+    /// Makes a key of the file the current one.
+    pub fn promote(&self, random: &Random, id: &str) -> Result<()> {
+        self.rewrite(random, |lines| {
+            if let Some(at) = lines.iter().position(|line| line.split(' ').next() == Some(id)) {
+                let line = lines.remove(at);
+                lines.push(line);
+            }
+        })
+    }
+
+    /// Changes the lines of the file in one step, keeping its mode, and reads it again.
+    fn rewrite(&self, random: &Random, change: impl FnOnce(&mut Vec<String>)) -> Result<()> {
+        let path = self.path.as_ref().ok_or(Error::Locked { what: "key ring", why: "it has no file" })?;
+        let cannot = |error| Error::internal(format!("cannot write the key ring {}: {error}", path.display()));
+        let text = Zeroizing::new(std::fs::read_to_string(path).map_err(cannot)?);
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        change(&mut lines);
+        let text = Zeroizing::new(format!("{}\n", lines.join("\n")));
+        Self::parse(&text)?;
+        let aside = path.with_extension(format!("{}.new", hex::encode(random.bytes::<8>())));
+        let mut file =
+            std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside).map_err(cannot)?;
+        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(cannot)?;
+        std::fs::rename(&aside, path).map_err(cannot)?;
+        self.reload()
     }
 
     /// Reads the ring file, or makes it with mode 0600 if it does not exist.
@@ -75,7 +146,7 @@ impl KeyRing {
     /// Errors: `Invalid` naming the line; `Internal` when the file cannot be read or made.
     pub fn open(path: &Path, random: &Random) -> Result<Self> {
         match std::fs::read_to_string(path) {
-            Ok(text) => Self::parse(&Zeroizing::new(text)),
+            Ok(text) => Ok(Self { path: Some(path.to_owned()), ..Self::parse(&Zeroizing::new(text))? }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Self::create(path, random),
             Err(error) => Err(Error::internal(format!("cannot read the key ring {}: {error}", path.display()))),
         }
@@ -97,7 +168,10 @@ impl KeyRing {
         std::fs::remove_file(&aside).map_err(cannot)?;
         match linked {
             Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(cannot(error)),
-            _ => Self::parse(&Zeroizing::new(std::fs::read_to_string(path).map_err(cannot)?)),
+            _ => {
+                let text = Zeroizing::new(std::fs::read_to_string(path).map_err(cannot)?);
+                Ok(Self { path: Some(path.to_owned()), ..Self::parse(&text)? })
+            }
         }
     }
 
@@ -121,12 +195,32 @@ impl KeyRing {
         if keys.is_empty() {
             return Err(Error::invalid("key ring", "the file holds no key"));
         }
-        Ok(Self { keys })
+        Ok(Self::of(keys))
     }
 
     #[expect(clippy::expect_used, reason = "both constructors refuse an empty ring")]
-    fn current(&self) -> &Key {
-        self.keys.last().expect("a key ring holds at least one key")
+    fn current(&self) -> Arc<Key> {
+        Arc::clone(self.keys.load().last().expect("a key ring holds at least one key"))
+    }
+
+    fn find(&self, id: &str) -> Option<Arc<Key>> {
+        self.keys.load().iter().find(|key| key.id == id).cloned()
+    }
+
+    /// Whether a sealed value is under the current key.
+    pub fn is_current(&self, sealed: &str) -> bool {
+        sealed.split('.').nth(1) == Some(self.current().id.as_str())
+    }
+
+    /// What new recordings are sealed with, and the id of its key.
+    pub(crate) fn recording(&self) -> (String, XChaCha20Poly1305) {
+        let key = self.current();
+        (key.id.clone(), key.recording.clone())
+    }
+
+    /// What recordings of a key were sealed with.
+    pub(crate) fn find_recording(&self, id: &str) -> Option<XChaCha20Poly1305> {
+        self.find(id).map(|key| key.recording.clone())
     }
 
     /// Seals a value for its place.
@@ -150,7 +244,7 @@ impl KeyRing {
         let (Some("v1"), Some(id), Some(data)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(fault("not a sealed value"));
         };
-        let key = self.keys.iter().find(|key| key.id == id).ok_or_else(|| fault("its key is not in the key ring"))?;
+        let key = self.find(id).ok_or_else(|| fault("its key is not in the key ring"))?;
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(data).map_err(|_| fault("not a sealed value"))?;
         let (nonce, ciphertext) = bytes.split_first_chunk::<NONCE>().ok_or_else(|| fault("not a sealed value"))?;
         let aad = place.associated_data();
@@ -170,12 +264,13 @@ impl KeyRing {
 
     /// The keyed hash a new row is stored with.
     pub fn hash(&self, purpose: &'static str, value: &str) -> String {
-        Self::hash_with(self.current(), purpose, value)
+        Self::hash_with(&self.current(), purpose, value)
     }
 
     /// The keyed hashes under which a value may be stored, newest key first: one per key of the ring.
-    pub fn hashes<'a>(&'a self, purpose: &'static str, value: &'a str) -> impl Iterator<Item = String> + Send + 'a {
-        self.keys.iter().rev().map(move |key| Self::hash_with(key, purpose, value))
+    pub fn hashes(&self, purpose: &'static str, value: &str) -> impl Iterator<Item = String> + Send + use<> {
+        let hashes: Vec<_> = self.keys.load().iter().rev().map(|key| Self::hash_with(key, purpose, value)).collect();
+        hashes.into_iter()
     }
 
     fn hash_with(key: &Key, purpose: &str, value: &str) -> String {
@@ -186,6 +281,10 @@ impl KeyRing {
         let _ = write!(text, "{}", hasher.finalize().to_hex());
         text
     }
+}
+
+fn is_key(line: &str) -> bool {
+    !line.trim().is_empty() && !line.trim().starts_with('#')
 }
 
 #[cfg(test)]
@@ -223,6 +322,30 @@ mod tests {
         assert_eq!(first.hash("p", "x"), second.hash("p", "x"));
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_key_is_known_before_it_seals_and_the_old_one_opens_on() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("keys");
+        let (mine, other) =
+            (KeyRing::open(&path, &Random::System).unwrap(), KeyRing::open(&path, &Random::System).unwrap());
+        let old = mine.seal(&Random::System, place("a"), b"secret").unwrap();
+        let id = mine.add(&Random::System).unwrap();
+        assert!(mine.is_current(&mine.seal(&Random::System, place("a"), b"x").unwrap()));
+        assert!(!mine.seal(&Random::System, place("a"), b"x").unwrap().contains(&id), "added, not used");
+        other.reload().unwrap();
+        mine.promote(&Random::System, &id).unwrap();
+        let new = mine.seal(&Random::System, place("a"), b"secret").unwrap();
+        assert!(new.contains(&id) && !mine.is_current(&old) && mine.is_current(&new));
+        for ring in [&mine, &other] {
+            assert_eq!(ring.open_bytes(place("a"), &old).unwrap().as_slice(), b"secret");
+            assert_eq!(ring.open_bytes(place("a"), &new).unwrap().as_slice(), b"secret");
+            assert!(ring.hashes("p", "x").any(|hash| hash == mine.hash("p", "x")));
+        }
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(std::fs::read_to_string(&path).unwrap().starts_with('#'), "comments stay");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Access sessions as staff see them: who is in, through which door; put them out.
 
 use gatehouse_model::EndedWhy;
-use gatehouse_store::{visit as rows, visit::VisitRow};
+use gatehouse_store::{Aspect, visit as rows, visit::VisitRow};
 
 use crate::{
     Ctx, Error, Result, account,
@@ -32,6 +32,8 @@ pub async fn end(ctx: &Ctx, uuid: &str) -> Result<()> {
     if rows::ask_end(&mut tx, uuid, EndedWhy::Kicked.as_str(), &by, ctx.now()).await? == 0 {
         return Err(Error::NotFound { what: "open visit" });
     }
+    // The ssh door looks at once, not at its next second.
+    tx.touch(Aspect::Access, None);
     audit::record(
         &mut tx,
         ctx,

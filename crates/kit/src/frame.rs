@@ -78,20 +78,17 @@ where
             request_id: format!("{:016x}", u64::from_le_bytes(self.frame.random.bytes())),
             language: self.frame.envelope.language(request.headers()),
         };
-        // At error level, so that a filter that lets only errors through still shows which request they belong to.
+        let asked = Asked::new(&request, caller);
+        // At error level, so that a filter that lets only errors through still shows which request they belong to. With
+        // all values at once: the log formats the whole line again for each that comes later.
         let span = tracing::error_span!(
             "http.request",
             surface = E::SURFACE,
-            method = tracing::field::Empty,
-            route = tracing::field::Empty,
-            address = tracing::field::Empty,
-            request_id = caller.request_id,
+            method = asked.method().as_str(),
+            route = asked.route(),
+            address = asked.address().map(tracing::field::display),
+            request_id = asked.caller().request_id,
         );
-        let asked = Asked::new(&request, caller);
-        if !span.is_disabled() {
-            span.record("method", asked.method().as_str()).record("route", asked.route());
-            span.record("address", asked.address().map(tracing::field::display));
-        }
         request.extensions_mut().insert(asked.clone());
         let envelope = Arc::clone(&self.frame.envelope);
         let answer = AssertUnwindSafe(self.inner.call(request)).catch_unwind();

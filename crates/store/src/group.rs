@@ -60,8 +60,9 @@ pub(crate) async fn outcome(mut members: watch::Receiver<Outcome>) -> Result<()>
     }
 }
 
-fn lost(why: &str) -> Error {
-    Error::Unavailable(sqlx::Error::Io(std::io::Error::other(format!("the shared commit failed: {why}"))))
+/// A commit of which nobody knows whether it happened.
+pub(crate) fn lost(why: &str) -> Error {
+    Error::Unavailable(sqlx::Error::Io(std::io::Error::other(format!("the commit failed: {why}"))))
 }
 
 /// Commits the open group once the writer comes free. Its own task, so that no caller who gives up leaves the writer's

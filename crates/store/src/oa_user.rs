@@ -1,6 +1,6 @@
 //! The oa surface's user rows (specs/oa.md §2).
 
-use gatehouse_model::{AccountId, ApiTokenId, Millis, NodeGroupId, OaUserId};
+use gatehouse_model::{AccountId, Millis, OaUserId};
 
 use crate::{Query, Result, Tx, args, sql};
 
@@ -31,94 +31,6 @@ pub struct OaUserRow {
     pub created_at: Millis,
     /// Last change.
     pub updated_at: Millis,
-}
-
-/// All that the decision of a request needs: the token, the name and the user's state, in one round trip.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub struct OaEntryRow {
-    /// The token's row; null: unknown.
-    pub token_id: Option<ApiTokenId>,
-    /// Its label.
-    pub token_label: Option<String>,
-    /// Its codes, separated by blanks.
-    pub token_codes: Option<String>,
-    /// End of its life.
-    pub token_expires_at: Option<Millis>,
-    /// Its last use, to the minute.
-    pub token_used_at: Option<Millis>,
-    /// Whether the name is the exact login of an account with a staff pass.
-    pub is_staff: bool,
-    /// Row id; the following are null without a row.
-    pub id: Option<OaUserId>,
-    /// State of the row.
-    pub state: Option<String>,
-    /// Code of the row.
-    pub code: Option<i64>,
-    /// The account.
-    pub account_id: Option<AccountId>,
-    /// Its status.
-    pub is_enabled: Option<bool>,
-    /// Its proxy pass: sealed uuid.
-    pub uuid_sealed: Option<String>,
-    /// Row part of the associated data.
-    pub seal_ref: Option<String>,
-    /// Node group of the pass.
-    pub node_group_id: Option<NodeGroupId>,
-}
-
-/// Finds what decides on a request with a token (by its keyed hash) for a name; always one row.
-pub async fn find_entry(q: &mut impl Query, token_hash: &str, username: &str) -> Result<Option<OaEntryRow>> {
-    q.one(
-        sql!(
-            "SELECT k.id AS token_id, k.label AS token_label, k.codes AS token_codes, k.expires_at AS token_expires_at, \
-             k.last_used_at AS token_used_at, EXISTS (SELECT 1 FROM account s JOIN staff_pass t ON t.account_id = s.id \
-             WHERE s.login = asked.username) AS is_staff, \
-             u.id, u.state, u.code, u.account_id, a.is_enabled, p.uuid_sealed, p.seal_ref, p.node_group_id \
-             FROM (SELECT CAST($1 AS TEXT) AS token, CAST($2 AS TEXT) AS username) AS asked \
-             LEFT JOIN api_token k ON k.secret_hash = asked.token AND k.kind = 'oa' \
-             LEFT JOIN oa_user u ON u.username = asked.username LEFT JOIN account a ON a.id = u.account_id \
-             LEFT JOIN proxy_pass p ON p.account_id = u.account_id"
-        ),
-        args![token_hash, username],
-    )
-    .await
-}
-
-/// How many look-ups [`find_entries`] takes.
-pub const ENTRIES: usize = 16;
-
-/// Answers up to [`ENTRIES`] look-ups of [`find_entry`] at once, in their order.
-pub async fn find_entries(q: &mut impl Query, asked: &[(String, String)]) -> Result<Vec<OaEntryRow>> {
-    let mut values = args![];
-    for n in 0..ENTRIES {
-        // Unused places ask for nothing: no hash and no name is empty.
-        let (token, username) = asked.get(n).map_or(("", ""), |(token, name)| (token, name));
-        values.extend(args![token, username]);
-    }
-    let mut rows: Vec<OaEntryRow> = q
-        .all(
-            sql!(
-                "SELECT k.id AS token_id, k.label AS token_label, k.codes AS token_codes, k.expires_at AS token_expires_at, \
-                 k.last_used_at AS token_used_at, EXISTS (SELECT 1 FROM account s JOIN staff_pass t ON t.account_id = s.id \
-                 WHERE s.login = asked.username) AS is_staff, \
-                 u.id, u.state, u.code, u.account_id, a.is_enabled, p.uuid_sealed, p.seal_ref, p.node_group_id \
-                 FROM (\
-                 SELECT 0 AS ask, CAST($1 AS TEXT) AS token, CAST($2 AS TEXT) AS username UNION ALL SELECT 1 AS ask, CAST($3 AS TEXT) AS token, CAST($4 AS TEXT) AS username \
-                 UNION ALL SELECT 2 AS ask, CAST($5 AS TEXT) AS token, CAST($6 AS TEXT) AS username UNION ALL SELECT 3 AS ask, CAST($7 AS TEXT) AS token, CAST($8 AS TEXT) AS username \
-                 UNION ALL SELECT 4 AS ask, CAST($9 AS TEXT) AS token, CAST($10 AS TEXT) AS username UNION ALL SELECT 5 AS ask, CAST($11 AS TEXT) AS token, CAST($12 AS TEXT) AS username \
-                 UNION ALL SELECT 6 AS ask, CAST($13 AS TEXT) AS token, CAST($14 AS TEXT) AS username UNION ALL SELECT 7 AS ask, CAST($15 AS TEXT) AS token, CAST($16 AS TEXT) AS username \
-                 UNION ALL SELECT 8 AS ask, CAST($17 AS TEXT) AS token, CAST($18 AS TEXT) AS username UNION ALL SELECT 9 AS ask, CAST($19 AS TEXT) AS token, CAST($20 AS TEXT) AS username \
-                 UNION ALL SELECT 10 AS ask, CAST($21 AS TEXT) AS token, CAST($22 AS TEXT) AS username UNION ALL SELECT 11 AS ask, CAST($23 AS TEXT) AS token, CAST($24 AS TEXT) AS username \
-                 UNION ALL SELECT 12 AS ask, CAST($25 AS TEXT) AS token, CAST($26 AS TEXT) AS username UNION ALL SELECT 13 AS ask, CAST($27 AS TEXT) AS token, CAST($28 AS TEXT) AS username \
-                 UNION ALL SELECT 14 AS ask, CAST($29 AS TEXT) AS token, CAST($30 AS TEXT) AS username UNION ALL SELECT 15 AS ask, CAST($31 AS TEXT) AS token, CAST($32 AS TEXT) AS username) AS asked LEFT JOIN api_token k ON k.secret_hash = asked.token AND k.kind = 'oa' \
-                 LEFT JOIN oa_user u ON u.username = asked.username LEFT JOIN account a ON a.id = u.account_id \
-                 LEFT JOIN proxy_pass p ON p.account_id = u.account_id ORDER BY asked.ask"
-            ),
-            values,
-        )
-        .await?;
-    rows.truncate(asked.len());
-    Ok(rows)
 }
 
 /// Inserts a row in state `submit` unless the name has one; `None`: it has.

@@ -111,21 +111,6 @@ pub async fn find_proxy(q: &mut impl Query, id: AccountId) -> Result<Option<Prox
     q.one(sql!("SELECT * FROM proxy_pass WHERE account_id = $1"), args![id]).await
 }
 
-/// Lists what is sealed in proxy passes after an account id, one page: account, row part, uuid, subscription token.
-pub async fn list_sealed(
-    q: &mut impl Query,
-    after: AccountId,
-    limit: i64,
-) -> Result<Vec<(AccountId, String, String, String)>> {
-    q.all(
-        sql!(
-            "SELECT account_id, seal_ref, uuid_sealed, token_sealed FROM proxy_pass WHERE account_id > $1 ORDER BY account_id LIMIT $2"
-        ),
-        args![after, limit],
-    )
-    .await
-}
-
 /// Sets limits and group of a proxy pass.
 pub async fn update_proxy(
     tx: &mut Tx,

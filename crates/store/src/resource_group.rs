@@ -192,3 +192,58 @@ pub async fn update(
 pub async fn delete(tx: &mut Tx, id: ResourceGroupId) -> Result<u64> {
     tx.exec(sql!("DELETE FROM resource_group WHERE id = $1"), args![id]).await
 }
+
+/// Lists the groups right below one.
+pub async fn list_children(q: &mut impl Query, id: ResourceGroupId) -> Result<Vec<ResourceGroupId>> {
+    let rows: Vec<(ResourceGroupId,)> =
+        q.all(sql!("SELECT id FROM resource_group WHERE parent_id = $1 ORDER BY id"), args![id]).await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// Finds a root on which an account does not hold a code now; none: it holds the code everywhere.
+pub async fn find_root_without(
+    q: &mut impl Query,
+    account: AccountId,
+    code: &str,
+    at: Moment,
+) -> Result<Option<ResourceGroupId>> {
+    let row: Option<(ResourceGroupId,)> = q
+        .one(
+            sql!(
+                "SELECT x.id FROM resource_group x WHERE x.parent_id IS NULL AND x.id NOT IN ( \
+                 SELECT h.resource_group_id FROM held_grant h WHERE h.account_id = $1 AND h.code = $2 \
+                 AND (h.member_until IS NULL OR h.member_until > $3) \
+                 AND (h.valid_from IS NULL OR h.valid_from <= $3) AND (h.valid_until IS NULL OR h.valid_until > $3) \
+                 AND (NOT EXISTS (SELECT 1 FROM role_grant_window w WHERE w.role_grant_id = h.role_grant_id) \
+                 OR EXISTS (SELECT 1 FROM role_grant_window w WHERE w.role_grant_id = h.role_grant_id \
+                 AND w.from_minute <= $4 AND w.until_minute > $4))) ORDER BY x.id LIMIT 1"
+            ),
+            args![account, code, at.now, at.minute_of_week],
+        )
+        .await?;
+    Ok(row.map(|(id,)| id))
+}
+
+/// Lists the groups of one root, by id; with an account only those where it holds a code now.
+pub async fn list_of_root(
+    q: &mut impl Query,
+    root: ResourceGroupId,
+    held_by: Option<AccountId>,
+    code: &str,
+    at: Moment,
+) -> Result<Vec<ResourceGroupRow>> {
+    q.all(
+        sql!(
+            "SELECT x.id, x.name, x.remark, x.is_protected, x.parent_id, x.root_id, x.level, x.created_at, x.updated_at \
+             FROM resource_group x WHERE x.root_id = $1 AND (CAST($2 AS BIGINT) IS NULL OR x.id IN ( \
+             SELECT h.resource_group_id FROM held_grant h WHERE h.account_id = $2 AND h.code = $3 \
+             AND (h.member_until IS NULL OR h.member_until > $4) \
+             AND (h.valid_from IS NULL OR h.valid_from <= $4) AND (h.valid_until IS NULL OR h.valid_until > $4) \
+             AND (NOT EXISTS (SELECT 1 FROM role_grant_window w WHERE w.role_grant_id = h.role_grant_id) \
+             OR EXISTS (SELECT 1 FROM role_grant_window w WHERE w.role_grant_id = h.role_grant_id \
+             AND w.from_minute <= $5 AND w.until_minute > $5)))) ORDER BY x.id LIMIT 10000"
+        ),
+        args![root, held_by.map(|id| id.0), code, at.now, at.minute_of_week],
+    )
+    .await
+}

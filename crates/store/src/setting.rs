@@ -33,11 +33,46 @@ pub async fn insert(tx: &mut Tx, row: &SettingRow, at: Millis) -> Result<u64> {
     .await
 }
 
-/// Replaces a sealed setting, unless somebody else did; 0: somebody did.
+/// Lists the sealed settings.
+pub async fn list_sealed(q: &mut impl Query) -> Result<Vec<SettingRow>> {
+    q.all(
+        sql!("SELECT name, value, value_sealed, seal_ref FROM setting WHERE value_sealed IS NOT NULL ORDER BY name"),
+        args![],
+    )
+    .await
+}
+
+/// Replaces a sealed value, unless somebody did so meanwhile; 0: somebody did.
 pub async fn update_sealed(tx: &mut Tx, name: &str, old: &str, new: &str, at: Millis) -> Result<u64> {
     tx.exec(
         sql!("UPDATE setting SET value_sealed = $3, updated_at = $4 WHERE name = $1 AND value_sealed = $2"),
         args![name, old, new, at],
     )
     .await
+}
+
+/// Lists the plain settings by name.
+pub async fn list_plain(q: &mut impl Query) -> Result<Vec<SettingRow>> {
+    q.all(
+        sql!("SELECT name, value, value_sealed, seal_ref FROM setting WHERE value IS NOT NULL ORDER BY name"),
+        args![],
+    )
+    .await
+}
+
+/// Sets a plain setting.
+pub async fn update_plain(tx: &mut Tx, name: &str, value: &str, at: Millis) -> Result<u64> {
+    tx.exec(
+        sql!(
+            "INSERT INTO setting (name, value, seal_ref, updated_at) VALUES ($1, $2, '', $3) \
+             ON CONFLICT (name) DO UPDATE SET value = $2, updated_at = $3"
+        ),
+        args![name, value, at],
+    )
+    .await
+}
+
+/// Takes a setting back.
+pub async fn delete(tx: &mut Tx, name: &str) -> Result<u64> {
+    tx.exec(sql!("DELETE FROM setting WHERE name = $1"), args![name]).await
 }

@@ -94,7 +94,8 @@ pub struct ApprovalRow {
     pub valid_until: Option<Millis>,
 }
 
-/// Finds an approved request of an account for a resource with a voucher; one without a voucher holds for each of them.
+/// Finds an approved request of an account for a resource with a voucher; one without a voucher holds for those bound to the
+/// resource. One that lets files be moved comes first.
 pub async fn find_approval(
     q: &mut impl Query,
     account: AccountId,
@@ -104,9 +105,10 @@ pub async fn find_approval(
 ) -> Result<Option<ApprovalRow>> {
     q.one(
         sql!(
-            "SELECT id, with_files, valid_until FROM access_request WHERE account_id = $1 AND state = 'approved' \
-             AND resource_id = $2 AND (voucher_id IS NULL OR voucher_id = $3) AND valid_until > $4 \
-             ORDER BY valid_until DESC, id LIMIT 1"
+            "SELECT r.id, r.with_files, r.valid_until FROM access_request r WHERE r.account_id = $1 AND r.state = 'approved' \
+             AND r.resource_id = $2 AND r.valid_until > $4 AND (r.voucher_id = $3 OR (r.voucher_id IS NULL AND EXISTS ( \
+             SELECT 1 FROM resource_voucher b WHERE b.resource_id = $2 AND b.voucher_id = $3))) \
+             ORDER BY r.with_files DESC, r.valid_until DESC, r.id LIMIT 1"
         ),
         args![account, resource, voucher, at],
     )

@@ -4,6 +4,7 @@ use crate::db::Link;
 use crate::{Args, Aspect, Db, Error, Query, Result, Row, Statement, args, group, sql};
 use std::collections::BTreeSet;
 use std::panic::Location;
+use tracing::Instrument as _;
 
 /// More changed objects of one aspect than this are announced as "reload the whole aspect": it is cheaper to follow.
 const MAX_OBJECTS: usize = 256;
@@ -65,8 +66,16 @@ impl Tx {
 
     /// Makes the changes permanent, together with their announcements, then signals this process.
     ///
+    /// Runs in a task of its own: a caller who gives up in the middle would leave a commit that happens all the same, but
+    /// that followers hear of at their next look only, and on SQLite a shared transaction in an unknown state.
     /// `Unavailable` leaves open whether it happened, as the connection may have been lost in the middle.
-    pub async fn commit(mut self) -> Result<()> {
+    pub async fn commit(self) -> Result<()> {
+        #[expect(clippy::disallowed_methods, reason = "ends by itself as soon as the database has answered")]
+        let end = tokio::spawn(self.end().in_current_span());
+        end.await.unwrap_or_else(|_| Err(group::lost("its task ended early")))
+    }
+
+    async fn end(mut self) -> Result<()> {
         self.announce().await?;
         if self.is_member {
             self.exec(sql!("RELEASE member"), args![]).await?;

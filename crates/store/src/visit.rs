@@ -23,6 +23,14 @@ pub struct VisitRow {
     pub from_address: Option<String>,
     /// Node name as it was.
     pub node_name: Option<String>,
+    /// Name of the resource as it was.
+    pub resource_name: Option<String>,
+    /// Name of the voucher as it was.
+    pub voucher_name: Option<String>,
+    /// User at the target.
+    pub username: Option<String>,
+    /// What the stay at the target is for.
+    pub kind: Option<String>,
     /// Beginning.
     pub since_at: Millis,
     /// Last sign of life.
@@ -144,9 +152,10 @@ pub async fn list(
 ) -> Result<Vec<VisitRow>> {
     q.all(
         sql!(
-            "SELECT v.id, v.uuid, v.door, v.account_id, v.login, v.name, v.from_address, v.node_name, v.since_at, v.seen_at, v.until_at, \
-             v.ended_why, COALESCE(u.up, 0) AS up, COALESCE(u.down, 0) AS down FROM visit v \
-             LEFT JOIN visit_usage u ON u.visit_id = v.id WHERE v.id < $1 AND ($2 = $5 OR v.until_at IS NULL) \
+            "SELECT v.id, v.uuid, v.door, v.account_id, v.login, v.name, v.from_address, v.node_name, t.resource_name, t.voucher_name, \
+             t.username, t.kind, v.since_at, v.seen_at, v.until_at, v.ended_why, COALESCE(u.up, 0) AS up, \
+             COALESCE(u.down, 0) AS down FROM visit v LEFT JOIN visit_usage u ON u.visit_id = v.id \
+             LEFT JOIN visit_terminal t ON t.visit_id = v.id WHERE v.id < $1 AND ($2 = $5 OR v.until_at IS NULL) \
              AND (CAST($3 AS BIGINT) IS NULL OR v.account_id = $3) ORDER BY v.id DESC LIMIT $4"
         ),
         args![before, only_open, account.map(|a| a.0), limit, false],

@@ -36,7 +36,7 @@ use gatehouse_domain::{
 };
 use gatehouse_model::{NodeKind, Origin, SsCipher};
 use gatehouse_testkit::{
-    Engine, Installation, RunningServer,
+    Installation, RunningServer,
     peer::{
         Client, Nginx, Peer, Protocol, RealServer, SelfSigned, Server, Socks, Target, Tls, trusting_client_config,
         wait_for,
@@ -113,12 +113,12 @@ fn spec(name: &str) -> NodeSpec {
 
 async fn install(origin: &Nginx) -> Result<Installation> {
     let binary = std::env::var_os("GATEHOUSE_BIN").context("run it as `cargo xtask bench proxy`")?;
-    let binary = binary.to_string_lossy();
     let config = format!(
         "[oa]\nclose_doors_on_delete_request = true\n[proxy]\negress_allow = [\"127.0.0.1/32:{}\"]\n",
         origin.peer().address().port()
     );
-    let installation = Installation::new(&binary, Engine::Sqlite, &config).await?;
+    let installation = Installation::new(binary);
+    installation.write("gatehouse.toml", &config);
     installation.save(&NODES.map(spec)).await?;
     Ok(installation)
 }
@@ -186,7 +186,7 @@ async fn speed(rounds: usize, only: Option<&str>) -> Result<()> {
     let origin = Nginx::start(&vec![0x5a; FILE]).await?;
     let installation = install(&origin).await?;
     apply(&installation, 1).await?;
-    let gatehouse = installation.start().await?;
+    let gatehouse = installation.serve("serve");
     let app = settled(&installation, &gatehouse, 1).await?;
     let certificate = SelfSigned::new(SERVER_NAME)?;
     println!("{:8} {:10} {:>12} {:>8} {:>10} {:>8}", "", "", "CPU s/GB", "goal 1.1", "MB/s", "goal .95");
@@ -224,7 +224,8 @@ async fn speed(rounds: usize, only: Option<&str>) -> Result<()> {
             println!("{name:8} {server:10} {cpu:>12.3} {cpu_ratio:>8.2} {rate:>10.0} {rate_ratio:>8.2}");
         }
     }
-    gatehouse.stop().await
+    gatehouse.stop();
+    Ok(())
 }
 
 impl Way {
@@ -304,7 +305,7 @@ async fn users() -> Result<()> {
             }
         }
         let started = Instant::now();
-        let server = installation.start().await?;
+        let server = installation.serve("serve");
         let app = settled(&installation, &server, count).await?;
         let start = started.elapsed().as_secs_f64();
         // What the start used for a moment only goes back to the system after a while.
@@ -318,7 +319,7 @@ async fn users() -> Result<()> {
         if count == 100_000 {
             changes(&installation, &app, &server, origin.peer().address()).await?;
         }
-        server.stop().await?;
+        server.stop();
     }
     Ok(())
 }
@@ -378,7 +379,7 @@ fn wait_for_cut(mut flow: StreamOwned<ClientConnection, TcpStream>) {
 
 /// Adding and removing users while 100,000 are there.
 async fn changes(installation: &Installation, app: &App, server: &RunningServer, origin: SocketAddr) -> Result<()> {
-    let (token, url, client) = (installation.token().await?, server.url("http")?, http_client()?);
+    let (token, url, client) = (installation.token(), server.url("http"), http_client()?);
     let call = async |endpoint: &str, name: &str| -> Result<Value> {
         let form = [("token", token.as_str()), ("username", name)];
         Ok(client.post(format!("{url}/v1/{endpoint}")).form(&form).send().await?.json().await?)

@@ -51,6 +51,7 @@ impl TestApp {
     pub async fn with(engine: Engine, mut settings: Settings) -> Result<Self> {
         settings.login = LoginSettings { argon2_memory: 64, argon2_passes: 1, ..settings.login };
         let dir = tempfile::Builder::new().prefix("gatehouse-test-").tempdir()?;
+        settings.recordings.dir.get_or_insert_with(|| dir.path().join("recordings"));
         let database = match engine {
             Engine::Sqlite => {
                 std::fs::write(dir.path().join("gatehouse.db"), sqlite_template().await?)?;
@@ -66,7 +67,12 @@ impl TestApp {
 
     /// The same database opened by another process, as it were.
     pub async fn again(&self) -> Result<App> {
-        open(&self.url(), self.dir.path(), self.app.settings().clone(), Clock::Manual(self.now.clone())).await
+        self.again_with(self.app.settings().clone()).await
+    }
+
+    /// The same under other settings.
+    pub async fn again_with(&self, settings: Settings) -> Result<App> {
+        open(&self.url(), self.dir.path(), settings, Clock::Manual(self.now.clone())).await
     }
 
     /// What `Db::open` takes for this test's database.

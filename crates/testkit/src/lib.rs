@@ -6,4 +6,4 @@ pub mod postgres;
 pub mod server;
 
 pub use app::{Engine, TestApp};
-pub use server::{Installation, RunningServer};
+pub use server::{Ended, Installation, PATIENCE, RunningServer};

@@ -13,14 +13,19 @@ pub(crate) const SEEDED_AT: Millis = Millis(1_735_689_600_000);
 /// Login of account 1.
 pub const LOGIN: &str = "administrator";
 
-/// Makes the administrator with a random password if the database has no account, and gives that password.
+/// Makes the administrator if the database has no account, and gives his password: a random one, or his login where
+/// `bastion.compat.default_admin` says so.
 ///
 /// Role 1 is brought up to the catalogue of this release each time.
 pub(crate) async fn make_if_new(ctx: &Ctx) -> Result<Option<Secret>> {
     if is_current(ctx).await? {
         return Ok(None);
     }
-    let password = Secret::new(hex::encode(ctx.app.random().bytes::<12>()));
+    let password = if ctx.app.settings().bastion.compat.default_admin {
+        Secret::new(LOGIN)
+    } else {
+        Secret::new(hex::encode(ctx.app.random().bytes::<12>()))
+    };
     let hash = ctx.app.passwords().hash(ctx.app.random(), &password).await?;
     let mut tx = ctx.begin().await?;
     let id = match role::find_by_code(&mut tx, ROLE).await? {

@@ -2,6 +2,7 @@
 
 pub mod administrator;
 pub mod change;
+pub mod door;
 pub mod own;
 pub mod pass;
 pub mod staff;

@@ -1,7 +1,7 @@
 //! What staff see of accounts.
 
 use gatehouse_model::{AccountId, Millis, PassKind};
-use gatehouse_store::{account as rows, account::AccountRow, node, pass, role};
+use gatehouse_store::{account as rows, account::AccountRow, node, pass, role, second_factor, ssh_key};
 
 use crate::{Ctx, Result};
 
@@ -32,8 +32,21 @@ pub struct AccountView {
     pub passes: Vec<PassKind>,
     /// Codes of its roles.
     pub roles: Vec<String>,
+    /// Its staff pass.
+    pub staff: Option<StaffView>,
     /// Its proxy pass.
     pub proxy: Option<ProxyView>,
+}
+
+/// What a staff pass logs in with.
+#[derive(Debug, Clone, Copy, serde::Serialize)]
+pub struct StaffView {
+    /// Registered SSH keys.
+    pub ssh_keys: usize,
+    /// Whether codes of a second factor are asked for.
+    pub has_factor: bool,
+    /// Whether a new password is owed before anything else.
+    pub must_change_password: bool,
 }
 
 /// A proxy pass without its secrets. Traffic is charged bytes, rounded half up.
@@ -83,6 +96,7 @@ pub async fn list(ctx: &Ctx, after: AccountId, limit: i64) -> Result<Vec<Account
 async fn view(ctx: &Ctx, account: AccountRow) -> Result<AccountView> {
     let id = account.id;
     let roles = role::list_of_account(&mut ctx.read(), id, ctx.now()).await?;
+    let staff = staff(ctx, &account).await?;
     Ok(AccountView {
         id,
         login: account.login,
@@ -96,8 +110,21 @@ async fn view(ctx: &Ctx, account: AccountRow) -> Result<AccountView> {
         created_at: account.created_at,
         passes: super::pass::kinds(&mut ctx.read(), id).await?,
         roles: roles.into_iter().map(|role| role.code).collect(),
+        staff,
         proxy: proxy(ctx, id).await?,
     })
+}
+
+async fn staff(ctx: &Ctx, account: &AccountRow) -> Result<Option<StaffView>> {
+    if !pass::has_staff(&mut ctx.read(), account.id).await? {
+        return Ok(None);
+    }
+    let factor = second_factor::find(&mut ctx.read(), account.id).await?;
+    Ok(Some(StaffView {
+        ssh_keys: ssh_key::list(&mut ctx.read(), account.id).await?.len(),
+        has_factor: factor.is_some_and(|factor| factor.confirmed_at.is_some()),
+        must_change_password: account.must_change_password,
+    }))
 }
 
 async fn proxy(ctx: &Ctx, id: AccountId) -> Result<Option<ProxyView>> {

@@ -1,6 +1,6 @@
 //! Tokens and users of the oa surface.
 
-use gatehouse_store::{Query, Tx, oa_user as rows};
+use gatehouse_store::{Query, Tx, oa_entry, oa_user as rows};
 
 use super::{Change, OaUserEntry, Presence, StateFile, TokenEntry, Work};
 use crate::{
@@ -94,11 +94,11 @@ pub(super) async fn users(
 }
 
 async fn make(ctx: &Ctx, tx: &mut Tx, username: &str) -> Result<Change> {
-    let entry = rows::find_entry(tx, "", username).await?;
-    if entry.as_ref().is_some_and(|entry| entry.is_staff) {
+    let entry = oa_entry::find_one(tx, username).await?;
+    if entry.is_staff {
         return Err(Error::invalid("username", "is reserved: the login of staff"));
     }
-    let had_row = entry.is_some_and(|entry| entry.id.is_some());
+    let had_row = entry.id.is_some();
     Ok(match (user::make_in(ctx, tx, username).await?, had_row) {
         (false, _) => Change::Unchanged,
         (true, true) => Change::Updated,

@@ -1,23 +1,18 @@
 //! What `gatehouse doctor` looks at besides configuration, files and ports: database, clock, keys, audit chain, jobs, the
-//! oa surface and the proxy door.
+//! oa surface, the proxy door and recordings.
 //!
 //! Nothing is changed. A check that cannot be made is a finding, not the end of the others.
 
 mod oa;
 mod proxy;
+mod recordings;
 
 use std::time::Duration;
 
-use gatehouse_model::{AccountId, Millis};
-use gatehouse_store::{Engine, api_token, job as jobs, node, pass, process};
+use gatehouse_model::Millis;
+use gatehouse_store::{Engine, job as jobs, process};
 
-use crate::{
-    Ctx, Result, audit,
-    job::Kind,
-    oa::token,
-    proxy::row::{server_key_place, tls_key_place, token_place, uuid_place},
-    seal::Place,
-};
+use crate::{Ctx, Result, audit, job::Kind};
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -36,7 +31,8 @@ pub enum Level {
 pub struct Finding {
     /// How bad it is.
     pub level: Level,
-    /// What was looked at: `database`, `clock`, `servers`, `keys`, `audit`, `jobs`, `oa`, `proxy`.
+    /// What was looked at: `database`, `clock`, `servers`, `keys`, `audit`, `jobs`, `oa`, `proxy`,
+    /// `recordings`.
     pub area: &'static str,
     /// What was found.
     pub message: String,
@@ -83,6 +79,7 @@ pub async fn examine(ctx: &Ctx) -> Result<Vec<Finding>> {
     take(&mut findings, "jobs", waiting_jobs(ctx).await);
     take(&mut findings, "oa", oa::look(ctx).await);
     take(&mut findings, "proxy", proxy::look(ctx).await);
+    take(&mut findings, "recordings", recordings::look(ctx).await);
     Ok(findings)
 }
 
@@ -144,56 +141,17 @@ async fn running(ctx: &Ctx) -> Result<i64> {
     Ok(process::count_running(&mut ctx.read(), ctx.now().minus(PROCESS_SEEN)).await?)
 }
 
-/// Opens every sealed value: what does not open was sealed under a key that is missing, or was tampered with.
+/// Opens every sealed value: what does not open was sealed under a key that is missing, or was tampered with. Names the
+/// first ten: a lost ring loses everything.
 async fn keys(ctx: &Ctx) -> Result<Vec<Finding>> {
-    let mut sealed = Sealed { ctx, count: 0, unreadable: Vec::new() };
-    let mut after = AccountId(0);
-    loop {
-        let page = pass::list_sealed(&mut ctx.read(), after, 5_000).await?;
-        let Some((last, ..)) = page.last() else { break };
-        after = *last;
-        for (account, seal_ref, uuid, token) in &page {
-            sealed.open(uuid_place(seal_ref), Some(uuid), || format!("proxy pass of account {account}"));
-            sealed.open(token_place(seal_ref), Some(token), || format!("subscription token of account {account}"));
-        }
+    let (count, unreadable) = crate::keys::check(ctx).await?;
+    if unreadable.is_empty() {
+        return Ok(vec![Finding::ok("keys", format!("{count} sealed values open"))]);
     }
-    for row in api_token::list(&mut ctx.read(), "oa").await? {
-        sealed.open(token::place(&row.seal_ref), row.secret_sealed.as_ref(), || format!("oa token {}", row.id));
-    }
-    for row in node::list(&mut ctx.read()).await? {
-        sealed.open(server_key_place(&row.seal_ref), row.server_key_sealed.as_ref(), || format!("node {}", row.id));
-        sealed.open(tls_key_place(&row.seal_ref), row.tls_key_sealed.as_ref(), || {
-            format!("certificate of node {}", row.id)
-        });
-    }
-    Ok(vec![sealed.finding()])
-}
-
-struct Sealed<'a> {
-    ctx: &'a Ctx,
-    count: usize,
-    unreadable: Vec<String>,
-}
-
-impl Sealed<'_> {
-    fn open(&mut self, place: Place<'_>, value: Option<&String>, name: impl FnOnce() -> String) {
-        let Some(value) = value else { return };
-        self.count += 1;
-        if self.ctx.app.keys().open_bytes(place, value).is_err() {
-            self.unreadable.push(name());
-        }
-    }
-
-    /// Names the first ten: a lost ring loses everything.
-    fn finding(self) -> Finding {
-        if self.unreadable.is_empty() {
-            return Finding::ok("keys", format!("{} sealed values open", self.count));
-        }
-        let named = self.unreadable.iter().take(10).map(String::as_str).collect::<Vec<_>>().join(", ");
-        let more = if self.unreadable.len() > 10 { " …" } else { "" };
-        let message = format!("{} of {} sealed values do not open: {named}{more}", self.unreadable.len(), self.count);
-        Finding::fail("keys", message, "the key ring lacks the key they were sealed with: bring its file back")
-    }
+    let named = unreadable.iter().take(10).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = if unreadable.len() > 10 { " …" } else { "" };
+    let message = format!("{} of {count} sealed values do not open: {named}{more}", unreadable.len());
+    Ok(vec![Finding::fail("keys", message, "the key ring lacks the key they were sealed with: bring its file back")])
 }
 
 async fn audit_chain(ctx: &Ctx) -> Result<Vec<Finding>> {

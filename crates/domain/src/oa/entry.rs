@@ -1,20 +1,25 @@
 //! The start that all three requests share: is the token known, is the name acceptable, what is the user's state
 //! (specs/oa.md §1.4 steps 1, 2 and 4).
 
+use std::sync::Arc;
+
 use gatehouse_model::{OaUserId, Origin};
 use gatehouse_store::{
     Tx,
-    oa_user::{self as rows, OaEntryRow},
+    oa_entry::{self as rows, OaEntryRow, OaTokenRow},
 };
 
 use super::token;
-use crate::{Actor, App, Caller, Ctx, Error, Result, gather};
+use crate::{Actor, App, Caller, Ctx, Error, Result};
 
 /// Longest username the surface accepts, in characters; what a back end cannot make ends in 409.
 const MAX_USERNAME: usize = 255;
 
 /// Keyed hash of a token, and a username.
 pub(crate) type EntryKey = (String, String);
+
+/// The token, if it is known, and the state of the name.
+pub(crate) type Entry = (Option<Arc<OaTokenRow>>, OaEntryRow);
 
 /// A request whose token and name are good, with the user's state at that moment.
 #[derive(Debug)]
@@ -42,7 +47,7 @@ impl State {
     /// Reads the stored state. With `local` a user whose account is disabled or lost its pass answers like a refused one.
     pub(super) fn of(entry: &OaEntryRow) -> Result<Self> {
         let Some(id) = entry.id else { return Ok(Self::Absent) };
-        let is_usable = entry.is_enabled == Some(true) && entry.uuid_sealed.is_some();
+        let is_usable = entry.is_enabled && entry.uuid_sealed.is_some();
         Ok(match (entry.state.as_deref(), entry.code) {
             (Some("submit"), _) => Self::Submit(id),
             (Some("processing"), _) => Self::Processing(id),
@@ -64,22 +69,18 @@ impl State {
 pub async fn ask(app: &App, caller: Caller, token: &str, username: &[u8]) -> Result<Asked> {
     let username = acceptable(app, username);
     let name = username.as_deref().unwrap_or_default();
-    let entry = find(app, token, name).await?;
-    let is_alive = entry.token_expires_at.is_none_or(|at| at > app.now());
-    let (Some(id), true) = (entry.token_id, is_alive) else {
+    let (token, entry) = find(app, token, name).await?;
+    let Some(token) = token.filter(|token| token.expires_at.is_none_or(|at| at > app.now())) else {
         token::note_refused(app, caller).await;
         return Err(Error::Unauthenticated { why: "unknown token" });
     };
-    token::note_used(app, id, entry.token_used_at);
+    token::note_used(app, token.id, token.last_used_at);
     let username = username?;
     if entry.is_staff {
         return Err(Error::invalid("username", "reserved: staff"));
     }
-    let actor = Actor::Machine {
-        id,
-        label: entry.token_label.clone().unwrap_or_default(),
-        codes: crate::app::parse_codes(entry.token_codes.as_deref().unwrap_or_default()),
-    };
+    let actor =
+        Actor::Machine { id: token.id, label: token.label.clone(), codes: crate::app::parse_codes(&token.codes) };
     let ctx = Ctx { app: app.clone(), actor, origin: Origin::Oa, caller };
     let state = State::of(&entry)?;
     Ok(Asked { ctx, username, entry, state })
@@ -94,9 +95,9 @@ impl Asked {
     /// The user's state now, after somebody else was faster. The commit waits until what was read is on the disk: on
     /// SQLite the transaction may run beside the one it read of, under one commit.
     pub(super) async fn state_now(&self, mut tx: Tx) -> Result<State> {
-        let entry = rows::find_entry(&mut tx, "", &self.username).await?;
+        let entry = rows::find_one(&mut tx, &self.username).await?;
         tx.commit().await?;
-        State::of(&entry.ok_or_else(|| Error::internal("the entry query returned no row"))?)
+        State::of(&entry)
     }
 }
 
@@ -121,11 +122,11 @@ pub(super) fn check_username(admin_names: &[String], name: &str) -> std::result:
     }
 }
 
-async fn find(app: &App, token: &str, username: &str) -> Result<OaEntryRow> {
+async fn find(app: &App, token: &str, username: &str) -> Result<Entry> {
     let mut found = None;
     for hash in app.keys().hashes(token::PURPOSE, token) {
         let entry = app.oa_entries().ask(app, (hash, username.to_owned()), look_up).await?;
-        let is_known = entry.token_id.is_some();
+        let is_known = entry.0.is_some();
         found = Some(entry);
         if is_known {
             break;
@@ -134,11 +135,13 @@ async fn find(app: &App, token: &str, username: &str) -> Result<OaEntryRow> {
     found.ok_or_else(|| Error::internal("the key ring is empty"))
 }
 
-async fn look_up(app: App, keys: Vec<EntryKey>) -> Result<Vec<OaEntryRow>> {
-    const { assert!(gather::MOST <= rows::ENTRIES) };
-    let mut reader = app.db().read();
-    match keys.as_slice() {
-        [(token, username)] => Ok(rows::find_entry(&mut reader, token, username).await?.into_iter().collect()),
-        keys => Ok(rows::find_entries(&mut reader, keys).await?),
-    }
+async fn look_up(app: App, keys: Vec<EntryKey>) -> Result<Vec<Entry>> {
+    let (mut hashes, names): (Vec<_>, Vec<_>) = keys.iter().map(|(hash, name)| (hash.as_str(), name.as_str())).unzip();
+    // Mostly it is one machine that asks.
+    hashes.sort_unstable();
+    hashes.dedup();
+    let (tokens, entries) = rows::find(&mut app.db().read(), &hashes, &names).await?;
+    let tokens: Vec<_> = tokens.into_iter().map(Arc::new).collect();
+    let token = |hash: &str| tokens.iter().find(|token| token.secret_hash == hash).map(Arc::clone);
+    Ok(keys.iter().map(|(hash, _)| token(hash)).zip(entries).collect())
 }

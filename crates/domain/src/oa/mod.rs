@@ -10,8 +10,8 @@ mod request;
 pub mod token;
 pub mod user;
 
-pub(crate) use entry::EntryKey;
 pub use entry::{Asked, ask};
+pub(crate) use entry::{Entry, EntryKey};
 pub use request::{ConnInfo, Deletion, Generated, NodeInfo, conn_info, delete, generate};
 
 use gatehouse_model::fold_key;

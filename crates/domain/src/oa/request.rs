@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gatehouse_model::Secret;
-use gatehouse_store::{job as jobs, oa_user as rows, oa_user::OaEntryRow};
+use gatehouse_store::{job as jobs, oa_entry::OaEntryRow, oa_user as rows};
 use uuid::Uuid;
 
 use super::{

@@ -15,7 +15,7 @@ use crate::{
 };
 
 const KIND: &str = "oa";
-pub(super) const PURPOSE: &str = "api_token.secret";
+pub(crate) const PURPOSE: &str = "api_token.secret";
 const CODES: &str = "oa.user.create oa.user.read oa.user.delete";
 /// How exact `last_used_at` is: a write per request would be the dearest part of a query.
 const USE_GRAIN: Duration = Duration::from_mins(1);

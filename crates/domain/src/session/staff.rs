@@ -200,6 +200,18 @@ pub async fn admit(ctx: &Ctx, proof: &Proof<'_>) -> Result<(Ctx, Option<Owed>)> 
     if standing(&ctx.app, proof, &row, Use::Access) == Standing::Old {
         return Err(Error::Unauthenticated { why: "token replaced" });
     }
+    admitted(ctx, row).await
+}
+
+/// The person behind a session that something else than its tokens proved: a ticket made by it.
+///
+/// Errors: `Unauthenticated` when session or account do not count now.
+pub(crate) async fn admit_session(ctx: &Ctx, session: Uuid, account: AccountId) -> Result<(Ctx, Option<Owed>)> {
+    let row = find_alive(ctx, &mut ctx.read(), &Proof { session, account, token_id: "" }).await?;
+    admitted(ctx, row).await
+}
+
+async fn admitted(ctx: &Ctx, row: StaffSessionRow) -> Result<(Ctx, Option<Owed>)> {
     note_used(ctx, &row).await?;
     let facts = Facts {
         must_change_password: row.must_change_password,

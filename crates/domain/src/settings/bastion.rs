@@ -1,6 +1,6 @@
 //! What the bastion surface and the ssh door read (specs/bastion.md §17).
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use gatehouse_model::{ByteSize, Span};
 use serde::Deserialize;
@@ -219,14 +219,12 @@ impl Default for RecordingSettings {
     }
 }
 
-/// `[ssh]`: the door for native clients.
+/// `[ssh]` without `listen`: the door for native clients.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SshSettings {
     /// Whether this process listens for native clients. Web terminals work without.
     pub enabled: bool,
-    /// Where it listens.
-    pub listen: Vec<SocketAddr>,
     /// From accept to a complete login.
     pub login_deadline: Span,
     /// Failed logins on one connection.
@@ -241,7 +239,6 @@ impl Default for SshSettings {
     fn default() -> Self {
         Self {
             enabled: true,
-            listen: vec![SocketAddr::from(([127, 0, 0, 1], 2222))],
             login_deadline: seconds(30),
             max_tries: 6,
             max_unauthenticated: 100,

@@ -39,6 +39,9 @@ pub struct Settings {
     pub recordings: RecordingSettings,
     /// `[ssh]`
     pub ssh: SshSettings,
+    /// Dotted names of the keys that file or environment set: staff cannot change them while the server runs.
+    #[serde(skip)]
+    pub pinned: BTreeSet<String>,
 }
 
 /// `[login]`: passwords and the throttle of DESIGN §10.4.

@@ -93,7 +93,7 @@ async fn a_lost_key_ring_is_found() {
     assert_eq!(
         worries(&test.again().await.unwrap(), Level::Fail).await,
         [
-            "keys: 4 of 4 sealed values do not open: proxy pass of account 2, subscription token of account 2, oa token 1, node 1",
+            "keys: 4 of 4 sealed values do not open: proxy_pass.uuid 2, proxy_pass.token 2, api_token.secret 1, node.server_key 1",
             "proxy: node 1 (s) cannot be read and serves nobody",
         ]
     );

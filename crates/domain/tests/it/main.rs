@@ -29,13 +29,23 @@ mod account;
 #[cfg(test)]
 mod apply;
 #[cfg(test)]
+mod apply_bastion;
+#[cfg(test)]
 mod apply_law;
 #[cfg(test)]
 mod apply_refusal;
 #[cfg(test)]
 mod audit;
 #[cfg(test)]
+mod bastion;
+#[cfg(test)]
+mod bastion_access;
+#[cfg(test)]
+mod bastion_resource;
+#[cfg(test)]
 mod doctor;
+#[cfg(test)]
+mod keys;
 #[cfg(test)]
 mod live;
 #[cfg(test)]
@@ -48,6 +58,8 @@ mod oa_import;
 mod people;
 #[cfg(test)]
 mod picture;
+#[cfg(test)]
+mod recording;
 #[cfg(test)]
 mod role;
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod completions;
 mod database;
 mod demo;
 mod doctor;
+mod keys;
 mod node;
 mod oa;
 mod open;
@@ -84,6 +85,9 @@ enum Command {
     /// The surface of the OA systems: tokens, users, nodes, import
     #[command(subcommand)]
     Oa(oa::Oa),
+    /// The keys under which secrets are sealed: list, rotate, check
+    #[command(subcommand)]
+    Keys(keys::Keys),
     /// Look at configuration, database, keys, ports, nodes and the audit chain, and say what to do
     Doctor(doctor::Doctor),
     /// Print a completion script for a shell
@@ -143,6 +147,7 @@ async fn dispatch(command: Option<Command>, global: &Global) -> anyhow::Result<(
         Some(Command::GenerateToken) => oa::token::generate_as_original(global).await,
         Some(Command::ShowToken) => oa::token::show_as_original(global).await,
         Some(Command::DeleteToken(command)) => command.run(global).await,
+        Some(Command::Keys(command)) => command.run(global, output).await,
         Some(Command::Doctor(command)) => command.run(global, output).await,
         Some(Command::Completions(command)) => command.run(Cli::command()),
     }

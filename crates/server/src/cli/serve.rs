@@ -36,6 +36,12 @@ pub(crate) struct Addresses {
     /// Own listener of the oa surface
     #[arg(long, value_name = "ADDRESS:PORT")]
     oa_listen: Option<String>,
+    /// Own listener of the bastion surface
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    bastion_listen: Option<String>,
+    /// Address and port of the ssh door [default: 127.0.0.1:2222]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    ssh_listen: Option<String>,
     /// Address of proxy nodes that name none [default: 127.0.0.1]
     #[arg(long, value_name = "ADDRESS")]
     proxy_listen: Option<String>,
@@ -47,6 +53,8 @@ impl Addresses {
         sources.flag("--listen", "http.listen", self.listen);
         sources.flag("--metrics-listen", "metrics.listen", self.metrics_listen);
         sources.flag("--oa-listen", "oa.listen", self.oa_listen);
+        sources.flag("--bastion-listen", "bastion.listen", self.bastion_listen);
+        sources.flag("--ssh-listen", "ssh.listen", self.ssh_listen);
         sources.flag("--proxy-listen", "proxy.listen", self.proxy_listen);
     }
 }

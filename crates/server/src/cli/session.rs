@@ -68,6 +68,10 @@ struct Shown {
     session: String,
     door: String,
     node: Option<String>,
+    resource: Option<String>,
+    voucher: Option<String>,
+    user: Option<String>,
+    purpose: Option<String>,
     login: String,
     from: Option<String>,
     since_at: Millis,
@@ -83,6 +87,10 @@ impl From<VisitRow> for Shown {
             session: visit.uuid,
             door: visit.door,
             node: visit.node_name,
+            resource: visit.resource_name,
+            voucher: visit.voucher_name,
+            user: visit.username,
+            purpose: visit.kind,
             login: visit.login,
             from: visit.from_address,
             since_at: visit.since_at,
@@ -94,10 +102,23 @@ impl From<VisitRow> for Shown {
     }
 }
 
+impl Shown {
+    /// The door and where it leads: a proxy node, or user, resource and purpose.
+    fn way(&self) -> String {
+        match (&self.node, &self.user, &self.resource, &self.purpose) {
+            (Some(node), ..) => format!("{} ({node})", self.door),
+            (None, Some(user), Some(resource), Some(purpose)) => {
+                format!("{} ({user}@{resource}, {purpose})", self.door)
+            }
+            _ => self.door.clone(),
+        }
+    }
+}
+
 fn row(visit: &Shown) -> [String; 9] {
     [
         visit.session.clone(),
-        visit.node.as_ref().map_or_else(|| visit.door.clone(), |node| format!("{} ({node})", visit.door)),
+        visit.way(),
         visit.login.clone(),
         visit.from.clone().unwrap_or_default(),
         output::time(Some(visit.since_at)),

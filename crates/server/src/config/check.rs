@@ -37,15 +37,53 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
         need(!window.0.is_zero(), key, "longer than 0; to switch the limit off set its failures to 0");
     }
 
-    for (key, zone) in [("time_zone", &config.time_zone), ("oa.time_zone", &config.oa.time_zone)] {
+    for (key, zone) in [
+        ("time_zone", &config.time_zone),
+        ("oa.time_zone", &config.oa.time_zone),
+        ("bastion.time_zone", &config.bastion.time_zone),
+    ] {
         let known = zone.as_deref().is_none_or(|zone| jiff::tz::TimeZone::get(zone).is_ok());
         need(known, key, "a zone of the IANA database such as \"Asia/Shanghai\"");
     }
     let prefix = config.oa.prefix.as_str();
     let is_path = prefix.starts_with('/') && !prefix.ends_with('/') && !prefix.contains(['{', '}', '*', '?', '#', ' ']);
     need(prefix.is_empty() || is_path, "oa.prefix", "empty, or begins with / and does not end with it");
-    let is_name = config.oa.host.as_deref().is_none_or(|host| !host.is_empty() && !host.contains(['/', ' ']));
-    need(is_name, "oa.host", "a host name without scheme and path");
+    for (key, host) in [("oa.host", &config.oa.host), ("bastion.host", &config.bastion.host)] {
+        let is_name = host.as_deref().is_none_or(|host| !host.is_empty() && !host.contains(['/', ' ']));
+        need(is_name, key, "a host name without scheme and path");
+    }
+    let prefix = config.bastion.prefix.as_str();
+    let is_path = prefix.starts_with('/') && prefix.ends_with('/') && !prefix.contains(['{', '}', '*', '?', '#', ' ']);
+    need(is_path, "bastion.prefix", "begins and ends with /, such as \"/api/\"");
+    let (bastion, terminal, ssh) = (&settings.bastion, &settings.terminal, &settings.ssh);
+    need((1..=32).contains(&bastion.group_level_max), "bastion.group_level_max", "1 to 32");
+    need((1..=150).contains(&bastion.account_max), "bastion.account_max", "1 to 150");
+    need((1..=128).contains(&bastion.auth.password_min), "bastion.auth.password_min", "1 to 128");
+    need(terminal.frame_in.0 >= 1_024, "terminal.frame_in", "at least 1KiB");
+    need(terminal.frame_out.0 >= 1_024, "terminal.frame_out", "at least 1KiB");
+    need(terminal.queue.0 >= terminal.frame_out.0, "terminal.queue", "at least terminal.frame_out");
+    need((16_384..=16 << 20).contains(&terminal.ssh_window.0), "terminal.ssh_window", "16KiB to 16MiB");
+    need(ssh.max_tries >= 1, "ssh.max_tries", "at least 1");
+    need(
+        !ssh.enabled || !config.ssh.listen.0.is_empty(),
+        "ssh.listen",
+        "name at least one address, or set ssh.enabled to false",
+    );
+    for (key, span) in [
+        ("bastion.request_timeout", bastion.request_timeout),
+        ("bastion.auth.access_ttl", bastion.auth.access_ttl),
+        ("bastion.auth.refresh_ttl", bastion.auth.refresh_ttl),
+        ("bastion.auth.refresh_ceiling", bastion.auth.refresh_ceiling),
+        ("terminal.connect_timeout", terminal.connect_timeout),
+        ("terminal.idle", terminal.idle),
+        ("terminal.max_duration", terminal.max_duration),
+        ("terminal.ping", terminal.ping),
+        ("terminal.ssh_keepalive", terminal.ssh_keepalive),
+        ("terminal.stall_limit", terminal.stall_limit),
+        ("ssh.login_deadline", ssh.login_deadline),
+    ] {
+        need(!span.0.is_zero(), key, "longer than 0");
+    }
 
     let domain = oa.user_email_domain.as_str();
     let is_domain = !domain.is_empty() && domain.len() <= 200 && !domain.contains(['@', ' ', '/']);

@@ -1,7 +1,7 @@
 //! Merges the sources into one table and remembers where each value was written.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     path::{Path, PathBuf},
 };
@@ -109,6 +109,11 @@ impl Layers {
         problems
     }
 
+    /// The dotted names of the keys that were given anywhere.
+    pub(crate) fn given(&self) -> BTreeSet<String> {
+        self.places.keys().cloned().collect()
+    }
+
     /// Takes the keys above all sections.
     pub(crate) fn top<T: DeserializeOwned + Default>(&mut self, problems: &mut Vec<Problem>) -> T {
         let (sections, top) = std::mem::take(&mut self.table).into_iter().partition(|(_, value)| value.is_table());
@@ -126,8 +131,18 @@ impl Layers {
 
     /// Takes the keys that every surface has out of one section.
     pub(crate) fn surface(&mut self, name: &str, problems: &mut Vec<Problem>) -> SurfaceConfig {
-        let Some(Value::Table(table)) = self.table.get_mut(name) else { return SurfaceConfig::default() };
-        let keys = SurfaceConfig::KEYS.iter().filter_map(|key| table.remove_entry(*key)).collect();
+        self.part(name, &SurfaceConfig::KEYS, problems)
+    }
+
+    /// Takes some keys out of one section.
+    pub(crate) fn part<T: DeserializeOwned + Default>(
+        &mut self,
+        name: &str,
+        keys: &[&str],
+        problems: &mut Vec<Problem>,
+    ) -> T {
+        let Some(Value::Table(table)) = self.table.get_mut(name) else { return T::default() };
+        let keys = keys.iter().filter_map(|key| table.remove_entry(*key)).collect();
         self.read(name, keys, problems)
     }
 

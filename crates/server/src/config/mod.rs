@@ -11,6 +11,7 @@ mod section;
 mod tests;
 
 use std::{
+    net::IpAddr,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
@@ -26,7 +27,8 @@ pub(crate) use layer::line_of;
 pub(crate) use problem::ConfigError;
 use problem::Problem;
 pub(crate) use section::{
-    DatabaseConfig, HttpConfig, Listen, LogConfig, LogFormat, MetricsConfig, SurfaceConfig, Synchronous, TlsConfig,
+    DatabaseConfig, HttpConfig, Listen, LogConfig, LogFormat, MetricsConfig, SshListen, SurfaceConfig, Synchronous,
+    TlsConfig,
 };
 
 /// The commented configuration file that documents every key.
@@ -57,6 +59,10 @@ pub(crate) struct Config {
     pub(crate) time_zone: Option<String>,
     /// The keys of `[oa]` that every surface has.
     pub(crate) oa: SurfaceConfig,
+    /// The keys of `[bastion]` that every surface has; its prefix stands before every path, slashes at both ends.
+    pub(crate) bastion: SurfaceConfig,
+    /// Where the ssh door listens.
+    pub(crate) ssh: SshListen,
     /// What the domain reads.
     pub(crate) settings: Settings,
     /// The original's file, when one was read; `oa import` takes its database from it.
@@ -125,11 +131,14 @@ impl Config {
     fn from_layers(mut layers: Layers, problems: &mut Vec<Problem>) -> Self {
         let top: section::Top = layers.top(problems);
         let data_dir = top.data_dir.unwrap_or_else(default_data_dir);
-        let config = Self {
+        let pinned = layers.given();
+        let mut config = Self {
             key_ring_file: top.key_ring_file.unwrap_or_else(|| data_dir.join("key-ring")),
             data_dir,
             time_zone: top.time_zone,
             oa: layers.surface("oa", problems),
+            bastion: layers.surface("bastion", problems),
+            ssh: layers.part("ssh", &SshListen::KEYS, problems),
             http: layers.section("http", problems),
             metrics: layers.section("metrics", problems),
             database: layers.section("database", problems),
@@ -145,12 +154,26 @@ impl Config {
                 hostkey: layers.section("hostkey", problems),
                 recordings: layers.section("recordings", problems),
                 ssh: layers.section("ssh", problems),
+                pinned,
             },
             ini: None,
             files: Vec::new(),
         };
         layers.refuse_rest(problems);
+        config.complete();
         config
+    }
+
+    /// Fills what other keys decide.
+    fn complete(&mut self) {
+        let settings = &mut self.settings;
+        settings.recordings.dir.get_or_insert_with(|| self.data_dir.join("recordings"));
+        if let Some(zone) = self.bastion.time_zone.as_ref().or(self.time_zone.as_ref()) {
+            settings.bastion.time_zone.clone_from(zone);
+        }
+        if self.bastion.prefix.is_empty() {
+            gatehouse_bastion::DEFAULT_PREFIX.clone_into(&mut self.bastion.prefix);
+        }
     }
 
     /// The database this process opens: the configured one, else a file in the data directory.
@@ -173,7 +196,29 @@ impl Config {
 
     /// Why these settings cannot be served although every value is valid.
     pub(crate) fn serving_refusal(&self) -> Option<String> {
-        (self.oa.enabled && self.settings.oa.backend == OaBackend::DjangoSspanel).then(|| oa_backend_refusal(self))
+        if self.oa.enabled && self.settings.oa.backend == OaBackend::DjangoSspanel {
+            return Some(oa_backend_refusal(self));
+        }
+        let (key, ip) = self.outside_loopback().filter(|_| self.settings.bastion.compat.default_admin)?;
+        Some(format!(
+            "bastion.compat.default_admin gives the administrator a password that everybody knows, and {key} is {ip}; \
+             set it to false, or every listener to loopback"
+        ))
+    }
+
+    /// The first listener that others than this machine reach: its key and address.
+    pub(crate) fn outside_loopback(&self) -> Option<(&'static str, IpAddr)> {
+        let listeners = [
+            ("http.listen", &self.http.listen),
+            ("metrics.listen", &self.metrics.listen),
+            ("oa.listen", &self.oa.listen),
+            ("bastion.listen", &self.bastion.listen),
+            ("ssh.listen", &self.ssh.listen),
+        ];
+        let addresses =
+            listeners.into_iter().flat_map(|(key, listen)| listen.0.iter().map(move |address| (key, address.ip())));
+        let proxy: (&str, IpAddr) = ("proxy.listen", self.settings.proxy.listen);
+        addresses.chain([proxy]).find(|(_, ip)| !ip.is_loopback())
     }
 }
 

@@ -158,6 +158,25 @@ impl Default for SurfaceConfig {
     }
 }
 
+/// The keys of `[ssh]` that the server itself reads.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct SshListen {
+    /// Where native clients connect.
+    pub(crate) listen: Listen,
+}
+
+impl SshListen {
+    /// The names of its keys.
+    pub(crate) const KEYS: [&'static str; 1] = ["listen"];
+}
+
+impl Default for SshListen {
+    fn default() -> Self {
+        Self { listen: Listen::local(2222) }
+    }
+}
+
 /// One `address:port` or a list of them. Port 0: any free one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Listen(pub(crate) Vec<SocketAddr>);

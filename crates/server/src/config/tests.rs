@@ -2,7 +2,10 @@
 
 use std::{cell::RefCell, collections::BTreeSet, path::Path, rc::Rc};
 
-use gatehouse_domain::settings::{AuditSettings, LoginSettings, OaSettings, ProxySettings, VisitSettings};
+use gatehouse_domain::settings::{
+    AuditSettings, BastionSettings, HostKeySettings, LoginSettings, OaSettings, ProxySettings, RecordingSettings,
+    SshSettings, TerminalSettings, VisitSettings,
+};
 use serde::{
     Deserializer,
     de::{DeserializeOwned, MapAccess, Visitor, value::Error as Refused},
@@ -52,6 +55,7 @@ fn example(examples: bool) -> String {
 fn the_example_file_shows_the_defaults() {
     let shown = |mut config: Config| {
         config.files.clear();
+        config.settings.pinned.clear();
         format!("{config:#?}")
     };
     assert_eq!(shown(load(&example(false)).unwrap()), shown(load("").unwrap()));
@@ -75,6 +79,13 @@ fn the_example_file_names_every_key() {
         ("oa", keys::<OaSettings>()),
         ("oa", keys::<SurfaceConfig>()),
         ("proxy", keys::<ProxySettings>()),
+        ("bastion", keys::<BastionSettings>()),
+        ("bastion", keys::<SurfaceConfig>()),
+        ("terminal", keys::<TerminalSettings>()),
+        ("hostkey", keys::<HostKeySettings>()),
+        ("recordings", keys::<RecordingSettings>()),
+        ("ssh", keys::<SshSettings>()),
+        ("ssh", keys::<SshListen>()),
     ];
     let mut missing = BTreeSet::new();
     for (section, keys) in known {

@@ -1,9 +1,11 @@
 //! HTTP/1.1 connections: bounded in number, memory and time, and finished in order at shutdown.
 //!
 //! Built on hyper itself rather than on a ready-made server because each bound matters here: a connection holds a permit
-//! from its accept to its end, costs no buffer before its first byte, and has a deadline for every request head.
+//! from its accept to its end, costs no buffer before its first byte, and has a deadline for every request head. A
+//! connection that becomes a WebSocket keeps its permit and leaves the rest to whoever upgraded it: the deadlines end, and
+//! its task, one of the application's, sees the stop by itself.
 
-use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -11,12 +13,10 @@ use axum::{
     extract::{ConnectInfo, Request},
     response::Response,
 };
-use gatehouse_kit::{OverTls, TrustedProxies};
+use gatehouse_kit::{Connection, OverTls, TrustedProxies, prepare_socket};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use socket2::SockRef;
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,
@@ -54,12 +54,8 @@ impl Server {
             let Some((stream, peer, permit)) = accepted else { return };
             let (server, site) = (Arc::clone(&self), Arc::clone(&site));
             self.connections.spawn(async move {
-                let _permit = permit;
-                let open = metrics::gauge!("gatehouse_http_connections");
-                open.increment(1);
                 let kill = server.kill.clone();
-                kill.run_until_cancelled(server.serve(stream, peer, site)).await;
-                open.decrement(1);
+                kill.run_until_cancelled(server.serve(stream, peer, site, Held::new(permit))).await;
             });
         }
     }
@@ -82,29 +78,29 @@ impl Server {
         }
     }
 
-    async fn serve(&self, stream: TcpStream, peer: SocketAddr, site: Arc<Site>) {
+    async fn serve(&self, stream: TcpStream, peer: SocketAddr, site: Arc<Site>, held: Held) {
         // Failing here means that the peer is gone already.
-        let Ok(()) = prepare(&stream, self.header_timeout) else { return };
+        let Ok(()) = prepare_socket(&stream, self.header_timeout) else { return };
         // Peeking, because a socket may be called readable although nothing has come.
         let mut byte = [0];
         let first = self.stop.run_until_cancelled(timeout(self.header_timeout, stream.peek(&mut byte)));
         let Some(Ok(Ok(1))) = first.await else { return };
         // Boxed, so that a connection without a byte costs no more than its socket and these few lines.
         match &self.tls {
-            None => Box::pin(self.speak(stream, peer, site)).await,
-            Some(tls) => Box::pin(self.encrypt(tls, stream, peer, site)).await,
+            None => Box::pin(self.speak(Connection::plain(stream, held), peer, site)).await,
+            Some(tls) => Box::pin(self.encrypt(tls, stream, peer, site, held)).await,
         }
     }
 
-    async fn encrypt(&self, tls: &Tls, stream: TcpStream, peer: SocketAddr, site: Arc<Site>) {
+    async fn encrypt(&self, tls: &Tls, stream: TcpStream, peer: SocketAddr, site: Arc<Site>, held: Held) {
         match timeout(self.header_timeout, tls.acceptor().accept(stream)).await {
-            Ok(Ok(stream)) => Box::pin(self.speak(stream, peer, site)).await,
+            Ok(Ok(stream)) => Box::pin(self.speak(Connection::tls(stream, held), peer, site)).await,
             Ok(Err(error)) => tracing::debug!("TLS handshake failed: {error}"),
             Err(_elapsed) => tracing::debug!("TLS handshake took too long"),
         }
     }
 
-    async fn speak(&self, stream: impl AsyncRead + AsyncWrite + Unpin, peer: SocketAddr, site: Arc<Site>) {
+    async fn speak(&self, stream: Connection, peer: SocketAddr, site: Arc<Site>) {
         let answer = service_fn(|request: Request<Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(peer));
@@ -118,7 +114,8 @@ impl Server {
             .timer(TokioTimer::new())
             .header_read_timeout(self.header_timeout)
             .max_buf_size(HEAD_LIMIT)
-            .serve_connection(TokioIo::new(stream), answer);
+            .serve_connection(TokioIo::new(stream), answer)
+            .with_upgrades();
         let mut connection = pin!(connection);
         let mut ended = self.stop.run_until_cancelled(connection.as_mut()).await;
         if ended.is_none() {
@@ -142,10 +139,22 @@ impl Server {
     }
 }
 
-/// Answers are small: none waits for more bytes. A peer that takes no answer for so long is dropped by the system.
-fn prepare(stream: &TcpStream, patience: Duration) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    SockRef::from(stream).set_tcp_user_timeout(Some(patience))
+/// What a connection holds as long as its socket lives, upgraded or not.
+struct Held {
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Held {
+    fn new(permit: OwnedSemaphorePermit) -> Self {
+        metrics::gauge!("gatehouse_http_connections").increment(1);
+        Self { _permit: permit }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        metrics::gauge!("gatehouse_http_connections").decrement(1);
+    }
 }
 
 async fn respond(router: Router, request: Request) -> Result<Response, Infallible> {

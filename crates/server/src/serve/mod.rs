@@ -18,7 +18,10 @@ use gatehouse_kit::TrustedProxies;
 use tokio::{net::TcpListener, sync::Semaphore, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{cli::output, config::Config};
+use crate::{
+    cli::output,
+    config::{Config, SurfaceConfig},
+};
 use http::Server;
 use lock::Lock;
 use site::Site;
@@ -36,6 +39,8 @@ const TASKS_END: Duration = Duration::from_secs(12);
 pub(crate) struct Listeners {
     shared: Vec<TcpListener>,
     oa: Vec<TcpListener>,
+    bastion: Vec<TcpListener>,
+    ssh: Vec<TcpListener>,
     metrics: Vec<TcpListener>,
     tls: Option<Arc<tls::Tls>>,
     _lock: Lock,
@@ -46,11 +51,15 @@ impl Listeners {
     pub(crate) fn bind(config: &Config) -> anyhow::Result<Self> {
         let none = crate::config::Listen::default();
         let own = if config.oa.enabled { &config.oa.listen } else { &none };
+        let bastion = if config.bastion.enabled { &config.bastion.listen } else { &none };
+        let ssh = if config.settings.ssh.enabled { &config.ssh.listen } else { &none };
         let metrics = if config.metrics.enabled { &config.metrics.listen } else { &none };
         Ok(Self {
             tls: tls::Tls::load(config.http.tls.as_ref())?,
             shared: listen::bind(&config.http.listen, "http.listen")?,
             oa: listen::bind(own, "oa.listen")?,
+            bastion: listen::bind(bastion, "bastion.listen")?,
+            ssh: listen::bind(ssh, "ssh.listen")?,
             metrics: listen::bind(metrics, "metrics.listen")?,
             _lock: Lock::take(config)?,
         })
@@ -58,21 +67,31 @@ impl Listeners {
 
     /// Where they listen: name, address.
     pub(crate) fn addresses(&self) -> Vec<(&'static str, SocketAddr)> {
-        let named = [("http", &self.shared), ("oa", &self.oa), ("metrics", &self.metrics)];
+        let named = [
+            ("http", &self.shared),
+            ("oa", &self.oa),
+            ("bastion", &self.bastion),
+            ("ssh", &self.ssh),
+            ("metrics", &self.metrics),
+        ];
         let listeners = named.into_iter().flat_map(|(name, list)| list.iter().map(move |listener| (name, listener)));
         listeners.filter_map(|(name, listener)| Some((name, listener.local_addr().ok()?))).collect()
     }
 
     /// The HTTP listeners a test picks, as entries of `proxy.egress_allow`; never the metrics one.
     pub(crate) fn targets(&self, picks: impl Fn(&SocketAddr) -> bool) -> Vec<EgressRule> {
-        let public = self.addresses().into_iter().filter(|(name, _)| *name != "metrics").map(|(_, address)| address);
+        let public = self
+            .addresses()
+            .into_iter()
+            .filter(|(name, _)| !matches!(*name, "metrics" | "ssh"))
+            .map(|(_, address)| address);
         public.filter(picks).map(EgressRule::listener).collect()
     }
 
-    /// The base URL under which the oa surface is reached.
-    pub(crate) fn base_url(&self) -> String {
-        let first = |wanted| self.addresses().into_iter().find(|(name, _)| *name == wanted);
-        let address = first("oa").or_else(|| first("http")).map(|(_, address)| address.to_string());
+    /// The base URL under which a surface is reached.
+    pub(crate) fn base_url(&self, surface: &str) -> String {
+        let first = |wanted: &str| self.addresses().into_iter().find(|(name, _)| *name == wanted);
+        let address = first(surface).or_else(|| first("http")).map(|(_, address)| address.to_string());
         format!("{}://{}", self.scheme(), address.unwrap_or_default())
     }
 
@@ -84,7 +103,11 @@ impl Listeners {
 /// Prints where the server listens, one line per listener: `name  URL`.
 pub(crate) fn announce(listeners: &Listeners) -> std::io::Result<()> {
     for (name, address) in listeners.addresses() {
-        let (scheme, path) = if name == "metrics" { ("http", "/metrics") } else { (listeners.scheme(), "") };
+        let (scheme, path) = match name {
+            "metrics" => ("http", "/metrics"),
+            "ssh" => ("ssh", ""),
+            _ => (listeners.scheme(), ""),
+        };
         output::line(format_args!("{name:<8} {scheme}://{address}{path}"))?;
     }
     Ok(())
@@ -106,6 +129,7 @@ pub(crate) async fn run(
         tracing::warn!("http.max_connections = {wanted} is cut to {connections}: {files} files may be open");
     }
     let recorder = pages::install_recorder()?;
+    app.spawn("metrics", pages::upkeep(app.clone(), recorder.clone()));
     app.start(&process_name()).await.context("cannot register this process")?;
 
     let server = |connections: usize, tls| {
@@ -124,13 +148,16 @@ pub(crate) async fn run(
     let signals = signals.obey(app.shutdown().clone(), listeners.tls.clone());
     warn_of_hidden_nodes(&app);
     start_door(&app);
-    let (shared, own) = sites(&app, config);
+    let sites = sites(&app, config);
     ready(&app, &listeners)?;
 
     let metrics = Arc::new(Site::new(pages::health(app.clone()).merge(pages::metrics(recorder))));
-    for (list, server, site) in
-        [(listeners.shared, &public, shared), (listeners.oa, &public, own), (listeners.metrics, &private, metrics)]
-    {
+    for (list, server, site) in [
+        (listeners.shared, &public, sites.shared),
+        (listeners.oa, &public, sites.oa),
+        (listeners.bastion, &public, sites.bastion),
+        (listeners.metrics, &private, metrics),
+    ] {
         for listener in list {
             app.spawn("http.accept", Arc::clone(server).accept(listener, Arc::clone(&site)));
         }
@@ -140,7 +167,9 @@ pub(crate) async fn run(
         app.shutdown().cancelled().await;
         tokio::join!(public.finish(config.http.drain.0), private.finish(config.http.drain.0));
         app.tracker().close();
-        if timeout(TASKS_END, app.tracker().wait()).await.is_err() {
+        // Terminals have begun to end with the signal, but may take longer than the rest.
+        let tasks_end = TASKS_END.max(app.settings().terminal.drain.0 + Duration::from_secs(2));
+        if timeout(tasks_end, app.tracker().wait()).await.is_err() {
             tracing::warn!("{} tasks did not end in time and are given up", app.tracker().len());
         }
         app.stop().await.context("the database was not closed in order")
@@ -172,16 +201,31 @@ pub(crate) fn connection_limit(configured: usize, open_files: u64) -> usize {
     configured.min(usize::try_from(open_files.saturating_sub(SPARE_FILES)).unwrap_or(usize::MAX).max(1))
 }
 
-/// The shared site, and that of the oa surface's own listeners.
-fn sites(app: &App, config: &Config) -> (Arc<Site>, Arc<Site>) {
+/// The sites of the listeners.
+struct Sites {
+    shared: Arc<Site>,
+    oa: Arc<Site>,
+    bastion: Arc<Site>,
+}
+
+/// The shared site, and those of the surfaces' own listeners.
+fn sites(app: &App, config: &Config) -> Sites {
     let mut shared = Site::new(pages::health(app.clone()));
-    let mut own = Site::new(Router::new());
+    let mut oa = Site::new(Router::new());
+    let mut bastion = Site::new(Router::new());
     match (config.oa.enabled, config.oa.listen.0.is_empty()) {
         (true, true) => shared.add(gatehouse_oa::router(app.clone()), &config.oa),
-        (true, false) => own = Site::own(gatehouse_oa::own_router(app.clone()), &config.oa),
+        (true, false) => oa = Site::own(gatehouse_oa::own_router(app.clone()), &config.oa),
         (false, _) => {}
     }
-    (Arc::new(shared), Arc::new(own))
+    // The surface itself puts its prefix before its paths, as it also stands in its cookies.
+    let (prefix, placed) = (&config.bastion.prefix, SurfaceConfig { prefix: String::new(), ..config.bastion.clone() });
+    match (config.bastion.enabled, config.bastion.listen.0.is_empty()) {
+        (true, true) => shared.add(gatehouse_bastion::router(app.clone(), prefix), &placed),
+        (true, false) => bastion = Site::own(gatehouse_bastion::own_router(app.clone(), prefix), &placed),
+        (false, _) => {}
+    }
+    Sites { shared: Arc::new(shared), oa: Arc::new(oa), bastion: Arc::new(bastion) }
 }
 
 fn start_door(app: &App) {

@@ -15,6 +15,9 @@ use tokio::time::timeout;
 /// A database that answers slower than this is not ready.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// How long recorded times may pile up.
+const UPKEEP: Duration = Duration::from_secs(5);
+
 /// `/healthz`: the process runs. `/readyz`: it can serve: the database answers and no stop is under way; else 503 with
 /// the reason.
 pub(crate) fn health(app: App) -> Router {
@@ -37,6 +40,14 @@ pub(crate) fn metrics(handle: PrometheusHandle) -> Router {
         ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], handle.render()).into_response()
     };
     Router::new().route("/metrics", get(render))
+}
+
+/// Counts recorded times into their buckets every few seconds. Otherwise each would be kept until somebody asks for the
+/// metrics, for ever where nobody does.
+pub(crate) async fn upkeep(app: App, handle: PrometheusHandle) {
+    while !app.pause(UPKEEP).await {
+        handle.run_upkeep();
+    }
 }
 
 /// Starts to collect metrics. Times are histograms with these bounds, in seconds.

@@ -1,10 +1,12 @@
 //! `account …`: the life of an account on the command line.
 
-use crate::house::House;
+use gatehouse_testkit::Installation;
+
+use crate::GATEHOUSE;
 
 #[test]
 fn an_account_is_made_shown_changed_and_deleted() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     house.run("account add ann --email ann@example.com --pass proxy --pass staff").ok();
     house.run("account edit ann --name Ann").ok();
     let shown = house.run("account show ANN --json").json();
@@ -28,7 +30,7 @@ fn an_account_is_made_shown_changed_and_deleted() {
 
 #[test]
 fn what_cannot_be_is_refused_with_a_reason() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     house.run("account add ann --pass proxy").ok();
     for (arguments, code, reason) in [
         ("account add ANN", 1, "login already exists"),
@@ -41,7 +43,8 @@ fn what_cannot_be_is_refused_with_a_reason() {
         ("account grant ann proxy now", 2, "takes no code"),
         ("account delete administrator", 1, "locked"),
         ("account passwd ann", 2, "--password-stdin"),
-        ("account check-login ann --door ssh", 2, "proxy door only"),
+        ("account check-login ann --door ssh", 2, "--password-stdin"),
+        ("account check-login ann --door vpn", 2, "proxy and ssh only"),
         ("session end 11111111-2222-4333-8444-555555555555", 1, "not found"),
         ("node rotate-key none", 1, "node not found"),
         ("oa user show nobody", 1, "oa user not found"),
@@ -54,7 +57,7 @@ fn what_cannot_be_is_refused_with_a_reason() {
 
 #[test]
 fn check_login_lets_in_and_says_why_not() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     house.run("account add ann --pass proxy").ok();
     house.run_with("account passwd ann --password-stdin", "correct horse\n").ok();
     house.run_with("account check-login ann --password-stdin", "correct horse\n").ok();
@@ -70,4 +73,32 @@ fn check_login_lets_in_and_says_why_not() {
     assert!(house.run("account list").ok().contains("disabled (leave)"));
     house.run("account enable ann").ok();
     assert!(!house.run(door).stderr.contains("disabled"));
+}
+
+#[test]
+fn check_login_asks_the_ssh_door() {
+    let house = Installation::new(GATEHOUSE);
+    house.run("account add ann --pass proxy").ok();
+    house.run_with("account passwd ann --password-stdin", "correct horse\n").ok();
+    let door = |login: &str, password: &str| {
+        let ended = house.run_with(&format!("account check-login {login} --door ssh --password-stdin"), password);
+        (ended.code, ended.stderr)
+    };
+    let refused = |why: &str| (Some(1), format!("gatehouse: refused: {why}\n"));
+    assert_eq!(door("ann", "correct horse\n"), refused("no_pass"));
+    house.run("account grant ann staff").ok();
+    assert_eq!(door("ann", "correct horse\n"), (Some(0), String::new()));
+    assert_eq!(door("ANN", "correct horse\n"), refused("no_such_account"));
+    assert_eq!(door("ann", "wrong\n"), refused("wrong_password"));
+    house.run("account disable ann").ok();
+    assert_eq!(door("ann", "correct horse\n"), refused("disabled"));
+    house.run("account enable ann").ok();
+    let shown = house.run("account show ann --json").json();
+    assert_eq!(
+        shown["staff"],
+        serde_json::json!({ "ssh_keys": 0, "has_factor": false, "must_change_password": false })
+    );
+    assert!(house.run("account show ann").ok().contains("password, 0 keys"));
+    let answer = house.run_with("account check-login ann --door ssh --password-stdin --json", "correct horse\n").json();
+    assert_eq!(answer, serde_json::json!({ "let_in": true, "needs_code": false }));
 }

@@ -1,6 +1,8 @@
 //! `apply`: a file is read, refused with its place, tried, applied, and applied again.
 
-use crate::house::House;
+use gatehouse_testkit::Installation;
+
+use crate::GATEHOUSE;
 
 const STATE: &str = "
 [[node]]
@@ -23,7 +25,7 @@ value_file = 'token.txt'
 
 #[test]
 fn a_state_is_tried_applied_and_kept() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     std::fs::create_dir(house.path().join("state")).unwrap();
     house.write("state/s.toml", STATE);
     let missing = house.run("apply state/s.toml");
@@ -50,7 +52,7 @@ fn a_state_is_tried_applied_and_kept() {
 
 #[test]
 fn a_wrong_file_changes_nothing() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     house.write("s.toml", &format!("{STATE}\n[[oa.user]]\nusername = 'bob'\ncolour = 'red'\n"));
     let broken = house.run("apply s.toml");
     assert_eq!(broken.code, Some(2));

@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 
 use gatehouse_store::{Query, args, sql};
 
+use gatehouse_testkit::Installation;
+
 use crate::{
-    house::House,
+    GATEHOUSE,
     oa::system::{FORM, OaSystem, token},
     wire::{Answer, Wire, encode, request},
 };
@@ -23,7 +25,7 @@ const OPEN: [&str; 7] =
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_route_refuses_whoever_may_not() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     let running = house.serve("demo");
     let (oa, metrics) = (running.url("http"), running.url("metrics"));
     let good = token(&house);

@@ -1,10 +1,12 @@
 //! Help, versions, exit codes and the first start.
 
-use crate::house::House;
+use gatehouse_testkit::Installation;
+
+use crate::GATEHOUSE;
 
 #[test]
 fn without_arguments_the_help_is_printed() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     let help = house.run("").ok();
     assert!(help.contains("Usage: gatehouse") && help.contains("serve"), "{help}");
     assert!(house.run("--version").ok().starts_with("gatehouse 0."));
@@ -13,7 +15,7 @@ fn without_arguments_the_help_is_printed() {
 
 #[test]
 fn bad_usage_ends_with_two() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     for arguments in ["frobnicate", "dt", "deleteToken", "serve --nonsense", "oa token", "copy-database"] {
         let ended = house.run(arguments);
         assert_eq!(ended.code, Some(2), "{arguments}: {ended:?}");
@@ -23,7 +25,7 @@ fn bad_usage_ends_with_two() {
 
 #[test]
 fn the_first_command_tells_the_administrators_password_once() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     let first = house.run("oa token list");
     assert_eq!(first.code, Some(0), "{first:?}");
     let password = first.stderr.lines().find_map(|line| line.trim().strip_prefix("password")).expect("told").trim();
@@ -39,7 +41,7 @@ fn the_first_command_tells_the_administrators_password_once() {
 
 #[test]
 fn migrate_says_what_it_did() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     let applied = house.run("migrate --json").json();
     assert_eq!(applied["applied"][0], "0001_spine");
     assert_eq!(house.run("migrate").ok(), "the schema is up to date\n");
@@ -47,7 +49,7 @@ fn migrate_says_what_it_did() {
 
 #[test]
 fn completions_exist_for_the_common_shells() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     for shell in ["bash", "zsh", "fish"] {
         assert!(house.run(&format!("completions {shell}")).ok().contains("copy-database"), "{shell}");
     }
@@ -55,7 +57,7 @@ fn completions_exist_for_the_common_shells() {
 
 #[test]
 fn a_reader_that_goes_away_is_no_failure() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     let mut child = house.command("completions bash").stdout(std::process::Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     assert_eq!(child.wait().unwrap().code(), Some(0));

@@ -1,10 +1,12 @@
 //! `check-config`, and how a configuration reaches the commands.
 
-use crate::house::House;
+use gatehouse_testkit::Installation;
+
+use crate::GATEHOUSE;
 
 #[test]
 fn check_config_names_key_value_and_line() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     house.write("g.toml", "[proxy]\nclassic_user_cap = 100000\n");
     let ended = house.run("check-config --config g.toml");
     assert_eq!(ended.code, Some(2));
@@ -14,7 +16,7 @@ fn check_config_names_key_value_and_line() {
 
 #[test]
 fn check_config_accepts_the_defaults_and_its_own_example() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     assert!(house.run("check-config").ok().contains("configuration is valid"));
     house.write("g.toml", &house.run("check-config --example").ok());
     let report = house.run("check-config --config g.toml --json").json();
@@ -23,14 +25,14 @@ fn check_config_accepts_the_defaults_and_its_own_example() {
 
 #[test]
 fn a_configuration_file_that_is_missing_is_bad_usage() {
-    let ended = House::new().run("serve --config nowhere.toml");
+    let ended = Installation::new(GATEHOUSE).run("serve --config nowhere.toml");
     assert_eq!(ended.code, Some(2));
     assert!(ended.stderr.contains("nowhere.toml"), "{ended:?}");
 }
 
 #[test]
 fn the_foreign_panel_is_refused_with_the_way_out() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     house.write("g.toml", "[oa]\nbackend = \"django-sspanel\"\n");
     for arguments in ["serve --config g.toml", "check-config --config g.toml"] {
         let ended = house.run(arguments);
@@ -42,7 +44,7 @@ fn the_foreign_panel_is_refused_with_the_way_out() {
 
 #[test]
 fn a_missing_config_ini_is_told_in_the_originals_words() {
-    let ended = House::new().run("serve --oa-config config.ini");
+    let ended = Installation::new(GATEHOUSE).run("serve --oa-config config.ini");
     assert_eq!(ended.code, Some(2));
     assert!(ended.stderr.starts_with("gatehouse: 读取配置文件 config.ini 失败，失败原因为: "), "{ended:?}");
 }

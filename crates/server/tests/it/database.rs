@@ -1,10 +1,12 @@
 //! `copy-database`, and one server per SQLite file.
 
-use crate::house::House;
+use gatehouse_testkit::Installation;
+
+use crate::GATEHOUSE;
 
 #[test]
 fn a_copy_is_the_same_installation() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     let made = house.run("oa token generate --json").json();
     let token = made["token"].as_str().unwrap();
     let copied = house.run("copy-database --from sqlite://data/gatehouse.db --to sqlite://other.db --json").json();
@@ -21,7 +23,7 @@ fn a_copy_is_the_same_installation() {
 
 #[test]
 fn two_servers_never_share_a_sqlite_file() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     let running = house.serve("serve");
     let second = house.run("serve --listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0");
     assert_eq!(second.code, Some(1));

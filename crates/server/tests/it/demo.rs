@@ -1,8 +1,10 @@
 //! The demo: what it prints works as printed.
 
-use std::process::{Command, Stdio};
+use gatehouse_testkit::Installation;
 
-use crate::house::{House, Running};
+use crate::GATEHOUSE;
+
+use std::process::{Command, Stdio};
 
 const FREE: &str = "demo --listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0";
 
@@ -18,8 +20,8 @@ fn paste(line: &str) -> String {
 
 #[test]
 fn every_printed_command_works_as_printed() {
-    let house = House::new();
-    let mut running = Running::start(house.command(FREE));
+    let house = Installation::new(GATEHOUSE);
+    let mut running = house.start(house.command(FREE));
     running.read_until("gatehouse account list");
     let printed = running.announced.clone();
     let curls: Vec<_> = printed.iter().filter(|line| line.starts_with("curl")).collect();
@@ -50,7 +52,7 @@ fn every_printed_command_works_as_printed() {
     house.run_with("account check-login administrator --password-stdin", "administrator\n").ok();
     running.stop();
 
-    let mut again = Running::start(house.command(FREE));
+    let mut again = house.start(house.command(FREE));
     again.read_until("gatehouse account list");
     assert!(
         printed
@@ -63,7 +65,7 @@ fn every_printed_command_works_as_printed() {
 
 #[test]
 fn the_demo_keeps_to_loopback_and_to_its_own_data() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     for arguments in ["demo --listen 0.0.0.0:0", "demo --proxy-listen 192.0.2.1", "demo --oa-listen [::]:0"] {
         let refused = house.run(arguments);
         assert_eq!(refused.code, Some(2), "{refused:?}");
@@ -78,11 +80,13 @@ fn the_demo_keeps_to_loopback_and_to_its_own_data() {
 
 #[test]
 fn without_a_data_directory_the_demo_leaves_nothing_behind() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     let mut command = house.command(FREE);
-    command.env_remove("GATEHOUSE__DATA_DIR").env("TMPDIR", house.path());
-    let running = Running::start(command);
-    let made = || std::fs::read_dir(house.path()).unwrap().count();
+    let temporary = house.path().join("temporary");
+    std::fs::create_dir(&temporary).unwrap();
+    command.env_remove("GATEHOUSE__DATA_DIR").env("TMPDIR", &temporary);
+    let running = house.start(command);
+    let made = || std::fs::read_dir(&temporary).unwrap().count();
     assert_eq!(made(), 1);
     running.stop();
     assert_eq!(made(), 0);

@@ -1,8 +1,10 @@
 //! `doctor` finds what is wrong and says what to do.
 
-use serde_json::Value;
+use gatehouse_testkit::{Ended, Installation};
 
-use crate::house::{Ended, House};
+use crate::GATEHOUSE;
+
+use serde_json::Value;
 
 /// Level and message of every finding of an area.
 fn found(ended: &Ended, area: &str) -> Vec<String> {
@@ -13,7 +15,7 @@ fn found(ended: &Ended, area: &str) -> Vec<String> {
 
 #[test]
 fn a_healthy_installation_has_no_problem() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     let idle = house.run("doctor --json");
     assert_eq!(idle.code, Some(0), "{idle:?}");
     assert_eq!(found(&idle, "configuration"), ["ok: valid"]);
@@ -25,7 +27,7 @@ fn a_healthy_installation_has_no_problem() {
 
 #[test]
 fn a_lost_key_ring_is_found() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     house.run("gt").ok();
     house.run("account add ann --pass proxy").ok();
     std::fs::remove_file(house.path().join("data/key-ring")).unwrap();
@@ -36,7 +38,7 @@ fn a_lost_key_ring_is_found() {
 
 #[test]
 fn a_taken_port_is_found_before_the_start() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     house.write("g.toml", &format!("[http]\nlisten = \"{address}\"\n[metrics]\nlisten = \"127.0.0.1:0\"\n"));
@@ -47,7 +49,7 @@ fn a_taken_port_is_found_before_the_start() {
 
 #[test]
 fn certificates_that_ended_are_found() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
     params.not_after = rcgen::date_time_ymd(2020, 1, 1);
     let certificate = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap();

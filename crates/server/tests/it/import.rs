@@ -1,8 +1,8 @@
 //! `oa import` from a config.ini, as somebody who moves house does it.
 
-use gatehouse_testkit::postgres;
+use gatehouse_testkit::{Ended, Installation, postgres};
 
-use crate::house::House;
+use crate::GATEHOUSE;
 
 #[test]
 fn a_config_ini_is_enough_to_move_in() {
@@ -15,7 +15,7 @@ fn a_config_ini_is_enough_to_move_in() {
              INSERT INTO vpnhelper VALUES ('ann', 'exists', 200, 'x', 'y', '21 Nov 25 10:47 CST'), ('', 'exists', 200, 'x', 'y', '')",
         )
         .unwrap();
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     let nowhere = house.run("oa import");
     assert_eq!(nowhere.code, Some(2));
     assert!(nowhere.stderr.contains("--oa-config"), "{nowhere:?}");
@@ -23,7 +23,7 @@ fn a_config_ini_is_enough_to_move_in() {
     let from = source.url();
     let dry = house.command("oa import --dry-run --timezone Asia/Shanghai --from").arg(&from).output().unwrap();
     assert!(String::from_utf8_lossy(&dry.stdout).ends_with("dry run: nothing was changed\n"), "{dry:?}");
-    let report = crate::house::ended(house.command("oa import --json --from").arg(&from).output().unwrap()).json();
+    let report = Ended::from(house.command("oa import --json --from").arg(&from).output().unwrap()).json();
     assert_eq!((&report["tokens"], &report["made"]), (&1.into(), &1.into()));
     assert_eq!(report["skipped"].as_array().map(Vec::len), Some(1));
     assert!(house.run("st").ok().contains("0123456789abcdef0123456789abcdef"));

@@ -2,11 +2,11 @@
 
 use std::{cell::RefCell, collections::BTreeMap};
 
-use gatehouse_testkit::Engine;
+use gatehouse_testkit::{Engine, Installation};
 use tokio::task::JoinSet;
 
 use crate::{
-    house::House,
+    GATEHOUSE,
     oa::system::{C, G, OaSystem, eventually, token},
 };
 
@@ -24,7 +24,7 @@ async fn three_thousand_creations_at_once_are_all_answered_and_none_is_lost_on_p
 }
 
 async fn create_many(engine: Engine) {
-    let house = House::on(engine);
+    let house = Installation::on(GATEHOUSE, engine);
     let running = house.serve("demo");
     let (base, token) = (running.url("http"), token(&house));
     OaSystem::connect(&base, &token).await.unwrap().until(C, "nobody", &[412], 204).await;

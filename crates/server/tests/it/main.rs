@@ -1,11 +1,17 @@
 //! The real binary from outside: command line, listeners, signals, restarts.
 
+/// The binary under test.
+#[cfg(test)]
+const GATEHOUSE: &str = env!("CARGO_BIN_EXE_gatehouse");
+
 #[cfg(test)]
 mod account;
 #[cfg(test)]
 mod apply;
 #[cfg(test)]
 mod authorisation;
+#[cfg(test)]
+mod bastion;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
@@ -20,8 +26,6 @@ mod demo;
 mod doctor;
 #[cfg(test)]
 mod fault;
-#[cfg(test)]
-mod house;
 #[cfg(test)]
 mod import;
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! Listeners, health, signals, restarts.
 
+use gatehouse_testkit::{Installation, PATIENCE};
+
+use crate::GATEHOUSE;
+
 use reqwest::Client;
 use rustix::process::Signal;
 use serde_json::Value;
-
-use crate::house::{House, PATIENCE, Running};
 
 fn client() -> Client {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
@@ -36,13 +38,13 @@ async fn until(base: &str, endpoint: &str, token: &str, username: &str, wanted: 
     tokio::time::timeout(PATIENCE, asked).await.expect("the wanted status code")
 }
 
-fn token(house: &House) -> String {
+fn token(house: &Installation) -> String {
     house.run("oa token generate --json").json()["token"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]
 async fn a_server_answers_its_health_and_nothing_else() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     let running = house.serve("serve");
     let (http, metrics) = (running.url("http"), running.url("metrics"));
     for base in [&http, &metrics] {
@@ -57,7 +59,7 @@ async fn a_server_answers_its_health_and_nothing_else() {
 
 #[tokio::test]
 async fn tokens_made_and_deleted_while_serving_count_at_once() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     let running = house.serve("serve");
     let base = running.url("http");
     assert_eq!(post(&base, "generateUserProfile", "no", "ann").await["StatusCode"], 401);
@@ -72,7 +74,7 @@ async fn tokens_made_and_deleted_while_serving_count_at_once() {
 
 #[tokio::test]
 async fn what_was_acknowledged_survives_kill_nine() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     let token = token(&house);
     let running = house.serve("serve");
     let names: Vec<String> = (0..20).map(|n| format!("user{n}")).collect();
@@ -89,7 +91,7 @@ async fn what_was_acknowledged_survives_kill_nine() {
 
 #[tokio::test]
 async fn run_prod_reads_the_config_ini_and_listens_where_it_says() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     let ini = "\u{feff}[panelWeb]\naddress = 127.0.0.1 ;panel\nport = 80\nusername = root ;login\npassword = `a;b`\n\
                [vpnHelper]\nwebPort = 0 ;any\nuserEmailDomain = example.com ;domain\n";
     house.write("config.ini", ini);
@@ -112,7 +114,7 @@ async fn run_prod_reads_the_config_ini_and_listens_where_it_says() {
 
 #[test]
 fn run_debug_copies_its_log_into_a_fresh_file() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     let log = house.path().join("data/log/vpnHelper.log");
     std::fs::create_dir_all(log.parent().unwrap()).unwrap();
     std::fs::write(&log, "of an earlier run").unwrap();
@@ -123,7 +125,7 @@ fn run_debug_copies_its_log_into_a_fresh_file() {
 
 #[test]
 fn a_taken_port_fails_before_anything_is_made() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     let ended = house.run(&format!("serve --metrics-listen 127.0.0.1:0 --listen {address}"));
@@ -134,7 +136,7 @@ fn a_taken_port_fails_before_anything_is_made() {
 
 #[tokio::test]
 async fn sighup_does_not_end_a_server_and_two_signals_end_it_at_once() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     let running = house.serve("serve");
     running.signal(Signal::HUP);
     assert_eq!(get(&format!("{}/healthz", running.url("http"))).await.0, 200);
@@ -143,7 +145,7 @@ async fn sighup_does_not_end_a_server_and_two_signals_end_it_at_once() {
     // A request whose body never comes keeps the drain waiting.
     let mut command = house.command("serve --listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0");
     command.env("GATEHOUSE__HTTP__DRAIN", "25s");
-    let mut running = Running::start(command);
+    let mut running = house.start(command);
     let address = running.url("http").replace("http://", "");
     let mut stuck = tokio::net::TcpStream::connect(&address).await.unwrap();
     let head = b"POST /v1/delUserProfile HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n";

@@ -1,8 +1,10 @@
 //! The token verbs: the original's texts byte for byte, and gatehouse's own.
 
-use crate::house::House;
+use gatehouse_testkit::Installation;
 
-fn generate(house: &House, verb: &str) -> String {
+use crate::GATEHOUSE;
+
+fn generate(house: &Installation, verb: &str) -> String {
     let text = house.run(verb).ok();
     let mut lines = text.lines();
     assert_eq!(lines.next(), Some("正在生成 Token ……"));
@@ -14,7 +16,7 @@ fn generate(house: &House, verb: &str) -> String {
 
 #[test]
 fn the_originals_verbs_print_the_originals_texts() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     assert_eq!(house.run("st").ok(), "当前系统内无 Token ，请先生成 Token !\n");
     let (first, second) = (generate(&house, "gt"), generate(&house, "generateToken"));
     assert_eq!(house.run("showToken").ok(), format!("当前系统内可用 Token 如下：\n{first}\n{second}\n"));
@@ -26,7 +28,7 @@ fn the_originals_verbs_print_the_originals_texts() {
 
 #[test]
 fn tokens_are_masked_unless_asked_for() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     let made = house.run("oa token generate --label portal --json").json();
     let token = made["token"].as_str().unwrap();
     let masked = house.run("oa token list").ok();
@@ -44,7 +46,7 @@ fn tokens_are_masked_unless_asked_for() {
 
 #[test]
 fn the_verbs_read_the_config_ini_beside_them() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     house.write("config.ini", "[vpnHelper]\nwebPort = 20220 ;port\nuserEmailDomain = example.com\n");
     let ended = house.run("gt");
     assert_eq!(ended.code, Some(2));

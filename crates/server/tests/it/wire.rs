@@ -1,5 +1,7 @@
 //! One HTTP/1.1 connection, byte for byte: what no library would send can be sent, and nothing is retried.
 
+use gatehouse_testkit::PATIENCE;
+
 use std::io::{Error, ErrorKind, Result};
 
 use tokio::{
@@ -7,8 +9,6 @@ use tokio::{
     net::TcpStream,
     time::timeout,
 };
-
-use crate::house::PATIENCE;
 
 /// A connection to a server.
 pub(crate) struct Wire {

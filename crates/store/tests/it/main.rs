@@ -5,6 +5,7 @@
 mod fixture;
 mod copying;
 mod migration;
+mod oa_entry;
 mod outage;
 mod parity;
 mod statement;

@@ -2,6 +2,9 @@
 
 use gatehouse_model::Millis;
 use gatehouse_store::{Aspect, Db, Error, Query, Result, Statement, Value, args, sql};
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::task::JoinSet;
 
@@ -227,6 +230,31 @@ both! {
         assert_eq!((*live.borrow(), *jobs.borrow()), (1, 1));
     }
 
+    async fn a_commit_whose_caller_gives_up_happens_and_signals_all_the_same(fixture: &Fixture) {
+        let db = &fixture.db;
+        let (mut live, mut jobs) = (db.signals().live(), db.signals().jobs());
+        for is_shared in [false, true] {
+            let mut tx = db.begin().await.unwrap();
+            tx.exec(ADD, args![format!("shared: {is_shared}"), Millis(1)]).await.unwrap();
+            tx.touch(Aspect::Node, None);
+            tx.wake_jobs();
+            // On SQLite it waits for the writer, so that the commit before it is a shared one.
+            let mut next = std::pin::pin!(db.begin());
+            let begun = if is_shared { poll_once(next.as_mut()).await } else { None };
+            assert!(poll_once(std::pin::pin!(tx.commit())).await.is_none());
+            if is_shared {
+                drop(match begun {
+                    Some(next) => next,
+                    None => next.await,
+                });
+            }
+            let told = async { tokio::join!(live.changed(), jobs.changed()) };
+            let (live, jobs) = tokio::time::timeout(Duration::from_secs(10), told).await.expect("signals");
+            live.and(jobs).unwrap();
+        }
+        assert_eq!(names(&mut db.read()).await, ["shared: false", "shared: true"]);
+    }
+
     async fn transactions_that_commit_together_fail_alone(fixture: &Fixture) {
         let mut tasks = JoinSet::new();
         for n in 0..200_u32 {
@@ -238,7 +266,7 @@ both! {
                     // Somebody else's name: only this transaction is undone.
                     0 => assert!(tx.exec(ADD, args![format!("{n}"), Millis(1)]).await.is_err()),
                     1 => drop(tx),
-                    // Gives up while it waits for the disk: its rows are whole or not there.
+                    // Gives up while it waits for the disk: its rows are there, sooner or later.
                     2 => drop(tokio::time::timeout(Duration::from_micros(50), tx.commit()).await),
                     _ => {
                         tx.commit().await.unwrap();
@@ -292,6 +320,15 @@ both! {
         assert!(matches!(fixture.db.ping().await, Err(Error::Unavailable(_))));
         assert!(matches!(fixture.db.begin().await, Err(Error::Unavailable(_))));
     }
+}
+
+/// Polls a future once.
+async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
+    poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }
 
 /// Adds one by reading and writing, again if somebody else was in between; returns how often that was.

@@ -230,8 +230,12 @@ impl Envelope for OaEnvelope {
 }
 
 fn json(status: StatusCode, value: &impl Serialize) -> Response {
-    // Writing plain structs of texts to memory cannot fail; an empty body would still be no framework text.
-    let body = serde_json::to_vec(value).unwrap_or_default();
+    // Room for most answers: growing moves what was written.
+    let mut body = Vec::with_capacity(1024);
+    if serde_json::to_writer(&mut body, value).is_err() {
+        // Writing plain structs of texts to memory cannot fail; an empty body would still be no framework text.
+        body.clear();
+    }
     let mut response = Response::new(Body::from(Bytes::from(body)));
     *response.status_mut() = status;
     let kind = HeaderValue::from_static("application/json; charset=utf-8");

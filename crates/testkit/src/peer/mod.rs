@@ -2,6 +2,7 @@
 //!
 //! * [`Client::start`] starts an unmodified proxy client that points at a [`Server`]; what it offers is a SOCKS port.
 //! * [`RealServer`] starts other people's proxy servers, to prove the clients and to compare with in benches.
+//! * [`Sshd`] is OpenSSH's server with a user of its own: a target of the bastion.
 //! * [`Origin`], [`Nginx`] and [`Echo`] are what lies behind a proxy.
 //! * [`Socks`] speaks to a client's port, and [`Socks::exercise`] does one cell of the table in specs/proxy.md §18.
 //!
@@ -13,7 +14,9 @@ mod origin;
 mod process;
 mod server;
 mod socks;
+mod sshd;
 mod tls;
+mod websocket;
 
 pub use client::{Client, Protocol, Server};
 pub use echo::Echo;
@@ -21,6 +24,8 @@ pub use origin::{Nginx, Origin, random_bytes};
 pub use process::{Peer, Program, free_port, peers_dir, wait_for};
 pub use server::RealServer;
 pub use socks::{Association, Socks, Target, Traffic};
+pub use sshd::{KeyFormat, Sshd};
 pub use tls::{SelfSigned, Tls, certificate_of, trusting_client_config};
+pub use websocket::{Frame, Handshake, WebSocket};
 
 const NO_IPV6: &str = "cannot listen on ::1; the proxy tests need IPv6 on the loopback interface";

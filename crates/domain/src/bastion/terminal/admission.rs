@@ -8,18 +8,19 @@ use gatehouse_store::{
 };
 
 use super::{
+    super::{policy, rule, setting},
     Admitted, Asked, Credential, PinnedKey, Purpose, Refusal,
-    terms::{self as policy},
 };
 use crate::{
     Actor, Ctx, Error, Result, Via,
+    audit::{self, Object, Stream},
     permission::{self, Change},
     seal::Place,
 };
 
 /// Where the secret of a voucher is sealed.
 pub(crate) fn secret_place(seal_ref: &str) -> Place<'_> {
-    Place { table: "voucher", column: "secret_sealed", row: seal_ref }
+    Place { table: "voucher", column: "secret", row: seal_ref }
 }
 
 /// Lets a person to a target, or says why not. Dials nothing; what it hands out is good for one stay that begins now.
@@ -31,6 +32,12 @@ pub async fn admit(ctx: &Ctx, asked: Asked) -> std::result::Result<Admitted, Ref
     let (ctx, mut tx) = permission::begin(ctx, Change::Things).await?;
     let checked = check(&ctx, &mut tx, account, &asked).await?;
     check_quota(&ctx, &mut tx, account, asked.resource, &checked.limits).await?;
+    if let Purpose::Exec(command) = &asked.purpose
+        && let Some(rule) = denying(&ctx, &mut tx, account, &checked.resource, command).await?
+    {
+        tx.commit().await?;
+        return Err(Refusal::CommandDenied(rule));
+    }
     let TargetRow { name: resource_name, resource_group_id: group, host, port, .. } = checked.resource;
     let may_upload = may_move(&ctx, &mut tx, "resource.file.upload", group, checked.approval).await?;
     let may_download = may_move(&ctx, &mut tx, "resource.file.download", group, checked.approval).await?;
@@ -68,6 +75,23 @@ pub async fn admit(ctx: &Ctx, asked: Asked) -> std::result::Result<Admitted, Ref
         may_download,
         asked,
     })
+}
+
+/// The command rule that forbids a command. Matches that do more than let it pass are written to the audit trail.
+async fn denying(
+    ctx: &Ctx,
+    tx: &mut Tx,
+    account: AccountId,
+    resource: &TargetRow,
+    command: &str,
+) -> Result<Option<String>> {
+    let rules = rule::of_resource(ctx, tx, account, (resource.resource_group_id, resource.id)).await?;
+    let verdict = rule::judge(&rules, command)?;
+    let Some(name) = verdict.rule.filter(|_| verdict.action != rule::Action::Allow) else { return Ok(None) };
+    let detail = serde_json::json!({ "rule": name, "command": command }).to_string();
+    let object = Object::new("resource", resource.id.0, &resource.name);
+    audit::record(tx, ctx, Stream::Access, "command.match", object, verdict.action.as_str(), Some(detail)).await?;
+    Ok((verdict.action != rule::Action::Warn).then_some(name))
 }
 
 fn via_of(ctx: &Ctx) -> Via {
@@ -154,7 +178,7 @@ async fn factor_at(tx: &mut impl Query, id: LoginSessionId) -> Result<Option<gat
 }
 
 async fn is_usable(ctx: &Ctx, tx: &mut impl Query, resource: ResourceId, voucher: VoucherId) -> Result<bool> {
-    Ok(!ctx.app.settings().terminal.require_binding || target::is_bound(tx, resource, voucher).await?)
+    Ok(!setting::terminal(ctx, tx).await?.require_binding || target::is_bound(tx, resource, voucher).await?)
 }
 
 async fn may_move(
@@ -175,7 +199,7 @@ async fn check_quota(
     resource: ResourceId,
     limits: &policy::Limits,
 ) -> std::result::Result<(), Refusal> {
-    let most = i64::from(ctx.app.settings().terminal.max_sessions_per_user);
+    let most = i64::from(setting::terminal(ctx, tx).await?.max_sessions_per_user);
     if visit_terminal::count_open(tx, account).await? >= most {
         return Err(Refusal::Quota);
     }

@@ -3,8 +3,8 @@
 //! Surfaces reach the door through [`App::terminals`](crate::App::terminals), because neither imports the other.
 
 mod admission;
+mod naming;
 mod recheck;
-mod terms;
 mod visit;
 
 use std::{future::Future, net::IpAddr, pin::Pin, sync::Arc};
@@ -16,9 +16,11 @@ use gatehouse_model::{
 use uuid::Uuid;
 
 pub use admission::admit;
-pub use recheck::{Stay, recheck};
+pub(crate) use admission::secret_place;
+pub use naming::{NamedResource, NamedVoucher, find_resource, find_vouchers, resources};
+pub use recheck::{Ground, Stay, recheck};
 pub(crate) use recheck::{has_expired, note_expired};
-pub use visit::{AskedEnd, closed, failed, opened, seen, to_end};
+pub use visit::{AskedEnd, Direction, Moved, Transfer, closed, failed, opened, seen, to_end, transferred};
 
 use crate::{
     Ctx, Error, Via,
@@ -299,7 +301,7 @@ pub struct Size {
 pub struct Output {
     /// As the target sent them.
     pub bytes: Bytes,
-    /// What became text of it: UTF-8, possibly less (an unfinished character waits) or more. Shares memory with `bytes` when equal.
+    /// What became text of it: valid UTF-8, possibly less (an unfinished character waits) or more. Shares memory with `bytes` when equal.
     pub text: Bytes,
 }
 
@@ -359,15 +361,24 @@ pub struct Terminal {
 /// The output half. Nothing is read from the target but by [`TerminalOutput::next`]: who does not call it holds the target up.
 pub trait TerminalOutput: Send {
     /// Waits for the next event. Cancel-safe. After `Ended` it pends for ever.
+    ///
+    /// It is polled all the time; while blocked it gives every event but output. `Ended` overtakes output that was not
+    /// given yet, unless the shell or command ended by itself.
     fn next(&mut self) -> Boxed<'_, Event>;
-    /// Tells how full the way to the client is: while blocked, silence of the client is not held against it, and after
-    /// `terminal.stall_limit` the stay ends.
+    /// Tells that there is, or is no more, no room on the way to the client. While blocked nothing is read from the
+    /// target, silence of the client is not held against it, and after `terminal.stall_limit` the stay ends. Called on
+    /// changes only.
     fn set_blocked(&mut self, is_blocked: bool);
+    /// Round trip of the last keep-alive to the target.
+    fn latency(&self) -> Option<std::time::Duration> {
+        None
+    }
 }
 
 /// The input half.
 pub trait TerminalInput: Send {
-    /// Sends bytes, under the target's flow control. False: the terminal is over. In the target's encoding.
+    /// Sends bytes as they are, under the target's flow control; who has text encodes it as the terms say. False: the
+    /// terminal is over.
     fn send(&mut self, bytes: Bytes) -> Boxed<'_, bool>;
     /// Changes the size; only the last of several counts.
     fn resize(&mut self, size: Size) -> Boxed<'_, bool>;
@@ -388,6 +399,31 @@ pub trait Terminals: Send + Sync {
         term: String,
         ask: Option<AskHostKey>,
     ) -> Boxed<'static, Result<Terminal, Failure>>;
+
+    /// Ends a stay that is open in this process, at once; false: it is not open here. The reason and who gave it go to the
+    /// person. Stays of other processes are ended through their visit rows.
+    fn cut(&self, visit: Uuid, why: EndedWhy, by: Option<(String, String)>) -> bool {
+        let _ = (visit, why, by);
+        false
+    }
+
+    /// What is open in this process.
+    fn live(&self) -> Vec<LiveStay> {
+        Vec::new()
+    }
+}
+
+/// A stay that is open in this process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveStay {
+    /// Public name of the visit.
+    pub visit: Uuid,
+    /// Whose.
+    pub account: AccountId,
+    /// How long it has been open.
+    pub since: std::time::Duration,
+    /// How long nothing was typed.
+    pub idle: std::time::Duration,
 }
 
 /// A door that is there, or not.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use gatehouse_model::{AccountId, EndedWhy};
 use gatehouse_store::{Aspect, Query, api_token, login_session, target};
 
-use super::{Admitted, Asked, Refusal, admission};
+use super::{Admitted, Asked, Refusal, Terms, admission};
 use crate::{Actor, App, Ctx, Result, Via};
 
 /// What an open stay rests on, without secrets.
@@ -35,10 +35,19 @@ impl Stay {
     }
 }
 
-/// Why a stay may not go on; `None`: it may.
+/// What became of the ground an open stay rests on.
+#[derive(Debug, Clone)]
+pub enum Ground {
+    /// It holds, on these terms now; none: on those it began with.
+    Holds(Option<Box<Terms>>),
+    /// It is gone: the stay ends.
+    Gone(EndedWhy),
+}
+
+/// Whether a stay may go on.
 ///
 /// Asked of the database as it is now: status, session or token, rights, resource, voucher, group, policy, approval.
-pub async fn recheck(app: &App, stay: &Stay) -> Result<Option<EndedWhy>> {
+pub async fn recheck(app: &App, stay: &Stay) -> Result<Ground> {
     let actor = Actor::Account {
         id: stay.account,
         login: stay.login.clone(),
@@ -51,13 +60,15 @@ pub async fn recheck(app: &App, stay: &Stay) -> Result<Option<EndedWhy>> {
     find_end(&ctx, &mut ctx.read(), stay).await
 }
 
-async fn find_end(ctx: &Ctx, tx: &mut impl Query, stay: &Stay) -> Result<Option<EndedWhy>> {
-    let Some(standing) = target::find_standing(tx, stay.account).await? else { return Ok(Some(EndedWhy::Deleted)) };
+async fn find_end(ctx: &Ctx, tx: &mut impl Query, stay: &Stay) -> Result<Ground> {
+    let Some(standing) = target::find_standing(tx, stay.account).await? else {
+        return Ok(Ground::Gone(EndedWhy::Deleted));
+    };
     if !standing.is_enabled {
-        return Ok(Some(EndedWhy::Disabled));
+        return Ok(Ground::Gone(EndedWhy::Disabled));
     }
     if !standing.is_staff {
-        return Ok(Some(EndedWhy::PassRevoked));
+        return Ok(Ground::Gone(EndedWhy::PassRevoked));
     }
     let is_proved = match &stay.via {
         Via::Session(id) => login_session::keeps_terminals(tx, *id).await?,
@@ -65,18 +76,19 @@ async fn find_end(ctx: &Ctx, tx: &mut impl Query, stay: &Stay) -> Result<Option<
         Via::Door => standing.epoch == stay.epoch,
     };
     if !is_proved {
-        return Ok(Some(EndedWhy::CredentialsChanged));
+        return Ok(Ground::Gone(EndedWhy::CredentialsChanged));
     }
     Ok(match admission::check(ctx, tx, stay.account, &stay.asked).await {
         // A factor is asked for at the opening only, and so is a quota.
-        Ok(_) | Err(Refusal::Factor | Refusal::Quota) => None,
+        Ok(checked) => Ground::Holds(Some(Box::new(checked.terms))),
+        Err(Refusal::Factor | Refusal::Quota) => Ground::Holds(None),
         Err(Refusal::Window | Refusal::PurposeDenied | Refusal::ResourceDisabled | Refusal::NotSsh) => {
-            Some(EndedWhy::PolicyChanged)
+            Ground::Gone(EndedWhy::PolicyChanged)
         }
-        Err(Refusal::GroupMismatch) => Some(EndedWhy::GroupChanged),
+        Err(Refusal::GroupMismatch) => Ground::Gone(EndedWhy::GroupChanged),
         Err(
             Refusal::Forbidden | Refusal::Approval | Refusal::Limited | Refusal::CommandDenied(_) | Refusal::Recording,
-        ) => Some(EndedWhy::PermissionRevoked),
+        ) => Ground::Gone(EndedWhy::PermissionRevoked),
         Err(Refusal::Error(error)) => return Err(error),
     })
 }

@@ -1,7 +1,10 @@
 //! What is kept of a stay: the visit from its opening to its end.
 
 use gatehouse_model::{EndedWhy, fold_key};
-use gatehouse_store::visit_terminal::{self as rows, NewStay, StayEnd};
+use gatehouse_store::{
+    visit as visit_rows,
+    visit_terminal::{self as rows, NewStay, StayEnd},
+};
 use uuid::Uuid;
 
 use super::{Admitted, Ended, Failure, PresentedKey, Purpose};
@@ -13,7 +16,10 @@ use crate::{
 /// Writes the visit of a stay whose channel is open. `host_key` is what the target showed.
 pub async fn opened(ctx: &Ctx, admitted: &Admitted, host_key: &PresentedKey) -> Result<()> {
     let mut tx = ctx.begin().await?;
-    rows::insert(&mut tx, &new_stay(ctx, admitted, Some(&host_key.fingerprint), &texts(admitted))).await?;
+    let id = rows::insert(&mut tx, &new_stay(ctx, admitted, Some(&host_key.fingerprint), &texts(admitted))).await?;
+    if let Purpose::Exec(command) = &admitted.asked.purpose {
+        rows::insert_command(&mut tx, id, ctx.now(), command).await?;
+    }
     let object = Object::new("resource", admitted.asked.resource.0, &admitted.resource_name);
     audit::record(&mut tx, ctx, Stream::Access, "terminal.open", object, "ok", Some(facts(admitted))).await?;
     tx.commit().await?;
@@ -51,8 +57,17 @@ pub async fn failed(ctx: &Ctx, admitted: &Admitted, failure: &Failure) -> Result
     Ok(())
 }
 
+/// Bytes that went through a stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Moved {
+    /// To the target.
+    pub up: u64,
+    /// From the target.
+    pub down: u64,
+}
+
 /// Closes the visit of a stay. Repeating changes nothing.
-pub async fn closed(app: &App, visit: Uuid, ended: &Ended) -> Result<()> {
+pub async fn closed(app: &App, visit: Uuid, ended: &Ended, moved: Moved) -> Result<()> {
     let uuid = visit.to_string();
     let detail = ended.by.as_ref().map(|(by, reason)| serde_json::json!({ "by": by, "reason": reason }).to_string());
     let end = StayEnd {
@@ -65,9 +80,70 @@ pub async fn closed(app: &App, visit: Uuid, ended: &Ended) -> Result<()> {
     let ctx = app.ctx(crate::Actor::System("ssh"), gatehouse_model::Origin::System);
     let mut tx = ctx.begin().await?;
     if rows::close(&mut tx, &uuid, app.now(), &end).await? > 0 {
+        let bytes = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        visit_rows::add_usage(&mut tx, &uuid, bytes(moved.up), bytes(moved.down), app.now()).await?;
         let object = Object::new("visit", None, &uuid);
         audit::record(&mut tx, &ctx, Stream::Access, "terminal.close", object, ended.why.as_str(), detail).await?;
     }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Where a file went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// To the target.
+    Upload,
+    /// From the target.
+    Download,
+}
+
+impl Direction {
+    /// The stored name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Upload => "upload",
+            Self::Download => "download",
+        }
+    }
+}
+
+/// A file that was transferred, or was to be.
+#[derive(Debug, Clone)]
+pub struct Transfer {
+    /// As the client named it.
+    pub path: String,
+    /// Where to.
+    pub direction: Direction,
+    /// Bytes that moved.
+    pub bytes: u64,
+    /// Of the whole file in hex, when it moved in one piece from its beginning to its end.
+    pub sha256: Option<String>,
+    /// From opening to closing.
+    pub duration: std::time::Duration,
+    /// `ok`, `failed`, `aborted` (never closed), `denied`.
+    pub outcome: &'static str,
+}
+
+/// Longest path that is kept, characters.
+const PATH: usize = 4_096;
+
+/// Keeps a file transfer of an open stay.
+pub async fn transferred(app: &App, visit: Uuid, transfer: &Transfer) -> Result<()> {
+    let number = |n: u128| i64::try_from(n).unwrap_or(i64::MAX);
+    let path: String = transfer.path.chars().filter(|c| *c != '\0').take(PATH).collect();
+    let row = rows::NewTransfer {
+        uuid: &visit.to_string(),
+        at: app.now(),
+        path: &path,
+        direction: transfer.direction.as_str(),
+        bytes: number(transfer.bytes.into()),
+        sha256: transfer.sha256.as_deref(),
+        duration: number(transfer.duration.as_millis()),
+        outcome: transfer.outcome,
+    };
+    let mut tx = app.db().begin().await?;
+    rows::insert_transfer(&mut tx, &row).await?;
     tx.commit().await?;
     Ok(())
 }

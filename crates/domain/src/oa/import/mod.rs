@@ -4,7 +4,7 @@ mod plan;
 mod time;
 
 use gatehouse_model::{Millis, Secret};
-use gatehouse_store::{Tx, foreign, job as jobs, oa_user as rows};
+use gatehouse_store::{Tx, foreign, job as jobs, oa_entry, oa_user as rows};
 use jiff::tz::TimeZone;
 
 pub use plan::{Plan, PlannedUser, Target, plan};
@@ -108,7 +108,7 @@ async fn write(ctx: &Ctx, tx: &mut Tx, plan: Plan) -> Result<Imported> {
 
 async fn write_user(ctx: &Ctx, tx: &mut Tx, user: &PlannedUser, imported: &mut Imported) -> Result<()> {
     let note = |why: &str| Note::new(format!("user `{}`", user.username), why);
-    if rows::find_entry(tx, "", &user.username).await?.is_some_and(|entry| entry.is_staff) {
+    if oa_entry::find_one(tx, &user.username).await?.is_staff {
         imported.skipped.push(note("reserved: staff"));
         return Ok(());
     }

@@ -2,7 +2,7 @@
 
 use gatehouse_domain::{
     Ctx,
-    account::view::{self, AccountView, ProxyView},
+    account::view::{self, AccountView, ProxyView, StaffView},
 };
 use gatehouse_model::AccountId;
 
@@ -63,8 +63,17 @@ pub(super) fn details(account: &AccountView) -> String {
         ("origin", account.origin.clone()),
         ("made", output::time(Some(account.created_at))),
     ];
+    pairs.extend(account.staff.iter().flat_map(staff));
     pairs.extend(account.proxy.iter().flat_map(proxy));
     output::details(&pairs)
+}
+
+fn staff(pass: &StaffView) -> Vec<(&'static str, String)> {
+    let due = if pass.must_change_password { ", a new one is due" } else { "" };
+    vec![
+        ("second factor", if pass.has_factor { "on" } else { "off" }.to_owned()),
+        ("ssh logins", format!("password{due}, {} keys", pass.ssh_keys)),
+    ]
 }
 
 fn proxy(pass: &ProxyView) -> Vec<(&'static str, String)> {

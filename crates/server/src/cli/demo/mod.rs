@@ -2,11 +2,15 @@
 
 mod house;
 mod print;
+mod sshd;
+mod target;
 
-use std::{net::IpAddr, path::PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
+use gatehouse_domain::Actor;
+use gatehouse_model::Origin;
 
 use super::{BadUsage, Global, open, serve::Addresses};
 use crate::{
@@ -31,7 +35,13 @@ impl Demo {
         let fresh = (!is_given).then(fresh_directory);
         sources.flag("demo", "data_dir", fresh.as_ref().map(|path| path.display()));
         let mut config = Config::load(sources)?;
-        refuse_outside(&config)?;
+        if let Some((key, ip)) = config.outside_loopback() {
+            return Err(BadUsage(format!(
+                "the demo listens on loopback only, its passwords are public: {key} is {ip}; use `gatehouse serve` for others"
+            ))
+            .into());
+        }
+        config.settings.bastion.compat.default_admin = true;
         if let Some(refusal) = config.serving_refusal() {
             return Err(BadUsage(refusal).into());
         }
@@ -60,25 +70,25 @@ async fn serve_demo(config: &Config, listeners: Listeners) -> anyhow::Result<()>
     std::fs::write(&mark, "Made by `gatehouse demo`: its passwords are known to everybody.\n")?;
     let token = house::furnish(&app).await.context("cannot make the sample data")?;
     let data_dir = config.data_dir.clone();
-    serve::run(app, config, listeners, move |app, listeners| print::when_ready(app, listeners, data_dir, token)).await
-}
-
-/// Everybody knows the demo's passwords, so nobody else may reach it.
-fn refuse_outside(config: &Config) -> Result<(), BadUsage> {
-    let listeners = [
-        ("http.listen", &config.http.listen),
-        ("metrics.listen", &config.metrics.listen),
-        ("oa.listen", &config.oa.listen),
-    ];
-    let addresses =
-        listeners.into_iter().flat_map(|(key, listen)| listen.0.iter().map(move |address| (key, address.ip())));
-    let proxy: (&str, IpAddr) = ("proxy.listen", config.settings.proxy.listen);
-    match addresses.chain([proxy]).find(|(_, ip)| !ip.is_loopback()) {
-        None => Ok(()),
-        Some((key, ip)) => Err(BadUsage(format!(
-            "the demo listens on loopback only, its passwords are public: {key} is {ip}; use `gatehouse serve` for others"
-        ))),
+    let sshd = if config.bastion.enabled || config.settings.ssh.enabled {
+        sshd::Sshd::start(&app, &data_dir).await.context("cannot start the demo's target")?
+    } else {
+        None
+    };
+    let target = match &sshd {
+        Some(sshd) => {
+            let ctx = app.ctx(Actor::Operator, Origin::Cli);
+            Some(target::furnish(&ctx, sshd).await.context("cannot make the demo's resource")?)
+        }
+        None => None,
+    };
+    let printed = print::Printed { data_dir, token, target };
+    let outcome =
+        serve::run(app, config, listeners, move |app, listeners| print::when_ready(app, listeners, printed)).await;
+    if let Some(sshd) = sshd {
+        sshd.stop().await.context("the demo's sshd does not end")?;
     }
+    outcome
 }
 
 fn fresh_directory() -> PathBuf {

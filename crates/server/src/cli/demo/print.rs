@@ -1,6 +1,6 @@
 //! What the demo prints once everything listens
 
-use std::{fmt::Write, path::PathBuf, time::Duration};
+use std::{fmt::Write, net::SocketAddr, path::PathBuf, time::Duration};
 
 use gatehouse_domain::{
     Actor, App, Error, account,
@@ -16,7 +16,10 @@ use gatehouse_model::Origin;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::house::USER;
+use super::{
+    house::USER,
+    target::{NAME, Target},
+};
 use crate::{cli::output, serve::Listeners};
 
 /// How long the nodes may take to listen before the commands are printed without them.
@@ -28,15 +31,27 @@ const STEP: Duration = Duration::from_millis(50);
 /// First SOCKS port of the printed clients.
 const SOCKS: u16 = 1081;
 
+/// What the commands need beside the addresses.
+pub(super) struct Printed {
+    /// Where everything lies.
+    pub(super) data_dir: PathBuf,
+    /// The token of the oa surface.
+    pub(super) token: String,
+    /// The bastion's target, where an `sshd` is installed.
+    pub(super) target: Option<Target>,
+}
+
 /// Prints the addresses now, and the commands as soon as every node listens.
-pub(super) fn when_ready(app: &App, listeners: &Listeners, data_dir: PathBuf, token: String) -> std::io::Result<()> {
+pub(super) fn when_ready(app: &App, listeners: &Listeners, printed: Printed) -> std::io::Result<()> {
     crate::serve::announce(listeners)?;
-    let base = listeners.base_url();
+    let base = listeners.base_url("oa");
+    let ssh = listeners.addresses().into_iter().find(|(name, _)| *name == "ssh").map(|(_, address)| address);
+    let bastion = bastion(&listeners.base_url("bastion"), ssh, printed.target);
     let app = app.clone();
     app.clone().spawn("demo.print", async move {
         let user = wait(&app).await;
         let text = match user {
-            Ok(user) => commands(&app, &base, &data_dir, &token, user),
+            Ok(user) => commands(&app, &base, &printed, &bastion, user),
             Err(error) => format!("the demo user could not be made: {}", error.chain()),
         };
         if let Err(error) = output::line(text) {
@@ -68,7 +83,8 @@ async fn wait(app: &App) -> Result<Option<Uuid>, Error> {
     }
 }
 
-fn commands(app: &App, base: &str, data_dir: &std::path::Path, token: &str, user: Option<Uuid>) -> String {
+fn commands(app: &App, base: &str, printed: &Printed, bastion: &str, user: Option<Uuid>) -> String {
+    let (data_dir, token) = (&printed.data_dir, &printed.token);
     let mut text = format!(
         "\nstaff    administrator / administrator\ndata     {}\ntoken    {token}\n\n\
          # oa: make a user, read its links, delete it (specs of django-sspanel-api)\n",
@@ -90,7 +106,46 @@ fn commands(app: &App, base: &str, data_dir: &std::path::Path, token: &str, user
             }
         }
     }
+    text.push_str(bastion);
     let _ = write!(text, "\n# state\ngatehouse account list --data-dir {}", data_dir.display());
+    text
+}
+
+/// What a person does with the bastion: log in, list resources, open a terminal in two ways.
+fn bastion(base: &str, ssh: Option<SocketAddr>, target: Option<Target>) -> String {
+    let login = format!(
+        "curl -s -H 'Content-Type: application/json' -d '{}' {base}/api/rbac/login/",
+        json!({ "account": "administrator", "password": "administrator" })
+    );
+    let token = format!(r#"$({login} | sed 's/.*"access":"\([^"]*\)".*/\1/')"#);
+    let mut text = format!(
+        "\n# bastion: log in, list the resources as administrator\n{login}\n\
+         curl -s -H \"Authorization: {token}\" {base}/api/resource/resource/get/\n"
+    );
+    let Some(Target { resource, voucher }) = target else {
+        text.push_str(
+            "# no terminals: OpenSSH's server is missing; `apt-get install openssh-server`, then start the demo again\n",
+        );
+        return text;
+    };
+    let input = json!({ "type": 2, "data": "uname -a; exit\n" });
+    let socket = base.replacen("http", "ws", 1);
+    let _ = writeln!(
+        text,
+        "# a command in a web terminal, by wsdump of Debian's python3-websocket\n\
+         wsdump -r --eof-wait 2 -t '{input}' \
+         \"{socket}/api/terminal/ssh/?token={token}&resource_id={resource}&voucher_id={voucher}\" </dev/null"
+    );
+    if let Some(address) = ssh {
+        let _ = writeln!(
+            text,
+            "\n# ssh: the same target with a native client, password administrator\n\
+             ssh -p {} -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR \
+             'administrator#{NAME}'@{}",
+            address.port(),
+            address.ip()
+        );
+    }
     text
 }
 

@@ -1,15 +1,15 @@
 //! An installation moves to the other engine and back, in the middle of its life.
 
-use gatehouse_testkit::{Engine, postgres};
+use gatehouse_testkit::{Engine, Installation, postgres};
 use serde_json::Value;
 
 use crate::{
-    house::House,
+    GATEHOUSE,
     oa::system::{C, D, G, OaSystem, token},
 };
 
 /// What every door and surface would say, without what a restart may change.
-async fn said(house: &House, base: &str, token: &str) -> Vec<String> {
+async fn said(house: &Installation, base: &str, token: &str) -> Vec<String> {
     let mut said = Vec::new();
     for command in ["account list --json", "oa user list --json", "session list --all --json", "st"] {
         said.push(house.run(command).ok());
@@ -34,7 +34,7 @@ fn credential(node: &Value) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_living_installation_moves_to_postgresql_and_back() {
-    let mut house = House::on(Engine::Sqlite);
+    let mut house = Installation::on(GATEHOUSE, Engine::Sqlite);
     let token = token(&house);
     // The demo's mark is a file: it moves with the data directory, which both servers share here.
     std::fs::write(house.path().join("data/demo"), "").unwrap();

@@ -1,13 +1,15 @@
 //! `gatehouse serve` where nothing is yet.
 
+use gatehouse_testkit::Installation;
+
 use crate::{
-    house::House,
+    GATEHOUSE,
     wire::{Wire, request},
 };
 
 #[tokio::test]
 async fn serve_in_an_empty_directory_makes_everything_and_tells_the_password_once() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     let running = house.serve("serve");
     let log = running.log();
     let passwords: Vec<_> = log.lines().filter_map(|line| line.trim().strip_prefix("password")).collect();
@@ -24,7 +26,7 @@ async fn serve_in_an_empty_directory_makes_everything_and_tells_the_password_onc
 
 #[tokio::test]
 async fn metrics_count_what_was_answered_and_name_nobody() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     let running = house.serve("serve");
     let token = crate::oa::system::token(&house);
     let mut oa = crate::oa::system::OaSystem::connect(&running.url("http"), &token).await.unwrap();
@@ -46,7 +48,7 @@ async fn metrics_count_what_was_answered_and_name_nobody() {
 
 #[tokio::test]
 async fn no_log_level_shows_a_secret() {
-    let house = House::new().with("LOG__FILTER", "trace").with("LOG__FORMAT", "json");
+    let house = Installation::new(GATEHOUSE).with("LOG__FILTER", "trace").with("LOG__FORMAT", "json");
     let running = house.serve("demo");
     let token = crate::oa::system::token(&house);
     let mut oa = crate::oa::system::OaSystem::connect(&running.url("http"), &token).await.unwrap();

@@ -2,8 +2,10 @@
 
 use serde_json::Value;
 
+use gatehouse_testkit::Installation;
+
 use crate::{
-    house::House,
+    GATEHOUSE,
     oa::system::{C, OaSystem, eventually, token},
 };
 
@@ -26,7 +28,7 @@ async fn listed(oa: &mut OaSystem) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_state_file_says_of_nodes_shows_at_once() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     let running = house.serve("serve");
     let token = token(&house);
     let mut oa = OaSystem::connect(&running.url("http"), &token).await.unwrap();

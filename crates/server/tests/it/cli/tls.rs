@@ -5,20 +5,22 @@ use std::net::SocketAddr;
 use gatehouse_testkit::peer::{SelfSigned, certificate_of};
 use rustix::process::Signal;
 
+use gatehouse_testkit::{Ended, Installation};
+
 use crate::{
-    house::{House, ended},
+    GATEHOUSE,
     oa::system::{G, code, eventually, token},
     wire::{Wire, request},
 };
 
-fn install(house: &House, certificate: &SelfSigned) {
+fn install(house: &Installation, certificate: &SelfSigned) {
     house.write("key.pem", &certificate.key_pem());
     house.write("cert.pem", &certificate.certificate_pem());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_is_replaced_while_serving_and_a_broken_one_changes_nothing() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     let (first, second) = (SelfSigned::new("oa.test").unwrap(), SelfSigned::new("oa.test").unwrap());
     install(&house, &first);
     house.write("g.toml", "[http.tls]\ncert_file = \"cert.pem\"\nkey_file = \"key.pem\"\n");
@@ -33,7 +35,7 @@ async fn a_certificate_is_replaced_while_serving_and_a_broken_one_changes_nothin
         curl.args(["-sS", "--noproxy", "*", "--cacert", "cert.pem", "-F", &format!("token={t}"), "-F", "username=ann"]);
         curl.args(["--resolve", &format!("oa.test:{}:127.0.0.1", address.port())]).current_dir(house.path());
         curl.arg(format!("https://oa.test:{}{G}", address.port()));
-        code(&ended(curl.output().unwrap()).ok())
+        code(&Ended::from(curl.output().unwrap()).ok())
     };
     assert_eq!(ask(), 200);
 
@@ -65,7 +67,7 @@ async fn a_certificate_is_replaced_while_serving_and_a_broken_one_changes_nothin
 
 #[test]
 fn a_certificate_that_cannot_be_used_is_told_before_anything_is_made() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     house.write("g.toml", "[http.tls]\ncert_file = \"cert.pem\"\nkey_file = \"key.pem\"\n");
     let refused = house.run("serve --config g.toml --listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0");
     assert_eq!(refused.code, Some(1), "{refused:?}");

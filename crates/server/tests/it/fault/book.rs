@@ -5,10 +5,9 @@ use std::{collections::BTreeMap, sync::Mutex, time::Duration};
 use gatehouse_store::{Db, Query, args, sql};
 use tokio::time::{Instant, sleep};
 
-use crate::{
-    house::House,
-    oa::system::{D, G, OaSystem, TICK},
-};
+use gatehouse_testkit::Installation;
+
+use crate::oa::system::{D, G, OaSystem, TICK};
 
 /// On PostgreSQL the claims of a dead process hold for 30 s, because it might be alive elsewhere.
 pub(crate) const LEASES: Duration = Duration::from_secs(75);
@@ -81,7 +80,7 @@ impl Book {
 
     /// Fails unless every user ended as it was told, once. The server must be at rest; `others` are users of another
     /// origin. Gives how many exist, went, and how many answers never came.
-    pub(crate) async fn check(&self, house: &House, others: &[&str]) -> [usize; 3] {
+    pub(crate) async fn check(&self, house: &Installation, others: &[&str]) -> [usize; 3] {
         // The doctor walks the chain of the audit trail as well, and fails on any problem.
         let looked = house.run("doctor --json").json();
         let audit: Vec<_> = looked.as_array().unwrap().iter().filter(|finding| finding["area"] == "audit").collect();
@@ -165,7 +164,7 @@ async fn found(database: &Db) -> BTreeMap<String, Truth> {
 }
 
 /// Waits until no work is under way or waiting.
-pub(crate) async fn rest(house: &House, patience: Duration) {
+pub(crate) async fn rest(house: &Installation, patience: Duration) {
     let open = sql!(
         "SELECT CAST(COUNT(*) AS BIGINT) + (SELECT CAST(COUNT(*) AS BIGINT) FROM oa_user WHERE state <> 'exists') AS n FROM job"
     );

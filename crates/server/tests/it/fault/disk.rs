@@ -4,9 +4,11 @@ use std::{process::Command, time::Duration};
 
 use rustix::process::{Resource, Rlimit, prlimit};
 
+use gatehouse_testkit::{Installation, RunningServer};
+
 use super::book::{Book, rest};
 use crate::{
-    house::{House, Running},
+    GATEHOUSE,
     oa::system::{D, G, OaSystem, eventually, token},
 };
 
@@ -15,7 +17,7 @@ const ROOM: u64 = 300_000;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_refuses_clearly_and_loses_nothing() {
-    let house = House::new().with("OA__DELETE_DELAY", "0s");
+    let house = Installation::new(GATEHOUSE).with("OA__DELETE_DELAY", "0s");
     let token = token(&house);
     let running = unkillable_by_files(&house);
     let book = Book::default();
@@ -69,15 +71,15 @@ async fn a_full_disk_refuses_clearly_and_loses_nothing() {
 }
 
 /// A server that outlives a write beyond its limit: the signal that would end it is ignored.
-fn unkillable_by_files(house: &House) -> Running {
+fn unkillable_by_files(house: &Installation) -> RunningServer {
     let serve = house.command("serve --listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0");
     let mut shell = Command::new("/bin/sh");
     shell.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"]).arg(serve.get_program()).args(serve.get_args());
     shell.current_dir(house.path()).env_clear();
     shell.envs(serve.get_envs().filter_map(|(key, value)| Some((key, value?))));
-    Running::start(shell)
+    house.start(shell)
 }
 
-fn limit(running: &Running, bytes: Option<u64>) {
-    prlimit(Some(running.pid()), Resource::Fsize, Rlimit { current: bytes, maximum: None }).unwrap();
+fn limit(running: &RunningServer, bytes: Option<u64>) {
+    prlimit(Some(running.process()), Resource::Fsize, Rlimit { current: bytes, maximum: None }).unwrap();
 }

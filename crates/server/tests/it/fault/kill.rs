@@ -3,12 +3,12 @@
 use std::{cell::Cell, time::Duration};
 
 use gatehouse_domain::Random;
-use gatehouse_testkit::Engine;
+use gatehouse_testkit::{Engine, Installation};
 use tokio::time::sleep;
 
 use super::book::{Book, LEASES, rest};
 use crate::{
-    house::House,
+    GATEHOUSE,
     oa::system::{OaSystem, token},
 };
 
@@ -27,7 +27,7 @@ async fn whoever_dies_when_users_come_and_go_on_postgresql_leaves_nobody_lost_do
 }
 
 async fn die_often(engine: Engine) {
-    let house = House::on(engine).with("OA__DELETE_DELAY", "0s");
+    let house = Installation::on(GATEHOUSE, engine).with("OA__DELETE_DELAY", "0s");
     let token = token(&house);
     let (book, random) = (Book::default(), Random::System);
     let (asked, mut deaths) = (Cell::new(0_u64), 0);

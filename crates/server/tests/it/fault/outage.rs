@@ -1,10 +1,10 @@
 //! A PostgreSQL that crashes under the server and comes back.
 
-use gatehouse_testkit::postgres;
+use gatehouse_testkit::{Installation, postgres};
 
 use super::book::{Book, LEASES, rest};
 use crate::{
-    house::House,
+    GATEHOUSE,
     oa::system::{C, D, G, OaSystem, eventually, token},
     wire::{Wire, request},
 };
@@ -12,7 +12,7 @@ use crate::{
 #[tokio::test(flavor = "multi_thread")]
 async fn while_the_database_is_away_nothing_is_granted_and_afterwards_all_goes_on() {
     let server = postgres::Server::start().unwrap();
-    let house = House::new().with("DATABASE__URL", &server.url()).with("OA__DELETE_DELAY", "0s");
+    let house = Installation::new(GATEHOUSE).with("DATABASE__URL", &server.url()).with("OA__DELETE_DELAY", "0s");
     let running = house.serve("demo");
     let (base, token) = (running.url("http"), token(&house));
     let book = Book::default();

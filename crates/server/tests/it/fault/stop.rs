@@ -2,12 +2,12 @@
 
 use std::cell::Cell;
 
-use gatehouse_testkit::Engine;
+use gatehouse_testkit::{Engine, Installation};
 use rustix::process::Signal;
 
 use super::book::{Book, LEASES, rest};
 use crate::{
-    house::House,
+    GATEHOUSE,
     oa::system::{C, OaSystem, token},
 };
 
@@ -28,7 +28,7 @@ async fn make_until_the_end(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_told_to_stop_answers_what_it_took_and_keeps_what_it_answered() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     let token = token(&house);
     let book = Book::default();
     let mut running = house.serve("serve");
@@ -55,7 +55,7 @@ async fn a_server_told_to_stop_answers_what_it_took_and_keeps_what_it_answered()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_servers_on_one_database_the_other_finishes_what_a_dead_one_began() {
-    let house = House::on(Engine::Postgres);
+    let house = Installation::on(GATEHOUSE, Engine::Postgres);
     let (first, second) = (house.serve("demo"), house.serve("serve"));
     let (book, token) = (Book::default(), token(&house));
     let (one, two) = (first.url("http"), second.url("http"));

@@ -5,9 +5,11 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{net::TcpStream, task::JoinSet, time::timeout};
 
+use gatehouse_testkit::Installation;
+
 use super::memory;
 use crate::{
-    house::House,
+    GATEHOUSE,
     oa::system::{D, OaSystem, eventually, token},
     wire::{Wire, request},
 };
@@ -20,7 +22,7 @@ const SPARE: u64 = 3_000;
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_idle_connections_cost_little_and_delay_nobody() {
     raise_open_files();
-    let house = House::new().with("HTTP__HEADER_TIMEOUT", "10m");
+    let house = Installation::new(GATEHOUSE).with("HTTP__HEADER_TIMEOUT", "10m");
     let running = house.serve("serve");
     let (base, t) = (running.url("http"), token(&house));
     let mut oa = OaSystem::connect(&base, &t).await.unwrap();

@@ -4,21 +4,21 @@ mod idle;
 mod slow;
 mod sweep;
 
+use gatehouse_testkit::{Installation, RunningServer};
+
 use std::fs;
 
 use gatehouse_store::{Query, args, sql};
 
-use crate::house::{House, Running};
-
 /// Resident memory of a server in bytes.
-fn memory(running: &Running) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", running.pid().as_raw_nonzero())).unwrap();
+fn memory(running: &RunningServer) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", running.pid())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
 }
 
 /// How many rows a refused request could have added to.
-async fn rows(house: &House) -> i64 {
+async fn rows(house: &Installation) -> i64 {
     let count = sql!(
         "SELECT (SELECT CAST(COUNT(*) AS BIGINT) FROM oa_user) + (SELECT CAST(COUNT(*) AS BIGINT) FROM job) \
          + (SELECT CAST(COUNT(*) AS BIGINT) FROM account) + (SELECT CAST(COUNT(*) AS BIGINT) FROM audit WHERE stream = 'change') \

@@ -7,8 +7,10 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
+use gatehouse_testkit::{Installation, PATIENCE};
+
 use crate::{
-    house::{House, PATIENCE},
+    GATEHOUSE,
     oa::system::{D, FORM, G, OaSystem, code, eventually, token},
     wire::{Wire, request},
 };
@@ -18,7 +20,7 @@ const CLIENTS: usize = 100;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_that_drip_are_ended_and_others_are_served_meanwhile() {
-    let house = House::new().with("HTTP__HEADER_TIMEOUT", "1s").with("OA__REQUEST_TIMEOUT", "1s");
+    let house = Installation::new(GATEHOUSE).with("HTTP__HEADER_TIMEOUT", "1s").with("OA__REQUEST_TIMEOUT", "1s");
     let running = house.serve("serve");
     let (base, t) = (running.url("http"), token(&house));
     let mut slow = JoinSet::new();
@@ -72,7 +74,7 @@ async fn clients_that_drip_are_ended_and_others_are_served_meanwhile() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_house_lets_the_next_one_in_when_a_silent_one_is_ended() {
-    let house = House::new().with("HTTP__MAX_CONNECTIONS", "10").with("HTTP__HEADER_TIMEOUT", "2s");
+    let house = Installation::new(GATEHOUSE).with("HTTP__MAX_CONNECTIONS", "10").with("HTTP__HEADER_TIMEOUT", "2s");
     let running = house.serve("serve");
     let (base, t) = (running.url("http"), token(&house));
     let mut silent = Vec::new();

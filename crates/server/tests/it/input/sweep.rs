@@ -1,8 +1,10 @@
 //! One bad request after the other.
 
+use gatehouse_testkit::Installation;
+
 use super::{memory, rows};
 use crate::{
-    house::House,
+    GATEHOUSE,
     oa::system::{C, D, FORM, G, OaSystem, code, token},
     wire::{Answer, Wire, encode, request},
 };
@@ -21,7 +23,7 @@ async fn exchange(base: &str, bytes: impl AsRef<[u8]>) -> Option<Answer> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_username_upsets_the_surface() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     let running = house.serve("serve");
     let (base, t) = (running.url("http"), token(&house));
     OaSystem::connect(&base, &t).await.unwrap().make("somebody").await;
@@ -72,7 +74,7 @@ async fn no_username_upsets_the_surface() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_body_upsets_the_surface() {
-    let house = House::new().with("OA__REQUEST_TIMEOUT", "2s");
+    let house = Installation::new(GATEHOUSE).with("OA__REQUEST_TIMEOUT", "2s");
     let running = house.serve("serve");
     let (base, t) = (running.url("http"), token(&house));
     let before = rows(&house).await;
@@ -160,7 +162,7 @@ async fn no_body_upsets_the_surface() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_request_head_upsets_the_server() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     let running = house.serve("serve");
     let (base, t) = (running.url("http"), token(&house));
     let (before, started) = (rows(&house).await, memory(&running));

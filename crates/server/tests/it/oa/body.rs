@@ -1,8 +1,10 @@
 //! specs/oa.md §1.1 and §1.2 through the socket: paths, methods, and each form a request may have.
 
+use gatehouse_testkit::{Ended, Installation, RunningServer};
+
 use super::system::{D, FORM, G, OaSystem, code, token};
 use crate::{
-    house::{House, Running, ended},
+    GATEHOUSE,
     wire::{Wire, encode, request},
 };
 
@@ -20,7 +22,7 @@ fn field(name: &str, value: &str) -> String {
 /// Deleting nobody tells what was read: 404 token and name, 406 the token only, 401 not even that.
 #[tokio::test]
 async fn each_form_of_a_request_is_read_by_its_rule() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     let running = house.serve("serve");
     let t = token(&house);
     let (token, name) = (field("token", &t), field("username", "张三"));
@@ -86,13 +88,13 @@ async fn each_form_of_a_request_is_read_by_its_rule() {
 /// What the seed documents, sent by the program it would be tried with.
 #[tokio::test]
 async fn an_unchanged_curl_of_the_seed_makes_reads_and_deletes() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     let running = house.serve("demo");
     let (base, t) = (running.url("http"), token(&house));
     let curl = |arguments: &[&str], endpoint: &str| {
         let mut command = std::process::Command::new("curl");
         command.args(["-sS", "-w", "\n%{http_code} %{content_type}", "--noproxy", "*"]).args(arguments);
-        let text = ended(command.arg(format!("{base}{endpoint}")).output().unwrap()).ok();
+        let text = Ended::from(command.arg(format!("{base}{endpoint}")).output().unwrap()).ok();
         let (body, rest) = text.rsplit_once('\n').unwrap();
         assert_eq!(rest, "200 application/json; charset=utf-8");
         body.to_owned()
@@ -127,7 +129,7 @@ async fn an_unchanged_curl_of_the_seed_makes_reads_and_deletes() {
 
 #[tokio::test]
 async fn whatever_is_no_endpoint_is_told_in_the_originals_words() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     let running = house.serve("serve --oa-listen 127.0.0.1:0");
     let alone = running.url("oa");
     assert_unknown(&running, &alone, &["/", "/v1/"], &["/elsewhere", "/favicon.ico"]).await;
@@ -147,7 +149,7 @@ async fn whatever_is_no_endpoint_is_told_in_the_originals_words() {
     running.stop();
 }
 
-async fn assert_unknown(running: &Running, base: &str, pages: &[&str], more: &[&str]) {
+async fn assert_unknown(running: &RunningServer, base: &str, pages: &[&str], more: &[&str]) {
     let mut wire = Wire::connect(base).await.unwrap();
     let mut get = async |line: &str| wire.exchange(request(line, None, "")).await.unwrap();
     for method in ["GET", "PUT", "HEAD", "DELETE", "PATCH", "OPTIONS", "TRACE"] {

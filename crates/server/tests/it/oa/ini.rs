@@ -1,14 +1,16 @@
 //! The original's `config.ini` (specs/oa.md §8.2), named on the command line, with gatehouse's own accounts behind it.
 
+use gatehouse_testkit::{Installation, RunningServer};
+
 use super::system::{G, OaSystem, token};
 use crate::{
-    house::{House, Running},
+    GATEHOUSE,
     wire::{Wire, request},
 };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_config_ini_gives_port_domain_and_reserved_name() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     let port = gatehouse_testkit::peer::free_port().unwrap();
     let ini = format!(
         "; made for the original\n[panelWeb]\naddress=192.0.2.1 ; the panel\nport=80\nusername = boss ; its login\n\
@@ -41,7 +43,7 @@ async fn a_config_ini_gives_port_domain_and_reserved_name() {
 }
 
 /// The surface answers on its own port alone.
-async fn assert_page(running: &Running, base: &str) {
+async fn assert_page(running: &RunningServer, base: &str) {
     let get = async |base: &str, path: &str| {
         let answer = Wire::connect(base).await.unwrap().exchange(request(&format!("GET {path}"), None, "")).await;
         answer.unwrap()

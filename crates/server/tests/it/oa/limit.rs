@@ -1,13 +1,16 @@
 //! 429: the limiter, and a database that cannot be written.
 
+use gatehouse_testkit::Installation;
+
+use crate::GATEHOUSE;
+
 use super::system::{C, D, G, OaSystem, token};
-use crate::house::House;
 
 const TOO_MANY: &str = r#"{"StatusCode":429,"StatusString":"服务请求过于频繁，请稍后再试"}"#;
 
 #[tokio::test]
 async fn more_requests_than_configured_are_429() {
-    let house = House::new().with("OA__RATE_LIMIT__PER_MINUTE", "1").with("OA__RATE_LIMIT__BURST", "3");
+    let house = Installation::new(GATEHOUSE).with("OA__RATE_LIMIT__PER_MINUTE", "1").with("OA__RATE_LIMIT__BURST", "3");
     let running = house.serve("serve");
     let token = token(&house);
     let mut oa = OaSystem::connect(&running.url("http"), &token).await.unwrap();
@@ -27,7 +30,7 @@ async fn more_requests_than_configured_are_429() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_somebody_else_holds_the_database_nothing_is_granted_and_afterwards_everything() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     let running = house.serve("serve");
     let token = token(&house);
     let mut oa = OaSystem::connect(&running.url("http"), &token).await.unwrap();

@@ -1,7 +1,10 @@
 //! Names of users: any text is data, in any script, through the whole life of a user.
 
+use gatehouse_testkit::Installation;
+
+use crate::GATEHOUSE;
+
 use super::system::{C, D, G, OaSystem, token};
-use crate::house::House;
 
 const NAMES: [&str; 20] = [
     "newcomer",
@@ -28,7 +31,7 @@ const NAMES: [&str; 20] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_in_any_script_lives_and_goes_as_it_was_given() {
-    let house = House::new().with("OA__DELETE_DELAY", "0s");
+    let house = Installation::new(GATEHOUSE).with("OA__DELETE_DELAY", "0s");
     let running = house.serve("demo");
     let token = token(&house);
     let mut oa = OaSystem::connect(&running.url("http"), &token).await.unwrap();
@@ -53,7 +56,7 @@ async fn a_name_in_any_script_lives_and_goes_as_it_was_given() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn names_the_house_cannot_make_end_in_409_with_the_reason_and_can_be_removed() {
-    let house = House::new().with("OA__DELETE_DELAY", "0s");
+    let house = Installation::new(GATEHOUSE).with("OA__DELETE_DELAY", "0s");
     let running = house.serve("serve");
     let token = token(&house);
     let mut oa = OaSystem::connect(&running.url("http"), &token).await.unwrap();

@@ -1,10 +1,11 @@
 //! Many requests for one name at the same moment: one is accepted, the others hear the state it left.
 
-use gatehouse_testkit::Engine;
+use gatehouse_testkit::{Engine, Installation};
+
+use crate::GATEHOUSE;
 use tokio::task::JoinSet;
 
 use super::system::{D, G, OaSystem, token};
-use crate::house::House;
 
 const SYSTEMS: usize = 40;
 
@@ -25,7 +26,7 @@ async fn together(systems: &mut Vec<OaSystem>, endpoint: &'static str, name: &'s
 }
 
 async fn one_of_many(engine: Engine) {
-    let house = House::on(engine);
+    let house = Installation::on(GATEHOUSE, engine);
     let running = house.serve("serve");
     let token = token(&house);
     let mut systems = Vec::new();

@@ -5,10 +5,9 @@ use std::io::Result;
 use serde_json::Value;
 use tokio::time::{Duration, Instant, sleep};
 
-use crate::{
-    house::{House, PATIENCE},
-    wire::{Wire, encode, request},
-};
+use gatehouse_testkit::{Installation, PATIENCE};
+
+use crate::wire::{Wire, encode, request};
 
 /// The endpoints as specs/oa.md calls them.
 pub(crate) const G: &str = "/v1/generateUserProfile";
@@ -80,7 +79,7 @@ pub(crate) fn code(body: &str) -> u64 {
 }
 
 /// Makes a token through the command line.
-pub(crate) fn token(house: &House) -> String {
+pub(crate) fn token(house: &Installation) -> String {
     house.run("oa token generate --json").json()["token"].as_str().unwrap().to_owned()
 }
 

@@ -2,15 +2,16 @@
 //! holds still, and a back end that refuses.
 
 use gatehouse_store::{args, sql};
-use gatehouse_testkit::Engine;
+use gatehouse_testkit::{Engine, Installation};
+
+use crate::GATEHOUSE;
 use serde_json::Value;
 
 use super::system::{C, D, G, OaSystem, eventually, token};
-use crate::house::House;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_row_of_the_decision_table_is_answered() {
-    let mut house = House::on(Engine::Postgres);
+    let mut house = Installation::on(GATEHOUSE, Engine::Postgres);
     let running = house.serve("demo");
     let token = token(&house);
     let mut oa = OaSystem::connect(&running.url("http"), &token).await.unwrap();
@@ -152,7 +153,7 @@ fn listing(body: &str) -> String {
 
 #[tokio::test]
 async fn without_a_node_queries_say_so_and_nothing_else_changes() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     let running = house.serve("serve");
     let token = token(&house);
     let mut oa = OaSystem::connect(&running.url("http"), &token).await.unwrap();
@@ -171,7 +172,7 @@ async fn without_a_node_queries_say_so_and_nothing_else_changes() {
 
 #[tokio::test]
 async fn what_staff_do_elsewhere_shows_at_once() {
-    let house = House::new();
+    let house = Installation::new(GATEHOUSE);
     let running = house.serve("demo");
     let token = token(&house);
     let mut oa = OaSystem::connect(&running.url("http"), &token).await.unwrap();

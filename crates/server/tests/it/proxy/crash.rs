@@ -41,8 +41,8 @@ async fn links_and_running_clients_outlive_a_restart() {
         traffic += Socks::from(&peer).exercise(&world.origin, Some(&world.echo)).await.unwrap();
         peers.push(peer);
     }
-    world.server.take().unwrap().stop().await.unwrap();
-    world.server = Some(world.installation.start().await.unwrap());
+    world.server.take().unwrap().stop_beside().await;
+    world.server = Some(world.installation.serve_beside("serve").await);
     let again = world.links("ann").await.unwrap();
     for (name, _) in CLIENTS {
         assert_eq!(ann.link(name), again.link(name));
@@ -98,7 +98,7 @@ async fn a_killed_server_loses_one_interval_at_most(engine: Engine) {
             .unwrap();
             marks.push(received.iter().map(|received| received.load(Relaxed)).collect::<Vec<_>>());
         }
-        world.server.take().unwrap().kill().await.unwrap();
+        world.server.take().unwrap().kill();
         downloads.join_all().await;
         let after = charged(&reader).await;
         let mut sum = 0;
@@ -110,7 +110,7 @@ async fn a_killed_server_loses_one_interval_at_most(engine: Engine) {
         let sent = fountain.sent() - sent_before;
         assert!(sum <= sent, "{sum} bytes were charged, {sent} sent");
 
-        world.server = Some(world.installation.start().await.unwrap());
+        world.server = Some(world.installation.serve_beside("serve").await);
         assert_eq!(charged(&reader).await, after, "a restart charges nothing");
     }
     let charged = charged(&reader).await;

@@ -54,8 +54,8 @@ async fn a_quota_that_is_reached_ends_every_flow() {
     assert_eq!(charged.up, 2 * Download::UP);
     assert!(waiting.received + reading.received <= charged.down, "{charged:?}");
     assert!(charged.down < QUOTA + 1_000_000, "no more than one buffer for each flow: {charged:?}");
-    let login = world.installation.output(&["account", "check-login", "ann", "--door", "proxy"]).await.unwrap();
-    assert_eq!(login.status.code(), Some(1));
+    let login = world.installation.run_beside(&["account", "check-login", "ann", "--door", "proxy"]).await;
+    assert_eq!(login.code, Some(1));
 
     // More quota lets her in again, without a restart.
     world.installation.apply("[[account]]\nlogin = \"ann\"\nproxy = { quota = \"300MB\" }").await.unwrap();

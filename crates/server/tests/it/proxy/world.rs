@@ -10,8 +10,10 @@ use gatehouse_testkit::{
     peer::{Client, Echo, Origin, Peer, Protocol, Server, Traffic, random_bytes, wait_for},
 };
 use serde_json::Value;
+use tokio::net::TcpStream;
 
 use super::link;
+use crate::GATEHOUSE;
 
 /// The group of everybody and every node, unless a test says otherwise.
 const GROUP: &str = "default";
@@ -109,10 +111,11 @@ impl World {
             write!(allow, "\"127.0.0.1/32:{port}\", \"::1/128:{port}\", ")?;
         }
         let config = format!("{}\n[proxy]\negress_allow = [{allow}]\n{}\n", setup.sections, setup.proxy);
-        let installation = Installation::new(env!("CARGO_BIN_EXE_gatehouse"), setup.engine, &config).await?;
+        let installation = Installation::on(GATEHOUSE, setup.engine);
+        installation.write("gatehouse.toml", &config);
         installation.save(&setup.nodes).await?;
-        let token = installation.token().await?;
-        let server = Some(installation.start().await?);
+        let token = installation.token();
+        let server = Some(installation.serve_beside("serve").await);
         let nodes = setup.nodes.iter().filter(|node| node.groups.contains(GROUP)).count();
         let world = Self { installation, server, token, origin, echo, nodes };
         world.try_user(BYSTANDER).await?;
@@ -144,12 +147,18 @@ impl World {
         })
         .await
         .with_context(|| self.server().log_tail())?;
+        // A fixed port is in the link before anybody listens there.
+        for node in &nodes {
+            let address =
+                format!("{}:{}", node["Ip"].as_str().context("no Ip")?, node["Port"].as_str().context("no Port")?);
+            wait_for("a node to listen", async || Ok(TcpStream::connect(&address).await.is_ok())).await?;
+        }
         Ok(User { name: name.to_owned(), nodes })
     }
 
     /// The bytes the account was charged, as an operator sees them.
     pub(crate) async fn traffic(&self, name: &str) -> Traffic {
-        let account = self.installation.json(&["account", "show", name]).await.unwrap();
+        let account = self.installation.run_beside(&["account", "show", name, "--json"]).await.json();
         let bytes = |key: &str| account["proxy"][key].as_u64().expect("bytes");
         Traffic { up: bytes("up"), down: bytes("down") }
     }
@@ -166,7 +175,7 @@ impl World {
 
     /// As [`Self::finish`], where bytes do not cost what they weigh: `carried` is what the nodes counted.
     pub(crate) async fn finish_with(mut self, charged: &[(&str, Traffic)], carried: Traffic) {
-        self.server.take().expect("a running server").stop().await.unwrap();
+        self.server.take().expect("a running server").stop_beside().await;
         for (name, expected) in charged.iter().chain(&[(BYSTANDER, Traffic::default())]) {
             assert_eq!(self.traffic(name).await, *expected, "{name}");
         }
@@ -175,7 +184,7 @@ impl World {
 
     /// Raw bytes over all nodes.
     pub(crate) async fn carried(&self) -> Traffic {
-        let nodes = self.installation.json(&["node", "list"]).await.unwrap();
+        let nodes = self.installation.run_beside(&["node", "list", "--json"]).await.json();
         let sum = |key: &str| nodes.as_array().unwrap().iter().map(|node| node[key].as_u64().unwrap()).sum();
         Traffic { up: sum("up"), down: sum("down") }
     }

@@ -1,8 +1,11 @@
 //! `access/*`
 
+mod catalog;
+mod request;
+
 use crate::routes::Routes;
 
 /// The endpoints of this area.
 pub(crate) fn routes(routes: Routes) -> Routes {
-    routes
+    request::routes(catalog::routes(routes))
 }

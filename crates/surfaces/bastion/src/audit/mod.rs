@@ -6,6 +6,7 @@ mod login;
 mod operation;
 mod search;
 mod session;
+mod stay;
 
 use gatehouse_domain::Ctx;
 
@@ -13,7 +14,7 @@ use crate::{call::Call, envelope::Refusal, routes::Routes};
 
 /// The endpoints of this area.
 pub(crate) fn routes(routes: Routes) -> Routes {
-    routes
+    stay::routes(routes)
         .get("audit/login/get", login::handle)
         .get("audit/opera/get", operation::handle)
         .get("audit/session/get", session::handle)

@@ -1,8 +1,10 @@
 //! `system/*`
 
+mod setting;
+
 use crate::routes::Routes;
 
 /// The endpoints of this area.
 pub(crate) fn routes(routes: Routes) -> Routes {
-    routes
+    setting::routes(routes)
 }

@@ -11,5 +11,7 @@ mod grants;
 mod own;
 mod roles;
 mod routes;
+mod stay;
 mod support;
+mod terminal;
 mod users;

@@ -1,0 +1,74 @@
+//! The open stays of this process.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use gatehouse_domain::bastion::terminal::{Ended, LiveStay};
+use gatehouse_model::EndedWhy;
+use uuid::Uuid;
+
+use super::Shared;
+
+/// All open stays, by the public name of their visits.
+#[derive(Default)]
+pub(crate) struct Stays(Mutex<HashMap<Uuid, Arc<Shared>>>);
+
+impl Stays {
+    fn with<T>(&self, work: impl FnOnce(&mut HashMap<Uuid, Arc<Shared>>) -> T) -> T {
+        let mut stays = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = work(&mut stays);
+        metrics::gauge!("gatehouse_terminals_open").set(u32::try_from(stays.len()).unwrap_or(u32::MAX));
+        result
+    }
+
+    pub(super) fn insert(&self, stay: &Arc<Shared>) {
+        self.with(|stays| stays.insert(stay.admitted.visit, stay.clone()));
+    }
+
+    pub(super) fn remove(&self, visit: Uuid) {
+        self.with(|stays| stays.remove(&visit));
+    }
+
+    /// Open stays.
+    pub(crate) fn len(&self) -> usize {
+        self.with(|stays| stays.len())
+    }
+
+    /// Ends a stay; false: it is not open here.
+    pub(crate) fn cut(&self, visit: Uuid, why: EndedWhy, by: Option<(String, String)>) -> bool {
+        let found = self.with(|stays| stays.get(&visit).cloned());
+        let Some(stay) = found else { return false };
+        stay.end(Ended { why, by, exit_code: None, exit_signal: None });
+        true
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> Vec<Arc<Shared>> {
+        self.with(|stays| stays.values().cloned().collect())
+    }
+
+    /// Ends all.
+    pub(crate) fn cut_all(&self, why: EndedWhy) {
+        for stay in self.all() {
+            stay.end_because(why);
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn received(&self, visit: Uuid) -> u64 {
+        self.with(|stays| stays.get(&visit).map_or(0, |stay| stay.gate.received()))
+    }
+
+    /// What is open.
+    pub(crate) fn list(&self) -> Vec<LiveStay> {
+        let live = |stay: &Arc<Shared>| LiveStay {
+            visit: stay.admitted.visit,
+            account: stay.admitted.account,
+            since: stay.began.elapsed(),
+            idle: stay.idle(),
+        };
+        self.with(|stays| stays.values().map(live).collect())
+    }
+}

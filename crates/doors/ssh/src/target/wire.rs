@@ -1,0 +1,263 @@
+//! The TCP connection to a target, with a gate: while output waits for whoever reads it nothing more is read, but input, window
+//! changes and keep-alives go out all the same.
+//!
+//! The session of russh awaits a full channel and does nothing else meanwhile; it never has to, because the gate closes first.
+
+use std::{
+    io::{self, ErrorKind},
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
+    },
+    task::{Context, Poll, ready},
+};
+
+use futures_util::task::AtomicWaker;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Read from the socket at once: a packet of a pty is about 4.4 KiB, and would cost two reads.
+const BUFFER: usize = 16 << 10;
+/// What a message costs beside its bytes, so that many small ones close the gate, too.
+const MESSAGE: i64 = 128;
+
+/// What reader, writer and overseer of one connection share.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    /// Output handed over and not yet taken, and its limit.
+    waiting: AtomicI64,
+    limit: i64,
+    is_cut: AtomicBool,
+    reader: AtomicWaker,
+    writer: AtomicWaker,
+    received: AtomicU64,
+    gone: CancellationToken,
+}
+
+impl Gate {
+    /// A gate that closes when so many bytes wait.
+    pub(crate) fn new(limit: usize) -> Arc<Self> {
+        Arc::new(Self {
+            waiting: AtomicI64::new(0),
+            limit: i64::try_from(limit).unwrap_or(i64::MAX),
+            is_cut: AtomicBool::new(false),
+            reader: AtomicWaker::new(),
+            writer: AtomicWaker::new(),
+            received: AtomicU64::new(0),
+            gone: CancellationToken::new(),
+        })
+    }
+
+    /// Messages that can wait before the gate closes, with room for those that carry no data.
+    pub(crate) fn messages(&self) -> usize {
+        usize::try_from(self.limit / MESSAGE).unwrap_or_default() + 64
+    }
+
+    /// Output was handed over.
+    pub(crate) fn add(&self, bytes: usize) {
+        self.waiting.fetch_add(cost(bytes), Ordering::AcqRel);
+    }
+
+    /// Output was taken.
+    pub(crate) fn take(&self, bytes: usize) {
+        let cost = cost(bytes);
+        let before = self.waiting.fetch_sub(cost, Ordering::AcqRel);
+        if before >= self.limit && before - cost < self.limit {
+            self.reader.wake();
+        }
+    }
+
+    /// Whether output waits for its reader.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) >= self.limit
+    }
+
+    /// Bytes received so far.
+    pub(crate) fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
+
+    /// Breaks the connection: everything that reads or writes fails at once.
+    pub(crate) fn cut(&self) {
+        self.is_cut.store(true, Ordering::Release);
+        self.reader.wake();
+        self.writer.wake();
+    }
+
+    /// Cancelled when the connection is closed on our side, whoever began it.
+    pub(crate) fn gone(&self) -> &CancellationToken {
+        &self.gone
+    }
+
+    fn is_cut(&self) -> bool {
+        self.is_cut.load(Ordering::Acquire)
+    }
+}
+
+fn cost(bytes: usize) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX).saturating_add(MESSAGE)
+}
+
+/// The connection.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    stream: TcpStream,
+    gate: Arc<Gate>,
+    /// Read and not taken: made when something arrives, gone when it is used up, so that an idle connection has none.
+    buffer: Vec<u8>,
+    taken: usize,
+}
+
+impl Wire {
+    pub(crate) fn new(stream: TcpStream, gate: Arc<Gate>) -> Self {
+        Self { stream, gate, buffer: Vec::new(), taken: 0 }
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.gate.gone.cancel();
+    }
+}
+
+fn broken() -> io::Error {
+    io::Error::from(ErrorKind::ConnectionAborted)
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        this.gate.reader.register(cx.waker());
+        if this.gate.is_cut() {
+            return Poll::Ready(Err(broken()));
+        }
+        if this.gate.is_closed() {
+            return Poll::Pending;
+        }
+        if this.taken >= this.buffer.len() {
+            if into.remaining() >= BUFFER {
+                let before = into.filled().len();
+                ready!(Pin::new(&mut this.stream).poll_read(cx, into))?;
+                this.gate.received.fetch_add((into.filled().len() - before) as u64, Ordering::Relaxed);
+                return Poll::Ready(Ok(()));
+            }
+            // Nobody waits with a buffer in hand.
+            ready!(this.stream.poll_read_ready(cx))?;
+            let mut fresh = Vec::with_capacity(BUFFER);
+            match this.stream.try_read_buf(&mut fresh) {
+                Ok(0) => return Poll::Ready(Ok(())),
+                Ok(n) => {
+                    this.gate.received.fetch_add(n as u64, Ordering::Relaxed);
+                    (this.buffer, this.taken) = (fresh, 0);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    // Readiness was stale and is cleared now; being polled again registers for the next.
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+        let rest = this.buffer.get(this.taken..).unwrap_or_default();
+        let part = rest.get(..rest.len().min(into.remaining())).unwrap_or_default();
+        into.put_slice(part);
+        this.taken += part.len();
+        if this.taken >= this.buffer.len() {
+            (this.buffer, this.taken) = (Vec::new(), 0);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.gate.writer.register(cx.waker());
+        if self.gate.is_cut() {
+            return Poll::Ready(Err(broken()));
+        }
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+        task::yield_now,
+    };
+
+    use super::*;
+
+    async fn pair(limit: usize) -> (Wire, TcpStream, Arc<Gate>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (peer, _) = listener.accept().await.unwrap();
+        let gate = Gate::new(limit);
+        (Wire::new(stream, gate.clone()), peer, gate)
+    }
+
+    #[tokio::test]
+    async fn small_and_large_reads_see_every_byte() {
+        let (mut wire, mut peer, gate) = pair(1 << 20).await;
+        let sent: Vec<u8> = (0..300_000_u32).map(|n| (n % 251) as u8).collect();
+        let expected = sent.clone();
+        let writer = async move { peer.write_all(&sent).await.unwrap() };
+        let reader = async {
+            let mut found = Vec::new();
+            for size in [1, 16, 5_000, 16 << 10, 100_000, 178_599] {
+                let mut part = vec![0; size];
+                wire.read_exact(&mut part).await.unwrap();
+                found.extend(part);
+            }
+            found
+        };
+        let ((), found) = tokio::join!(writer, reader);
+        assert!(found == expected[..found.len()] && found.len() == 300_000);
+        assert_eq!(gate.received(), 300_000);
+    }
+
+    #[tokio::test]
+    async fn a_closed_gate_holds_what_was_read_already_and_lets_writes_through() {
+        let (mut wire, mut peer, gate) = pair(1_000).await;
+        peer.write_all(b"abcdef").await.unwrap();
+        assert_eq!(wire.read_u8().await.unwrap(), b'a');
+        gate.add(1_000);
+        let mut read = Box::pin(wire.read_u8());
+        for _ in 0..10 {
+            assert!(futures_util::poll!(&mut read).is_pending());
+            yield_now().await;
+        }
+        drop(read);
+        wire.write_all(b"input").await.unwrap();
+        peer.read_exact(&mut [0; 5]).await.unwrap();
+        let waiting = async {
+            yield_now().await;
+            gate.take(1_000);
+        };
+        assert_eq!(tokio::join!(wire.read_u8(), waiting).0.unwrap(), b'b');
+    }
+
+    #[tokio::test]
+    async fn a_cut_wakes_whoever_reads() {
+        let (mut wire, _peer, gate) = pair(1_000).await;
+        let cutting = async {
+            yield_now().await;
+            gate.cut();
+        };
+        assert!(tokio::join!(wire.read_u8(), cutting).0.is_err());
+        assert!(wire.write_u8(1).await.is_err());
+    }
+}

@@ -1,0 +1,140 @@
+//! Every column that holds sealed values: for the check that they open, and for sealing them anew under another key.
+
+use crate::{Query, Result, Tx, args, sql};
+
+/// A column of sealed values in a table with numeric ids. Those of `setting` are in [`crate::setting`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SealedColumn {
+    /// The credential of a proxy pass.
+    ProxyPassUuid,
+    /// The subscription token of a proxy pass.
+    ProxyPassToken,
+    /// A machine credential that may be shown again.
+    ApiToken,
+    /// The server key of a node.
+    NodeServerKey,
+    /// The TLS key of a node.
+    NodeTlsKey,
+    /// The secret of a voucher.
+    Voucher,
+    /// The secret of a second factor.
+    SecondFactor,
+}
+
+/// A sealed value.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct SealedRow {
+    /// Id of its row.
+    pub id: i64,
+    /// Row part of the associated data.
+    pub seal_ref: String,
+    /// The value.
+    pub value: String,
+}
+
+impl SealedColumn {
+    /// Every such column.
+    pub const ALL: [Self; 7] = [
+        Self::ProxyPassUuid,
+        Self::ProxyPassToken,
+        Self::ApiToken,
+        Self::NodeServerKey,
+        Self::NodeTlsKey,
+        Self::Voucher,
+        Self::SecondFactor,
+    ];
+
+    /// Table and column as the associated data name them.
+    pub const fn place(self) -> (&'static str, &'static str) {
+        match self {
+            Self::ProxyPassUuid => ("proxy_pass", "uuid"),
+            Self::ProxyPassToken => ("proxy_pass", "token"),
+            Self::ApiToken => ("api_token", "secret"),
+            Self::NodeServerKey => ("node", "server_key"),
+            Self::NodeTlsKey => ("node", "tls_key"),
+            Self::Voucher => ("voucher", "secret"),
+            Self::SecondFactor => ("second_factor", "secret"),
+        }
+    }
+
+    /// Lists values after an id, one page.
+    pub async fn list(self, q: &mut impl Query, after: i64, limit: i64) -> Result<Vec<SealedRow>> {
+        let list = match self {
+            Self::ProxyPassUuid => sql!(
+                "SELECT account_id AS id, seal_ref, uuid_sealed AS value FROM proxy_pass WHERE account_id > $1 \
+                 ORDER BY account_id LIMIT $2"
+            ),
+            Self::ProxyPassToken => sql!(
+                "SELECT account_id AS id, seal_ref, token_sealed AS value FROM proxy_pass WHERE account_id > $1 \
+                 ORDER BY account_id LIMIT $2"
+            ),
+            Self::ApiToken => sql!(
+                "SELECT id, seal_ref, secret_sealed AS value FROM api_token WHERE id > $1 AND secret_sealed IS NOT NULL \
+                 ORDER BY id LIMIT $2"
+            ),
+            Self::NodeServerKey => sql!(
+                "SELECT id, seal_ref, server_key_sealed AS value FROM node WHERE id > $1 AND server_key_sealed IS NOT NULL \
+                 ORDER BY id LIMIT $2"
+            ),
+            Self::NodeTlsKey => sql!(
+                "SELECT id, seal_ref, tls_key_sealed AS value FROM node WHERE id > $1 AND tls_key_sealed IS NOT NULL \
+                 ORDER BY id LIMIT $2"
+            ),
+            Self::Voucher => {
+                sql!("SELECT id, seal_ref, secret_sealed AS value FROM voucher WHERE id > $1 ORDER BY id LIMIT $2")
+            }
+            Self::SecondFactor => sql!(
+                "SELECT account_id AS id, seal_ref, secret_sealed AS value FROM second_factor WHERE account_id > $1 \
+                 ORDER BY account_id LIMIT $2"
+            ),
+        };
+        q.all(list, args![after, limit]).await
+    }
+
+    /// Replaces a value, unless somebody did so meanwhile, and the keyed hash it is found by, where it has one; 0: somebody did.
+    pub async fn replace(self, tx: &mut Tx, id: i64, (old, new): (&str, &str), hash: Option<&str>) -> Result<u64> {
+        let replace = match self {
+            Self::ProxyPassUuid => sql!(
+                "UPDATE proxy_pass SET uuid_sealed = $3, uuid_hash = COALESCE($4, uuid_hash) \
+                 WHERE account_id = $1 AND uuid_sealed = $2"
+            ),
+            Self::ProxyPassToken => sql!(
+                "UPDATE proxy_pass SET token_sealed = $3, token_hash = COALESCE($4, token_hash) \
+                 WHERE account_id = $1 AND token_sealed = $2"
+            ),
+            Self::ApiToken => sql!(
+                "UPDATE api_token SET secret_sealed = $3, secret_hash = COALESCE($4, secret_hash) \
+                 WHERE id = $1 AND secret_sealed = $2"
+            ),
+            Self::NodeServerKey => {
+                sql!("UPDATE node SET server_key_sealed = $3 WHERE id = $1 AND server_key_sealed = $2")
+            }
+            Self::NodeTlsKey => sql!("UPDATE node SET tls_key_sealed = $3 WHERE id = $1 AND tls_key_sealed = $2"),
+            Self::Voucher => sql!("UPDATE voucher SET secret_sealed = $3 WHERE id = $1 AND secret_sealed = $2"),
+            Self::SecondFactor => {
+                sql!("UPDATE second_factor SET secret_sealed = $3 WHERE account_id = $1 AND secret_sealed = $2")
+            }
+        };
+        let mut args = args![id, old, new];
+        if matches!(self, Self::ProxyPassUuid | Self::ProxyPassToken | Self::ApiToken) {
+            args.push(hash.into());
+        }
+        tx.exec(replace, args).await
+    }
+}
+
+/// How many rows are found only by a hash under one key, because their text is not kept: API tokens, login sessions,
+/// recovery codes. `like` is `h1.<key id>.%`.
+pub async fn count_hashed(q: &mut impl Query, like: &str) -> Result<i64> {
+    let row: Option<(i64,)> = q
+        .one(
+            sql!(
+                "SELECT (SELECT COUNT(*) FROM api_token WHERE secret_sealed IS NULL AND secret_hash LIKE $1) \
+                 + (SELECT COUNT(*) FROM login_session WHERE secret_hash LIKE $1) \
+                 + (SELECT COUNT(*) FROM recovery_code WHERE code_hash LIKE $1) AS n"
+            ),
+            args![like],
+        )
+        .await?;
+    Ok(row.map_or(0, |(n,)| n))
+}
