@@ -149,7 +149,11 @@ impl Session {
     pub(super) async fn admit(&self, asked: Asked) -> Result<Admitted, String> {
         let admitted = terminal::admit(&self.person.ctx, asked).await.map_err(|refusal| {
             if let terminal::Refusal::Error(error) = &refusal {
-                tracing::error!(event = "ssh.admission_failed", error = error.chain(), "an admission could not be decided");
+                tracing::error!(
+                    event = "ssh.admission_failed",
+                    error = error.chain(),
+                    "an admission could not be decided"
+                );
             }
             text::refused(&refusal)
         })?;

@@ -236,13 +236,7 @@ impl Handler for Client {
         Ok(())
     }
 
-    async fn extended_data(
-        &mut self,
-        _: ChannelId,
-        _: u32,
-        data: &[u8],
-        _: &mut Session,
-    ) -> Result<(), russh::Error> {
+    async fn extended_data(&mut self, _: ChannelId, _: u32, data: &[u8], _: &mut Session) -> Result<(), russh::Error> {
         self.gate.add(data.len());
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! User names of native clients: who, where to, with what (specs/bastion.md §9.1).
 
-use gatehouse_domain::{App, Error, Result, account};
 use gatehouse_domain::Actor;
+use gatehouse_domain::{App, Error, Result, account};
 use gatehouse_model::Origin;
 
 /// A user name taken apart.

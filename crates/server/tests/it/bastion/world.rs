@@ -163,10 +163,7 @@ impl Person {
     /// A terminal, as the original's front end opens it.
     pub(crate) async fn terminal(&self, ids: Ids) -> Result<WebSocket> {
         let Ids { resource, voucher, .. } = ids;
-        let path = format!(
-            "/api/terminal/ssh/?token={}&resource_id={resource}&voucher_id={voucher}",
-            self.token
-        );
+        let path = format!("/api/terminal/ssh/?token={}&resource_id={resource}&voucher_id={voucher}", self.token);
         WebSocket::open(address(&self.base)?, &path, &[]).await
     }
 }
@@ -190,8 +187,7 @@ pub(crate) struct Native {
 impl Native {
     fn start(mut command: Command, log: &Path) -> Result<Self> {
         let log = std::fs::File::create(log)?;
-        let mut child =
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).kill_on_drop(true).spawn()?;
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).kill_on_drop(true).spawn()?;
         let lines = BufReader::new(child.stdout.take().context("no output")?).lines();
         Ok(Self { child, lines })
     }
