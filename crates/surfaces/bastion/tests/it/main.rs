@@ -1,6 +1,6 @@
 //! Golden exchanges of the bastion surface through its real router.
 
-#![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failed step of a test is a failed test")]
 
 mod audit;
 mod authorisation;
