@@ -2,10 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
+mod audit;
+mod authorisation;
 mod entry;
 mod factor;
 mod frame;
-mod stay;
+mod grants;
 mod own;
+mod roles;
+mod routes;
+mod stay;
 mod support;
 mod terminal;
+mod users;

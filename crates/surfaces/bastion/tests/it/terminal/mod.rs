@@ -79,7 +79,7 @@ pub(crate) fn hasty() -> Settings {
 /// Two resources and three vouchers, one of them of another root group; nobody but the administrator holds anything.
 async fn furnish(surface: &Surface) {
     let app = &surface.test.app;
-    let place = Place { table: "voucher", column: "secret_sealed", row: "ref" };
+    let place = Place { table: "voucher", column: "secret", row: "ref" };
     let sealed = app.keys().seal(app.random(), place, b"secret").unwrap();
     let hash = |token| app.keys().hash("api_token.secret", token);
     let scopes = "resource.self.read resource.voucher.read";
