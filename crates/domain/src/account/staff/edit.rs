@@ -25,8 +25,8 @@ pub struct StaffEdit {
 
 /// Edits a user.
 ///
-/// Errors: `Forbidden` also when he holds more than the caller; `NotFound`; `Locked` when protected; `Fields` (email,
-/// phone_number: taken). Source: specs/bastion.md §6.1 row 5.
+/// Errors: `Forbidden` also when he holds more than the caller; `NotFound`; `Locked` when protected; `Fields` (`email`,
+/// `phone_number`: taken). Source: specs/bastion.md §6.1 row 5.
 pub async fn edit(ctx: &Ctx, id: AccountId, edit: &StaffEdit) -> Result<()> {
     let object = Object::new("account", id.0, "");
     watched(ctx, "system.user.update", "account.edit", object, write(ctx, id, edit)).await
@@ -58,6 +58,7 @@ async fn write(ctx: &Ctx, id: AccountId, edit: &StaffEdit) -> Result<()> {
 }
 
 /// An edit as statements take it: `None` keeps, `Some(None)` empties.
+#[expect(clippy::option_option, reason = "three outcomes, as the statement tells them apart")]
 fn given(edit: &Edit<String>) -> Option<Option<&str>> {
     match edit {
         Edit::Keep => None,

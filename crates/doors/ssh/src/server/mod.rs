@@ -62,13 +62,18 @@ impl Listening {
     ///
     /// Errors: `Invalid` naming the address that cannot be listened on.
     pub async fn bind(app: &App, on: &[SocketAddr]) -> Result<Self> {
-        let key = host_key(app).await?;
-        let fingerprint = key.public_key().fingerprint(HashAlg::Sha256).to_string();
         let mut listeners = Vec::new();
         for address in on {
             let bound = TcpListener::bind(address).await;
             listeners.push(bound.map_err(|error| Error::invalid("ssh.listen", format!("{address}: {error}")))?);
         }
+        Self::over(app, listeners).await
+    }
+
+    /// As [`Self::bind`], over sockets that listen already.
+    pub async fn over(app: &App, listeners: Vec<TcpListener>) -> Result<Self> {
+        let key = host_key(app).await?;
+        let fingerprint = key.public_key().fingerprint(HashAlg::Sha256).to_string();
         let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
         Ok(Self { listeners, addresses, fingerprint, config: Arc::new(config(app, key)) })
     }

@@ -130,6 +130,8 @@ fn configuration(folder: &Path, port: u16) -> String {
          KbdInteractiveAuthentication no\n\
          StrictModes no\n\
          UseDNS no\n\
+         PrintMotd no\n\
+         PrintLastLog no\n\
          AcceptEnv LANG LC_*\n\
          Subsystem sftp internal-sftp\n",
         host_key = file("host_key").display(),

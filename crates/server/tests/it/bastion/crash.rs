@@ -43,7 +43,7 @@ async fn story(engine: Engine) -> Result<()> {
         serde_json::from_str::<Value>(line).with_context(|| format!("half a record: {line}"))?;
     }
     let found = world.house.run_beside(&["doctor"]).await;
-    assert!(!found.stdout.contains("recording"), "{found:?}");
+    assert!(found.stdout.contains("1 recordings, 0 MiB, hold"), "{found:?}");
     drop(running.stop_beside().await);
     Ok(())
 }
