@@ -45,7 +45,7 @@ const WINDOW: u32 = 2 << 20;
 /// Rejections take at least so long.
 const REJECTION: Duration = Duration::from_millis(100);
 /// A client that vanished is found by TCP within about two minutes.
-const KEEPALIVE: Duration = Duration::from_secs(60);
+const KEEPALIVE: Duration = Duration::from_mins(1);
 /// Pause after `accept` failed, as when files run out.
 const AGAIN: Duration = Duration::from_millis(100);
 

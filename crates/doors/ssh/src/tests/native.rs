@@ -164,7 +164,8 @@ impl House {
     fn ssh<A: AsRef<OsStr>>(&self, user: &str, args: impl IntoIterator<Item = A>) -> Command {
         let mut command = self.command("ssh", "-p");
         // Options come before the host, the command after it.
-        let (before, after): (Vec<_>, Vec<_>) = args.into_iter().map(|arg| arg.as_ref().to_owned()).partition(is_option);
+        let (before, after): (Vec<_>, Vec<_>) =
+            args.into_iter().map(|arg| arg.as_ref().to_owned()).partition(is_option);
         command.args(self.key_options()).args(before).arg(format!("{user}@127.0.0.1")).args(after);
         command
     }
@@ -440,10 +441,7 @@ async fn files_are_copied_and_kept_account_of() {
         (path.as_str(), way.as_str(), *bytes, sum.as_deref() == Some(hash.as_str()), outcome.as_str())
     });
     let kept: Vec<_> = kept.collect();
-    assert_eq!(kept[..2], [
-        ("there", "upload", 3_000_000, true, "ok"),
-        ("there", "download", 3_000_000, true, "ok"),
-    ]);
+    assert_eq!(kept[..2], [("there", "upload", 3_000_000, true, "ok"), ("there", "download", 3_000_000, true, "ok"),]);
     assert_eq!((kept[2].0, kept[2].1, kept[2].3, kept[2].4), ("large", "upload", false, "failed"));
     assert_eq!(kept.len(), 3);
 }
