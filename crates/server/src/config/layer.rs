@@ -62,11 +62,6 @@ impl Layers {
         Ok(())
     }
 
-    /// Dotted names of all keys that file, environment or flags set.
-    pub(crate) fn names(&self) -> std::collections::BTreeSet<String> {
-        self.places.keys().cloned().collect()
-    }
-
     /// Adds `GATEHOUSE__SECTION__KEY` variables. A value is read as TOML, and as the text itself where that fails.
     pub(crate) fn add_env(&mut self, variables: &[(String, String)]) {
         for (name, text) in variables {

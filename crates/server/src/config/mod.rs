@@ -120,7 +120,6 @@ impl Config {
         let mut problems = layers.read_secret_files();
         let shown = layers.clone();
         let mut config = Self::from_layers(layers, &mut problems);
-        config.settings.pinned = shown.names();
         config.ini = ini;
         config.files = files;
         if problems.is_empty() {
