@@ -144,6 +144,15 @@ pub async fn key(ctx: &Ctx, login: &str, fingerprint: &str) -> Result<Step> {
     first(ctx, &account, None).await
 }
 
+/// Whether a public key may log a person in: asked about an offer, before anything is signed. Proves nothing.
+///
+/// Errors: `RateLimited`.
+pub async fn knows_key(ctx: &Ctx, login: &str, fingerprint: &str) -> Result<bool> {
+    throttle::check(ctx, login).await?;
+    let Some(account) = find(ctx, login).await? else { return Ok(false) };
+    Ok(keys::find_of_account(&mut ctx.read(), account.id, fingerprint).await?.is_some())
+}
+
 /// Verifies the code of a login whose first factor was proved.
 ///
 /// Errors: `RateLimited`.

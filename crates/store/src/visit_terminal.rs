@@ -134,6 +134,49 @@ pub async fn close(tx: &mut Tx, uuid: &str, at: Millis, end: &StayEnd<'_>) -> Re
     Ok(closed)
 }
 
+/// Inserts the command of a stay that was let pass.
+pub async fn insert_command(tx: &mut Tx, visit: VisitId, at: Millis, line: &str) -> Result<()> {
+    tx.exec(
+        sql!("INSERT INTO command_line (visit_id, at, line, action) VALUES ($1, $2, $3, 'allow')"),
+        args![visit, at, line],
+    )
+    .await?;
+    Ok(())
+}
+
+/// What an insert of a file transfer needs.
+#[derive(Debug)]
+pub struct NewTransfer<'a> {
+    /// Public name of the visit.
+    pub uuid: &'a str,
+    /// Now.
+    pub at: Millis,
+    /// As the client named it.
+    pub path: &'a str,
+    /// `upload`, `download`.
+    pub direction: &'a str,
+    /// Bytes that moved.
+    pub bytes: i64,
+    /// In hex.
+    pub sha256: Option<&'a str>,
+    /// Milliseconds.
+    pub duration: i64,
+    /// `ok`, `failed`, `aborted`, `denied`.
+    pub outcome: &'a str,
+}
+
+/// Inserts a file transfer; 0: no such visit.
+pub async fn insert_transfer(tx: &mut Tx, new: &NewTransfer<'_>) -> Result<u64> {
+    tx.exec(
+        sql!(
+            "INSERT INTO file_transfer (visit_id, at, path, direction, bytes, sha256, duration, outcome) \
+             SELECT id, $2, $3, $4, $5, $6, $7, $8 FROM visit WHERE uuid = $1"
+        ),
+        args![new.uuid, new.at, new.path, new.direction, new.bytes, new.sha256, new.duration, new.outcome],
+    )
+    .await
+}
+
 /// Counts the open stays of an account.
 pub async fn count_open(q: &mut impl Query, account: AccountId) -> Result<i64> {
     let row: Option<(i64,)> = q

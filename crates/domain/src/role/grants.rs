@@ -13,7 +13,7 @@ use super::{find, require_member_of_first};
 use crate::{
     Ctx, Edit, Error, Result,
     audit::{self, Object, Stream},
-    permission::{self, Change, ON_GROUPS, schedule, schedule::Window},
+    permission::{self, Change, ON_GROUPS, schedule, schedule::Window, watched},
 };
 
 /// The grants of a role, by group.
@@ -100,6 +100,11 @@ pub async fn replace_grants(ctx: &Ctx, id: RoleId, wanted: &BTreeMap<GrantKey, V
     if let Some((_, code)) = wanted.keys().find(|(_, code)| !ON_GROUPS.contains(&code.as_str())) {
         return Err(Error::invalid("perms", format!("`{code}` is no code that roles hold on resource groups")));
     }
+    let object = Object::new("role", id.0, "");
+    watched(ctx, "system.permission.update", "role.grants", object, replace(ctx, id, wanted)).await
+}
+
+async fn replace(ctx: &Ctx, id: RoleId, wanted: &BTreeMap<GrantKey, ValidityEdit>) -> Result<()> {
     let (ctx, mut tx) = permission::begin(ctx, Change::Rights).await?;
     ctx.require("system.permission.update")?;
     replace_in(&ctx, &mut tx, id, wanted, Record::Always).await?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gatehouse_domain::{
     Ctx,
-    bastion::terminal::{Admitted, Boxed, Ended, Failure, Moved, PresentedKey, Size},
+    bastion::terminal::{Admitted, Boxed, Ended, Failure, Moved, PresentedKey, Size, Transfer},
     recording::Watcher,
 };
 use tokio::sync::watch;
@@ -35,6 +35,9 @@ pub trait Ledger: Send + Sync {
 
     /// Writes that it is over.
     fn closed<'a>(&'a self, ctx: &'a Ctx, admitted: &'a Admitted, ended: &'a Ended, moved: Moved) -> Boxed<'a, ()>;
+
+    /// Writes that a file was transferred.
+    fn transferred<'a>(&'a self, ctx: &'a Ctx, admitted: &'a Admitted, transfer: &'a Transfer) -> Boxed<'a, ()>;
 
     /// Begins its recording. Errors: `Recording` when it must be recorded and cannot be.
     fn record<'a>(

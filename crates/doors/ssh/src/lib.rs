@@ -5,6 +5,7 @@
 
 pub mod ledger;
 mod rows;
+mod server;
 mod stay;
 mod target;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use ledger::Ledger;
+pub use server::Listening;
 use stay::{Pty, Start, registry::Stays};
 
 /// The door. Cheap to clone.
@@ -57,9 +59,13 @@ impl Door {
         self.0.stays.received(visit)
     }
 
-    /// Keeps open stays in line with the database until the process is asked to stop; then lets them end, and ends them.
-    pub async fn run(&self, app: App) {
+    /// Serves native clients, if it listens, and keeps open stays in line with the database until the process is asked to
+    /// stop; then lets stays end, and ends them.
+    pub async fn run(&self, app: App, listening: Option<Listening>) {
         let stop = CancellationToken::new();
+        if let Some(listening) = listening {
+            listening.serve(&app, &self.0, &stop);
+        }
         app.spawn("ssh.wishes", watch::wishes(app.clone(), self.0.clone(), stop.clone()));
         app.spawn("ssh.ground", watch::ground(app.clone(), self.0.clone(), stop.clone()));
         app.shutdown().cancelled().await;

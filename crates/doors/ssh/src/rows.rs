@@ -6,7 +6,7 @@ use gatehouse_domain::{
     Ctx, Error,
     bastion::{
         host_key::{self, First},
-        terminal::{self, Admitted, Boxed, Ended, Failure, Moved, PinnedKey, PresentedKey, Size},
+        terminal::{self, Admitted, Boxed, Ended, Failure, Moved, PinnedKey, PresentedKey, Size, Transfer},
     },
     recording::{self, NewRecording, Pace, Watcher},
 };
@@ -97,6 +97,14 @@ impl Ledger for Rows {
                     Err(error) => complain("ssh.close_not_written", admitted, &error),
                 }
                 sleep(AGAIN.1).await;
+            }
+        })
+    }
+
+    fn transferred<'a>(&'a self, ctx: &'a Ctx, admitted: &'a Admitted, transfer: &'a Transfer) -> Boxed<'a, ()> {
+        Box::pin(async move {
+            if let Err(error) = terminal::transferred(&ctx.app, admitted.visit, transfer).await {
+                complain("ssh.transfer_not_written", admitted, &error);
             }
         })
     }

@@ -3,6 +3,7 @@
 //! Surfaces reach the door through [`App::terminals`](crate::App::terminals), because neither imports the other.
 
 mod admission;
+mod naming;
 mod recheck;
 mod visit;
 
@@ -16,9 +17,10 @@ use uuid::Uuid;
 
 pub use admission::admit;
 pub(crate) use admission::secret_place;
+pub use naming::{NamedResource, NamedVoucher, find_resource, find_vouchers, resources};
 pub use recheck::{Ground, Stay, recheck};
 pub(crate) use recheck::{has_expired, note_expired};
-pub use visit::{AskedEnd, Moved, closed, failed, opened, seen, to_end};
+pub use visit::{AskedEnd, Direction, Moved, Transfer, closed, failed, opened, seen, to_end, transferred};
 
 use crate::{
     Ctx, Error, Via,

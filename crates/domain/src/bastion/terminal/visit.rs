@@ -16,7 +16,10 @@ use crate::{
 /// Writes the visit of a stay whose channel is open. `host_key` is what the target showed.
 pub async fn opened(ctx: &Ctx, admitted: &Admitted, host_key: &PresentedKey) -> Result<()> {
     let mut tx = ctx.begin().await?;
-    rows::insert(&mut tx, &new_stay(ctx, admitted, Some(&host_key.fingerprint), &texts(admitted))).await?;
+    let id = rows::insert(&mut tx, &new_stay(ctx, admitted, Some(&host_key.fingerprint), &texts(admitted))).await?;
+    if let Purpose::Exec(command) = &admitted.asked.purpose {
+        rows::insert_command(&mut tx, id, ctx.now(), command).await?;
+    }
     let object = Object::new("resource", admitted.asked.resource.0, &admitted.resource_name);
     audit::record(&mut tx, ctx, Stream::Access, "terminal.open", object, "ok", Some(facts(admitted))).await?;
     tx.commit().await?;
@@ -82,6 +85,65 @@ pub async fn closed(app: &App, visit: Uuid, ended: &Ended, moved: Moved) -> Resu
         let object = Object::new("visit", None, &uuid);
         audit::record(&mut tx, &ctx, Stream::Access, "terminal.close", object, ended.why.as_str(), detail).await?;
     }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Where a file went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// To the target.
+    Upload,
+    /// From the target.
+    Download,
+}
+
+impl Direction {
+    /// The stored name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Upload => "upload",
+            Self::Download => "download",
+        }
+    }
+}
+
+/// A file that was transferred, or was to be.
+#[derive(Debug, Clone)]
+pub struct Transfer {
+    /// As the client named it.
+    pub path: String,
+    /// Where to.
+    pub direction: Direction,
+    /// Bytes that moved.
+    pub bytes: u64,
+    /// Of the whole file in hex, when it moved in one piece from its beginning to its end.
+    pub sha256: Option<String>,
+    /// From opening to closing.
+    pub duration: std::time::Duration,
+    /// `ok`, `failed`, `aborted` (never closed), `denied`.
+    pub outcome: &'static str,
+}
+
+/// Longest path that is kept, characters.
+const PATH: usize = 4_096;
+
+/// Keeps a file transfer of an open stay.
+pub async fn transferred(app: &App, visit: Uuid, transfer: &Transfer) -> Result<()> {
+    let number = |n: u128| i64::try_from(n).unwrap_or(i64::MAX);
+    let path: String = transfer.path.chars().filter(|c| *c != '\0').take(PATH).collect();
+    let row = rows::NewTransfer {
+        uuid: &visit.to_string(),
+        at: app.now(),
+        path: &path,
+        direction: transfer.direction.as_str(),
+        bytes: number(transfer.bytes.into()),
+        sha256: transfer.sha256.as_deref(),
+        duration: number(transfer.duration.as_millis()),
+        outcome: transfer.outcome,
+    };
+    let mut tx = app.db().begin().await?;
+    rows::insert_transfer(&mut tx, &row).await?;
     tx.commit().await?;
     Ok(())
 }

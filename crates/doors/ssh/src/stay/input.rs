@@ -75,6 +75,11 @@ impl TerminalInput for Input {
     }
 }
 
+/// A signal for a client, by the name a target gave it.
+pub(crate) fn signal_of(name: &str) -> Sig {
+    signal(name).unwrap_or_else(|| Sig::Custom(name.to_owned()))
+}
+
 /// A signal by its name; targets know no others.
 fn signal(name: &str) -> Option<Sig> {
     Some(match name {

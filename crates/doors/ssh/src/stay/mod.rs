@@ -26,9 +26,9 @@ use gatehouse_model::EndedWhy;
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use input::Input;
+pub(crate) use input::{Input, signal_of};
 pub(crate) use open::{Pty, Start, Stay, open};
-pub(crate) use output::{Output, Piece};
+pub(crate) use output::{Output, Piece, name_of};
 
 use crate::{
     ledger::{Failed, Recorder},
@@ -106,9 +106,14 @@ impl Shared {
     }
 
     /// Ends it as the target, or whoever held it, did.
-    fn end_by_itself(&self) {
+    pub(crate) fn end_by_itself(&self) {
         let exit = lock(&self.exit).clone();
         self.end(Ended { why: EndedWhy::Closed, by: None, exit_code: exit.code, exit_signal: exit.signal });
+    }
+
+    /// Cancelled when the stay is over.
+    pub(crate) fn over(&self) -> &CancellationToken {
+        &self.over
     }
 
     /// Changes times of a stay that is open.

@@ -96,7 +96,7 @@ impl Output {
                 None
             }
             Some(ChannelMsg::ExitSignal { signal_name, .. }) => {
-                lock(&self.shared.exit).signal = Some(name(&signal_name));
+                lock(&self.shared.exit).signal = Some(name_of(&signal_name));
                 None
             }
             Some(ChannelMsg::Close) | None => {
@@ -159,6 +159,10 @@ impl Output {
         }
         let is_kept = self.shared.recorded(|recorder| recorder.output(&text));
         is_kept.then(|| Piece::Data { is_error, bytes: Bytes::new(), text })
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 
     pub(crate) fn block(&mut self, is_blocked: bool) {
@@ -224,7 +228,7 @@ impl Drop for Output {
 }
 
 /// A signal's name without `SIG`.
-fn name(signal: &Sig) -> String {
+pub(crate) fn name_of(signal: &Sig) -> String {
     match signal {
         Sig::Custom(name) => name.chars().filter(char::is_ascii_graphic).take(32).collect(),
         known => format!("{known:?}"),

@@ -57,6 +57,23 @@ pub(super) fn preferred(pins: &[PinnedKey], with_old: bool) -> Preferred {
     }
 }
 
+const KEX_EXTENSIONS_OF_SERVER: &[kex::Name] =
+    &[kex::EXTENSION_SUPPORT_AS_SERVER, kex::EXTENSION_OPENSSH_STRICT_KEX_AS_SERVER];
+/// Keys that people may log in with beside those of targets.
+const KEYS_OF_PEOPLE: &[Algorithm] = &[Algorithm::SkEd25519, Algorithm::SkEcdsaSha2NistP256];
+
+/// What native clients are offered.
+pub(crate) fn offered() -> Preferred {
+    Preferred {
+        kex: joined(KEX, None, KEX_EXTENSIONS_OF_SERVER),
+        key: joined(KEYS, None, KEYS_OF_PEOPLE),
+        host_key_certificates: Cow::Borrowed(&[]),
+        cipher: Cow::Borrowed(CIPHERS),
+        mac: Cow::Borrowed(MACS),
+        compression: Cow::Borrowed(&[compression::NONE]),
+    }
+}
+
 fn joined<T: Clone>(first: &'static [T], then: Option<&'static [T]>, last: &'static [T]) -> Cow<'static, [T]> {
     if then.is_none() && last.is_empty() {
         return Cow::Borrowed(first);

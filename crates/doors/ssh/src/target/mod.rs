@@ -1,6 +1,6 @@
 //! The way to a target: name, address, key, login. One SSH connection each (specs/bastion.md §8).
 
-mod algorithm;
+pub(crate) mod algorithm;
 mod dial;
 mod handler;
 pub(crate) mod key;

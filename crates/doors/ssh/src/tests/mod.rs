@@ -1,6 +1,7 @@
 //! Terminals at a real sshd; rows and recordings are kept in memory.
 
 mod login;
+mod native;
 mod stream;
 mod times;
 
@@ -14,7 +15,7 @@ use gatehouse_domain::{
     Actor, Ctx, Settings,
     bastion::terminal::{
         Admitted, Asked, Boxed, Credential, Encoding, Ended, Event, Failure, Moved, PinnedKey, PresentedKey, Purpose,
-        Size, Terminal, TerminalInput, TerminalOutput, Terminals, Terms,
+        Size, Terminal, TerminalInput, TerminalOutput, Terminals, Terms, Transfer,
     },
     settings::{HostKeyPolicy, RecordingMode},
 };
@@ -103,6 +104,10 @@ impl Ledger for Book {
             self.ends.lock().unwrap().push((admitted.visit, ended.clone(), moved));
             self.write(format!("closed {}", ended.why.as_str()));
         })
+    }
+
+    fn transferred<'a>(&'a self, _: &'a Ctx, _: &'a Admitted, transfer: &'a Transfer) -> Boxed<'a, ()> {
+        Box::pin(async move { self.write(format!("{} {}", transfer.direction.as_str(), transfer.path)) })
     }
 
     fn record<'a>(

@@ -45,11 +45,14 @@ async fn the_exit_of_the_shell_closes_with_1000_after_all_output() {
     let world = World::new().await;
     let (mut client, mut stay) = world.compat().await;
     let last = "x".repeat(20_000);
-    for _ in 0..20 {
-        stay.write(last.clone()).await;
-    }
-    stay.exit(3).await;
-    assert_eq!(client.output(400_000).await.unwrap(), last.repeat(20).into_bytes());
+    let writing = async {
+        for _ in 0..20 {
+            stay.write(last.clone()).await;
+        }
+        stay.exit(3).await;
+    };
+    let ((), output) = tokio::join!(writing, client.output(400_000));
+    assert!(output.unwrap() == last.repeat(20).into_bytes());
     assert_eq!(client.message().await.unwrap(), Frame::Closed(1000, String::new()));
     stay.until_gone().await;
 }

@@ -174,7 +174,8 @@ impl Stay {
     pub(crate) async fn write(&self, output: impl Into<Bytes>) {
         let bytes: Bytes = output.into();
         let text = String::from_utf8_lossy(&bytes).into_owned().into();
-        self.ordered.send(Event::Output(Output { bytes, text })).await.expect("the terminal is open");
+        let written = self.ordered.send(Event::Output(Output { bytes, text }));
+        timeout(PATIENCE, written).await.expect("it is taken").expect("the terminal is open");
     }
 
     /// The shell exits, after all its output.

@@ -5,6 +5,7 @@ mod compat;
 mod door;
 mod flow;
 mod resume;
+mod session;
 mod v2;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -79,7 +80,7 @@ pub(crate) fn hasty() -> Settings {
 /// Two resources and three vouchers, one of them of another root group; nobody but the administrator holds anything.
 async fn furnish(surface: &Surface) {
     let app = &surface.test.app;
-    let place = Place { table: "voucher", column: "secret_sealed", row: "ref" };
+    let place = Place { table: "voucher", column: "secret", row: "ref" };
     let sealed = app.keys().seal(app.random(), place, b"secret").unwrap();
     let hash = |token| app.keys().hash("api_token.secret", token);
     let scopes = "resource.self.read resource.voucher.read";

@@ -1,0 +1,243 @@
+//! One native client: its login, and which channels it gets (specs/bastion.md §9.2, §9.3).
+
+use std::{borrow::Cow, net::IpAddr, sync::Arc};
+
+use gatehouse_domain::{
+    Actor, Ctx, Error, Result,
+    login::{self, Step, Waiting},
+    session::staff::Owed,
+};
+use gatehouse_model::{Origin, Secret};
+use russh::{
+    Channel, ChannelId, ChannelOpenFailure, MethodKind, MethodSet,
+    keys::HashAlg,
+    server::{Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Response, Session, VerifiedPublicKey},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{Service, channel, forward, limit::Place, methods, name::Name};
+use crate::target::wire::Gate;
+
+/// Asked for the second factor.
+const CODE: &str = "动态验证码: ";
+/// Asked for the first one, of clients that know no better way.
+const PASSWORD: &str = "密码: ";
+/// Channels of one connection at the same time.
+const CHANNELS: usize = 64;
+
+/// Somebody who logged in.
+pub(super) struct Person {
+    pub(super) ctx: Ctx,
+    pub(super) name: Name,
+    /// What is owed before anything else.
+    pub(super) owes: Option<Owed>,
+}
+
+/// The handler of one connection.
+pub(super) struct Client {
+    service: Arc<Service>,
+    ctx: Ctx,
+    gate: Arc<Gate>,
+    place: Option<Place>,
+    entered: CancellationToken,
+    /// Whose first factor was proved, under which user name.
+    first: Option<(String, Waiting)>,
+    person: Option<Arc<Person>>,
+    /// Counts the channels that are open.
+    open: Arc<()>,
+}
+
+impl Client {
+    pub(super) fn new(
+        service: Arc<Service>,
+        address: IpAddr,
+        gate: Arc<Gate>,
+        place: Place,
+        entered: CancellationToken,
+    ) -> Self {
+        let mut ctx = service.app.ctx(Actor::Anonymous, Origin::Bastion);
+        ctx.caller.address = Some(address.to_canonical());
+        Self { service, ctx, gate, place: Some(place), entered, first: None, person: None, open: Arc::default() }
+    }
+
+    /// What a step of the login means for the client.
+    async fn step(&mut self, user: &str, name: Name, step: Result<Step>) -> Auth {
+        self.first = None;
+        match step {
+            Ok(Step::Verified(verified)) => match login::enter(&self.ctx, verified).await {
+                Ok((ctx, owes)) => {
+                    self.person = Some(Arc::new(Person { ctx, name, owes }));
+                    Auth::Accept
+                }
+                Err(error) => rejected(&error),
+            },
+            Ok(Step::Code(waiting)) => {
+                self.first = Some((user.to_owned(), waiting));
+                Auth::Reject {
+                    proceed_with_methods: Some(MethodSet::from([MethodKind::KeyboardInteractive].as_slice())),
+                    partial_success: true,
+                }
+            }
+            Ok(Step::Refused(_)) => Auth::reject(),
+            Err(error) => rejected(&error),
+        }
+    }
+
+    async fn password(&mut self, user: &str, password: Secret) -> Auth {
+        let name = match Name::parse(&self.service.app, user).await {
+            Ok(name) => name,
+            Err(error) => return rejected(&error),
+        };
+        let step = login::password(&self.ctx, &name.account, &password, None).await;
+        self.step(user, name, step).await
+    }
+
+    /// The answer to a prompt: the code if a first factor was proved, else the password.
+    async fn answer(&mut self, user: &str, answer: Secret) -> Auth {
+        match self.first.take() {
+            Some((first_user, waiting)) if first_user == user => {
+                let name = match Name::parse(&self.service.app, user).await {
+                    Ok(name) => name,
+                    Err(error) => return rejected(&error),
+                };
+                let step = login::code(&self.ctx, &waiting, answer.expose().trim()).await;
+                let is_refused = matches!(step, Ok(Step::Refused(_)));
+                let auth = self.step(user, name, step).await;
+                if is_refused {
+                    // The first factor stands; the next try is at the code again.
+                    self.first = Some((first_user, waiting));
+                }
+                auth
+            }
+            _ => match self.password(user, answer).await {
+                Auth::Reject { partial_success: true, .. } => prompt(CODE, true),
+                auth => auth,
+            },
+        }
+    }
+
+    fn session(&self, handle: russh::server::Handle, channel: Channel<Msg>) -> Option<channel::Session> {
+        let person = self.person.clone()?;
+        (Arc::strong_count(&self.open) <= CHANNELS).then(|| {
+            let open = self.open.clone();
+            channel::Session::new(self.service.clone(), person, handle, channel, self.gate.clone(), open)
+        })
+    }
+}
+
+fn prompt(text: &'static str, echo: bool) -> Auth {
+    Auth::Partial {
+        name: Cow::Borrowed(""),
+        instructions: Cow::Borrowed(""),
+        prompts: Cow::Owned(vec![(Cow::Borrowed(text), echo)]),
+    }
+}
+
+fn rejected(error: &Error) -> Auth {
+    if !matches!(error, Error::RateLimited { .. } | Error::Unauthenticated { .. }) {
+        tracing::warn!(event = "ssh.login_failed", error = error.chain(), "a login could not be decided");
+    }
+    Auth::reject()
+}
+
+impl Handler for Client {
+    type Error = russh::Error;
+
+    async fn auth_none(&mut self, _: &str) -> Result<Auth, russh::Error> {
+        Ok(Auth::Reject { proceed_with_methods: Some(methods()), partial_success: false })
+    }
+
+    async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, russh::Error> {
+        Ok(self.password(user, Secret::new(password)).await)
+    }
+
+    async fn auth_publickey_offered(&mut self, user: &str, offer: PublicKeyOffer<'_>) -> Result<Auth, russh::Error> {
+        let fingerprint = offer.public_key.fingerprint(HashAlg::Sha256).to_string();
+        let knows = async {
+            let name = Name::parse(&self.service.app, user).await?;
+            login::knows_key(&self.ctx, &name.account, &fingerprint).await
+        };
+        Ok(match knows.await {
+            Ok(true) => Auth::Accept,
+            Ok(false) => Auth::reject(),
+            Err(error) => rejected(&error),
+        })
+    }
+
+    async fn auth_publickey(&mut self, user: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, russh::Error> {
+        let fingerprint = key.public_key.fingerprint(HashAlg::Sha256).to_string();
+        let name = match Name::parse(&self.service.app, user).await {
+            Ok(name) => name,
+            Err(error) => return Ok(rejected(&error)),
+        };
+        let step = login::key(&self.ctx, &name.account, &fingerprint).await;
+        Ok(self.step(user, name, step).await)
+    }
+
+    async fn auth_keyboard_interactive<'a>(
+        &'a mut self,
+        user: &str,
+        _: &str,
+        response: Option<Response<'a>>,
+    ) -> Result<Auth, russh::Error> {
+        let Some(mut response) = response else {
+            let is_second = self.first.as_ref().is_some_and(|(first, _)| first == user);
+            return Ok(if is_second { prompt(CODE, true) } else { prompt(PASSWORD, false) });
+        };
+        let answer = response.next().and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
+        Ok(match answer {
+            Some(answer) => self.answer(user, Secret::new(answer)).await,
+            None => Auth::reject(),
+        })
+    }
+
+    async fn auth_succeeded(&mut self, _: &mut Session) -> Result<(), russh::Error> {
+        self.place = None;
+        self.entered.cancel();
+        Ok(())
+    }
+
+    async fn channel_open_session(
+        &mut self,
+        channel: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        session: &mut Session,
+    ) -> Result<(), russh::Error> {
+        match self.session(session.handle(), channel) {
+            Some(opened) => {
+                reply.accept().await;
+                self.service.app.spawn("ssh.channel", opened.run());
+            }
+            None => reply.reject(ChannelOpenFailure::ResourceShortage).await,
+        }
+        Ok(())
+    }
+
+    async fn channel_open_direct_tcpip(
+        &mut self,
+        channel: Channel<Msg>,
+        host: &str,
+        port: u32,
+        from: &str,
+        from_port: u32,
+        reply: ChannelOpenHandle,
+        session: &mut Session,
+    ) -> Result<(), russh::Error> {
+        let to = (host.to_owned(), port, from.to_owned(), from_port);
+        match self.session(session.handle(), channel) {
+            Some(opened) => self.service.app.spawn("ssh.forward", forward::run(opened, to, reply)),
+            None => reply.reject(ChannelOpenFailure::ResourceShortage).await,
+        }
+        Ok(())
+    }
+
+    async fn data(&mut self, _: ChannelId, data: &[u8], _: &mut Session) -> Result<(), russh::Error> {
+        self.gate.add(data.len());
+        Ok(())
+    }
+
+    async fn extended_data(&mut self, _: ChannelId, _: u32, data: &[u8], _: &mut Session) -> Result<(), russh::Error> {
+        self.gate.add(data.len());
+        Ok(())
+    }
+}

@@ -1,0 +1,193 @@
+//! The server for native clients: listening, limits before the login, host key (specs/bastion.md §9).
+
+mod bridge;
+mod channel;
+mod client;
+mod forward;
+mod limit;
+mod menu;
+mod name;
+mod sftp;
+mod text;
+
+use std::{borrow::Cow, net::SocketAddr, sync::Arc, time::Duration};
+
+use gatehouse_domain::{App, Result, signing};
+use russh::{
+    MethodKind, MethodSet, SshId,
+    keys::{HashAlg, PrivateKey, ssh_key::private::Ed25519Keypair},
+    server::{Config, run_stream},
+};
+use socket2::{SockRef, TcpKeepalive};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::{Instant, sleep, sleep_until, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Inner,
+    target::{
+        IDENTIFICATION, algorithm,
+        wire::{Gate, Wire},
+    },
+};
+use client::Client;
+use limit::Waiting;
+
+/// Setting that holds the host key.
+const HOST_KEY: &str = "ssh.host_key";
+/// Input of one connection that waits for its target before nothing more is read. More than clients send before they read
+/// what comes back, as window changes wait behind it.
+const INPUT: usize = 4 << 20;
+/// Window of each channel, bytes.
+const WINDOW: u32 = 2 << 20;
+/// Rejections take at least so long.
+const REJECTION: Duration = Duration::from_millis(100);
+/// A client that vanished is found by TCP within about two minutes.
+const KEEPALIVE: Duration = Duration::from_mins(1);
+/// Pause after `accept` failed, as when files run out.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// Sockets that listen for native clients, and the key that answers.
+pub struct Listening {
+    listeners: Vec<TcpListener>,
+    addresses: Vec<SocketAddr>,
+    fingerprint: String,
+    config: Arc<Config>,
+}
+
+impl Listening {
+    /// Takes over sockets that listen; reads the host key, and makes it at the first start.
+    pub async fn new(app: &App, listeners: Vec<TcpListener>) -> Result<Self> {
+        let key = host_key(app).await?;
+        let fingerprint = key.public_key().fingerprint(HashAlg::Sha256).to_string();
+        let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+        Ok(Self { listeners, addresses, fingerprint, config: Arc::new(config(app, key)) })
+    }
+
+    /// Where it listens.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// `SHA256:…` of the host key, to be shown to whoever connects first.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// Takes connections until the process is asked to stop; those that are open last until `stop`.
+    pub(crate) fn serve(self, app: &App, inner: &Arc<Inner>, stop: &CancellationToken) {
+        let settings = &app.settings().ssh;
+        let limits = (settings.max_unauthenticated, settings.max_unauthenticated_per_address);
+        let service = Arc::new(Service {
+            app: app.clone(),
+            inner: inner.clone(),
+            config: self.config,
+            waiting: Waiting::new(limits),
+            stop: stop.clone(),
+        });
+        for listener in self.listeners {
+            app.spawn("ssh.listen", accept(service.clone(), listener));
+        }
+    }
+}
+
+/// The host key: 32 bytes of a sealed setting are the seed of an ed25519 key.
+async fn host_key(app: &App) -> Result<PrivateKey> {
+    let keys = signing::load(app, HOST_KEY).await?;
+    Ok(PrivateKey::from(Ed25519Keypair::from_seed(keys.current()?.secret())))
+}
+
+fn config(app: &App, key: PrivateKey) -> Config {
+    let tries = usize::try_from(app.settings().ssh.max_tries).unwrap_or(6);
+    Config {
+        server_id: SshId::Standard(Cow::Borrowed(IDENTIFICATION)),
+        methods: methods(),
+        auth_rejection_time: REJECTION,
+        auth_rejection_time_initial: Some(Duration::ZERO),
+        keys: vec![key],
+        window_size: WINDOW,
+        channel_buffer_size: INPUT / 128,
+        preferred: algorithm::offered(),
+        // Clients begin with a question for the methods, which counts as one.
+        max_auth_attempts: tries + 1,
+        inactivity_timeout: None,
+        keepalive_interval: None,
+        nodelay: true,
+        ..Config::default()
+    }
+}
+
+fn methods() -> MethodSet {
+    MethodSet::from([MethodKind::PublicKey, MethodKind::Password, MethodKind::KeyboardInteractive].as_slice())
+}
+
+/// What every connection needs.
+pub(crate) struct Service {
+    app: App,
+    inner: Arc<Inner>,
+    config: Arc<Config>,
+    waiting: Arc<Waiting>,
+    stop: CancellationToken,
+}
+
+async fn accept(service: Arc<Service>, listener: TcpListener) {
+    let app = service.app.clone();
+    loop {
+        let accepted = tokio::select! {
+            () = app.shutdown().cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => app.spawn("ssh.connection", connection(service.clone(), stream, peer)),
+            Err(error) => {
+                tracing::warn!(event = "ssh.accept_failed", error = %error, "cannot take a connection");
+                sleep(AGAIN).await;
+            }
+        }
+    }
+}
+
+async fn connection(service: Arc<Service>, stream: TcpStream, peer: SocketAddr) {
+    let Some(place) = service.waiting.enter(peer.ip()) else {
+        metrics::counter!("gatehouse_ssh_refused_total").increment(1);
+        return;
+    };
+    if stream.set_nodelay(true).is_err() {
+        return;
+    }
+    // Without it a client that vanished is noticed later; that is all.
+    let _ = SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE));
+    let gate = Gate::new(INPUT);
+    let entered = CancellationToken::new();
+    let deadline = Instant::now() + service.app.settings().ssh.login_deadline.0;
+    let client = Client::new(service.clone(), peer.ip(), gate.clone(), place, entered.clone());
+    let wire = Wire::new(stream, gate.clone());
+    let starting = run_stream(service.config.clone(), wire, client);
+    let Ok(Ok(mut session)) = timeout_at(deadline, starting).await else {
+        gate.cut();
+        return;
+    };
+    let handle = session.handle();
+    tokio::select! {
+        _ = &mut session => return,
+        () = sleep_until(deadline) => {}
+        () = entered.cancelled() => {}
+        () = service.stop.cancelled() => {}
+    }
+    if !entered.is_cancelled() {
+        gate.cut();
+        return;
+    }
+    tokio::select! {
+        _ = &mut session => {}
+        () = service.stop.cancelled() => {
+            // A client that does not listen is not waited for.
+            let farewell = handle.disconnect(russh::Disconnect::ByApplication, String::new(), String::new());
+            let _ = tokio::time::timeout(Duration::from_millis(200), farewell).await;
+            let _ = tokio::time::timeout(Duration::from_millis(200), gate.gone().cancelled()).await;
+            gate.cut();
+        }
+    }
+}
