@@ -23,6 +23,7 @@ const DEBIAN: &[(&str, &str)] = &[
     ("openssh-client", "ssh"),
     ("openssh-sftp-server", "sftp"),
     ("python3-venv", "python3"),
+    ("python3-websocket", "wsdump"),
 ];
 
 /// In the form of pip's requirements files. All are for x86-64, some for Python 3.11 alone. Without

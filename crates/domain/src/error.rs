@@ -31,7 +31,7 @@ pub enum Error {
         rule: String,
     },
     /// Several inputs break rules, all told at once.
-    #[error("{} fields break a rule", .0.len())]
+    #[error("invalid {}", named(.0))]
     Fields(Vec<Fault>),
     /// The caller proved no identity.
     #[error("not authenticated: {why}")]
@@ -108,6 +108,11 @@ impl Fault {
 
 /// The cause carried by [`Error::Unavailable`] and [`Error::Internal`]; logged once, never shown to callers.
 pub type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// `field: rule` of each fault.
+fn named(faults: &[Fault]) -> String {
+    faults.iter().map(|fault| format!("{}: {}", fault.field, fault.rule)).collect::<Vec<_>>().join(", ")
+}
 
 impl Error {
     /// Stable code for logs, metrics and our own JSON.

@@ -110,7 +110,7 @@ fn bits(number: &[u8]) -> usize {
 }
 
 /// A key as its owner or staff see it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct KeyView {
     /// Row id.
     pub id: SshKeyId,

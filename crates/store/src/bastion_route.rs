@@ -71,3 +71,31 @@ pub async fn list_enabled(q: &mut impl Query) -> Result<Vec<RouteRow>> {
     )
     .await
 }
+
+/// Lists all routes, disabled ones too, by id.
+pub async fn list(q: &mut impl Query) -> Result<Vec<RouteRow>> {
+    q.all(
+        sql!(
+            "SELECT id, path, component, title, icon, code, parent_id, sort, is_enabled FROM bastion_route ORDER BY id LIMIT 10000"
+        ),
+        args![],
+    )
+    .await
+}
+
+/// Sets everything but the path.
+pub async fn update(tx: &mut Tx, id: i64, new: &NewRoute<'_>, is_enabled: bool, at: Millis) -> Result<u64> {
+    tx.exec(
+        sql!(
+            "UPDATE bastion_route SET component = $2, title = $3, icon = $4, code = $5, parent_id = $6, sort = $7, is_enabled = $8, \
+             updated_at = $9 WHERE id = $1"
+        ),
+        args![id, new.component, new.title, new.icon, new.code, new.parent_id, new.sort, is_enabled, at],
+    )
+    .await
+}
+
+/// Deletes a route with those below it.
+pub async fn delete(tx: &mut Tx, id: i64) -> Result<u64> {
+    tx.exec(sql!("DELETE FROM bastion_route WHERE id = $1"), args![id]).await
+}

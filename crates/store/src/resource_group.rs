@@ -247,9 +247,3 @@ pub async fn list_of_root(
     )
     .await
 }
-
-/// Whether a role exists.
-pub async fn has_role(q: &mut impl Query, id: gatehouse_model::RoleId) -> Result<bool> {
-    let row: Option<(gatehouse_model::RoleId,)> = q.one(sql!("SELECT id FROM role WHERE id = $1"), args![id]).await?;
-    Ok(row.is_some())
-}

@@ -28,13 +28,12 @@ pub(crate) async fn make_if_new(ctx: &Ctx) -> Result<Option<Secret>> {
     };
     let hash = ctx.app.passwords().hash(ctx.app.random(), &password).await?;
     let mut tx = ctx.begin().await?;
-    let id = match role::find_by_code(&mut tx, ROLE).await? {
-        Some(role) => role.id,
-        None => {
-            let id = role::insert(&mut tx, ROLE, "管理员", true, SEEDED_AT).await?;
-            role::update(&mut tx, id, "管理员", Some("超级管理员"), true, SEEDED_AT).await?;
-            id
-        }
+    let id = if let Some(role) = role::find_by_code(&mut tx, ROLE).await? {
+        role.id
+    } else {
+        let id = role::insert(&mut tx, ROLE, "管理员", true, SEEDED_AT).await?;
+        role::update(&mut tx, id, "管理员", Some("超级管理员"), true, SEEDED_AT).await?;
+        id
     };
     for code in permission::CATALOGUE {
         role::insert_code(&mut tx, id, code).await?;

@@ -36,8 +36,7 @@ pub async fn check_ssh(ctx: &Ctx, login: &str, password: &Secret) -> Result<std:
     }
     let factor = second_factor::find(&mut ctx.read(), account).await?;
     let needs_code = factor.is_some_and(|factor| factor.confirmed_at.is_some());
-    let facts =
-        Facts { must_change_password: row.must_change_password, has_factor: needs_code, is_proved: needs_code };
+    let facts = Facts { must_change_password: row.must_change_password, has_factor: needs_code, is_proved: needs_code };
     Ok(match staff::owed(ctx, &mut ctx.read(), account, facts).await? {
         Some(Owed::Password) => Err("password_change_due"),
         Some(Owed::Enrolment) => Err("factor_missing"),

@@ -12,7 +12,8 @@ use crate::{Ctx, Result, account, password, permission};
 
 /// The codes each kind of entry needs.
 pub(super) fn permissions(ctx: &Ctx, file: &StateFile) -> Result<()> {
-    let needs: [(bool, &[&'static str]); 5] = [
+    let needs: [(bool, &[&'static str]); 6] = [
+        (!file.resource_group.is_empty(), &["system.group.create", "system.group.update", "system.group.delete"]),
         (!file.role.is_empty(), &["system.role.create", "system.role.update", "system.role.delete"]),
         (!file.node.is_empty() || !file.node_group.is_empty(), &["panel.node"]),
         (!file.account.is_empty(), &["system.user.create", "system.user.update", "system.user.delete"]),
@@ -22,7 +23,7 @@ pub(super) fn permissions(ctx: &Ctx, file: &StateFile) -> Result<()> {
     for code in needs.into_iter().filter(|(is_named, _)| *is_named).flat_map(|(_, codes)| codes) {
         ctx.require(code)?;
     }
-    if file.account.iter().any(|entry| entry.staff.is_some()) {
+    if file.account.iter().any(|entry| entry.staff.is_some()) || file.role.iter().any(|role| role.grants.is_some()) {
         ctx.require("system.permission.update")?;
     }
     Ok(())
@@ -35,6 +36,7 @@ pub(super) fn file(ctx: &Ctx, file: &StateFile) -> Vec<Problem> {
     nodes(file, &mut problems);
     accounts(file, &mut problems);
     oa(ctx, file, &mut problems);
+    bastion(file, &mut problems);
     problems.0
 }
 
@@ -177,5 +179,82 @@ fn oa(ctx: &Ctx, file: &StateFile, problems: &mut Problems) {
         if user.state == Presence::Present && ctx.app.settings().oa.admin_names.contains(&user.username) {
             problems.refuse(&entry, "username", "is reserved by oa.admin_names");
         }
+    }
+}
+
+fn bastion(file: &StateFile, problems: &mut Problems) {
+    problems.unique("name", file.resource_group.iter().map(|entry| (entry.name.clone(), entry.entry())));
+    problems.unique("name", file.resource.iter().map(|entry| (entry.name.clone(), entry.entry())));
+    problems.unique("name", file.voucher.iter().map(|entry| (entry.name.clone(), entry.entry())));
+    problems.unique("name", file.bastion.rule.iter().map(|entry| (entry.name.clone(), entry.entry())));
+    problems.unique("path", file.bastion.route.iter().map(|entry| (entry.path.clone(), entry.entry())));
+    problems.unique("group", file.bastion.policy.iter().map(|entry| (entry.key(), entry.entry())));
+    for group in &file.resource_group {
+        problems.text(&group.entry(), "name", &group.name, 1, 20);
+        problems.optional(&group.entry(), "remark", group.remark.as_ref());
+    }
+    for resource in &file.resource {
+        problems.text(&resource.entry(), "name", &resource.name, 1, 20);
+        problems.optional(&resource.entry(), "remark", resource.remark.as_ref());
+        if resource.port == Some(0) {
+            problems.refuse(&resource.entry(), "port", "1 to 65535");
+        }
+    }
+    for voucher in &file.voucher {
+        vouchers(voucher, problems);
+    }
+    for role in &file.role {
+        for grant in role.grants.iter().flatten() {
+            for code in grant.codes.iter().filter(|code| !super::bastion::is_code(code)) {
+                problems.refuse(&role.entry(), "grants.codes", format!("roles do not hold `{code}` on groups"));
+            }
+            if permission::schedule::minutes(&grant.schedule).is_err() {
+                problems.refuse(
+                    &role.entry(),
+                    "grants.schedule",
+                    "windows like { days = [1, 2], from = \"09:00\", to = \"18:00\" }",
+                );
+            }
+        }
+    }
+    for rule in file.bastion.rule.iter().filter(|rule| rule.state == Presence::Present) {
+        problems.text(&rule.entry(), "name", &rule.name, 1, 100);
+        if !crate::bastion::rule::is_pattern(&rule.pattern) {
+            problems.refuse(&rule.entry(), "pattern", "a regular expression without look-around and back references");
+        }
+    }
+    for key in &file.bastion.host_key {
+        for fault in crate::bastion::host_key::read(&key.host, &key.public_key).err().into_iter().flatten() {
+            problems.refuse(&key.entry(), fault.field, file::rule(fault.rule));
+        }
+    }
+    for policy in &file.bastion.policy {
+        if let Err(error) = crate::bastion::policy::check(&super::bastion::values(policy)) {
+            problems.refuse(&policy.entry(), "values", error);
+        }
+    }
+    for route in &file.bastion.route {
+        problems.text(&route.entry(), "path", &route.path, 1, 255);
+        if route.code.as_deref().is_some_and(|code| !code.is_empty() && !super::bastion::is_route_code(code)) {
+            problems.refuse(&route.entry(), "code", "a permission code, or \"\" for everybody");
+        }
+    }
+}
+
+fn vouchers(voucher: &super::VoucherEntry, problems: &mut Problems) {
+    let entry = voucher.entry();
+    problems.text(&entry, "name", &voucher.name, 1, 20);
+    if let Some(username) = &voucher.username {
+        problems.text(&entry, "username", username, 1, 64);
+    }
+    problems.optional(&entry, "remark", voucher.remark.as_ref());
+    problems.unread(&entry, "password_file", voucher.password_file.as_ref());
+    problems.unread(&entry, "private_key_file", voucher.private_key_file.as_ref());
+    if voucher.password.is_some() && voucher.private_key.is_some() {
+        problems.refuse(&entry, "password", "either a password or a private key");
+    }
+    let length = voucher.password.as_ref().map(|password| password.expose().chars().count());
+    if length.is_some_and(|length| !(1..=256).contains(&length)) {
+        problems.refuse(&entry, "password", "1 to 256 characters");
     }
 }

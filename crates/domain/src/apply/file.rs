@@ -10,6 +10,10 @@ use serde::Deserialize;
 
 use super::{
     Problem,
+    bastion::file::{
+        BastionEntries, GrantEntry, HostKeyEntry, PolicyEntry, ResourceEntry, ResourceGroupEntry, RouteEntry,
+        RuleEntry, VoucherEntry,
+    },
     value::{Expiry, Limit, Presence, Rate},
 };
 use crate::proxy::settings::NodeSettings;
@@ -26,6 +30,14 @@ pub struct StateFile {
     pub node: Vec<NodeEntry>,
     /// `[[account]]`
     pub account: Vec<AccountEntry>,
+    /// `[[resource_group]]`
+    pub resource_group: Vec<ResourceGroupEntry>,
+    /// `[[resource]]`
+    pub resource: Vec<ResourceEntry>,
+    /// `[[voucher]]`
+    pub voucher: Vec<VoucherEntry>,
+    /// `[bastion]`
+    pub bastion: BastionEntries,
     /// `[oa]`
     pub oa: OaEntries,
 }
@@ -42,6 +54,8 @@ pub struct RoleEntry {
     pub remark: Option<String>,
     /// Exactly the permission codes it holds; default: none.
     pub codes: Option<BTreeSet<String>>,
+    /// Exactly what it holds on resource groups, protected grants apart; default: nothing.
+    pub grants: Option<Vec<GrantEntry>>,
     /// A disabled role grants nothing; default true.
     pub enabled: Option<bool>,
     /// Absent: removed, and taken from everybody.
@@ -145,6 +159,8 @@ pub struct AccountEntry {
 pub struct StaffEntry {
     /// Exactly the codes of its roles; default: none.
     pub roles: Option<BTreeSet<String>>,
+    /// Exactly the public keys it logs in with through the ssh door, one line of OpenSSH form each.
+    pub ssh_keys: Option<Vec<String>>,
     /// Absent: the pass is taken, and its roles with it.
     pub state: Presence,
 }
@@ -223,6 +239,13 @@ impl StateFile {
             let text = note(account.entry(), "password_file", account.password.is_some(), &mut account.password_file);
             account.password = text.map(line).or(account.password.take());
         }
+        for voucher in &mut self.voucher {
+            let text = note(voucher.entry(), "password_file", voucher.password.is_some(), &mut voucher.password_file);
+            voucher.password = text.map(line).or(voucher.password.take());
+            let is_set = voucher.private_key.is_some();
+            let text = note(voucher.entry(), "private_key_file", is_set, &mut voucher.private_key_file);
+            voucher.private_key = text.map(Secret::new).or(voucher.private_key.take());
+        }
         for token in &mut self.oa.token {
             let text = note(token.entry(), "value_file", token.value.is_some(), &mut token.value_file);
             token.value = text.map(line).or(token.value.take());
@@ -256,6 +279,17 @@ entries! {
     NodeGroupEntry, "node_group", self => self.name.clone();
     NodeEntry, "node", self => format!("{}/{}", self.kind, self.code);
     AccountEntry, "account", self => self.login.clone();
+    ResourceGroupEntry, "resource_group", self => self.name.clone();
+    ResourceEntry, "resource", self => self.name.clone();
+    VoucherEntry, "voucher", self => self.name.clone();
+    HostKeyEntry, "bastion.host_key", self => format!("{}:{} {}", self.host, self.port, self.public_key.split(' ').next().unwrap_or_default());
+    PolicyEntry, "bastion.policy", self => match (&self.group, &self.resource) {
+        (Some(name), _) => format!("group {name}"),
+        (None, Some(name)) => format!("resource {name}"),
+        (None, None) => "all".to_owned(),
+    };
+    RuleEntry, "bastion.rule", self => self.name.clone();
+    RouteEntry, "bastion.route", self => self.path.clone();
     TokenEntry, "oa.token", self => self.label.clone();
     OaUserEntry, "oa.user", self => self.username.clone();
 }
@@ -263,4 +297,20 @@ entries! {
 /// The address the listener binds; `""` is none.
 pub(super) fn listen_ip(text: &str) -> Result<Option<IpAddr>, std::net::AddrParseError> {
     if text.is_empty() { Ok(None) } else { text.parse().map(Some) }
+}
+
+/// A rule of the bastion in words that say what would be accepted.
+pub(super) fn rule(key: &'static str) -> &'static str {
+    match key {
+        "taken" => "is taken by another one",
+        "unknown" => "does not exist",
+        "malformed" => "is not readable",
+        "unsupported" => "only ed25519, ecdsa p256, p384, p521 and rsa from 2048 bits",
+        "encrypted" => "is encrypted: give its passphrase",
+        "wrong" => "does not open the key",
+        "one_of" => "exactly one address",
+        "forbidden_address" => "an address that is never dialled",
+        "other_group" => "only vouchers below the same root group",
+        other => other,
+    }
 }

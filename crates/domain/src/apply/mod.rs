@@ -5,6 +5,7 @@
 //! writes nothing (docs/STATE.md, DESIGN §7, §10.6).
 
 mod account;
+mod bastion;
 mod check;
 mod file;
 mod node;
@@ -21,6 +22,10 @@ use gatehouse_store::{
 };
 
 pub use crate::proxy::manage::Change;
+pub use bastion::file::{
+    BastionEntries, GrantEntry, HostKeyEntry, PolicyEntry, ResourceEntry, ResourceGroupEntry, RouteEntry, RuleEntry,
+    VoucherEntry,
+};
 pub use file::{
     AccountEntry, NodeEntry, NodeGroupEntry, OaEntries, OaUserEntry, ProxyEntry, RoleEntry, StaffEntry, StateFile,
     TokenEntry,
@@ -32,7 +37,7 @@ use crate::{Ctx, Error, Result};
 /// What became of one entry.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Item {
-    /// Its table in the file: `role`, `node_group`, `node`, `account`, `oa.token`, `oa.user`.
+    /// Its table in the file, `role`, `node`, `account`, `oa.token` …, or a list in it: `role.grants`, `account.ssh_keys`.
     pub kind: &'static str,
     /// Its natural key; nodes: `type/code`.
     pub key: String,
@@ -90,11 +95,14 @@ pub async fn apply(ctx: &Ctx, file: &StateFile, mode: Mode) -> Result<Applied> {
     let mut work = Work::default();
     let accounts = account::survey(ctx, file, &mut work).await?;
     let oa_users = oa::survey(ctx, file, &mut work).await?;
-    let rest = [file.role.len(), file.node_group.len(), file.node.len(), file.oa.token.len()];
-    if work.problems.is_empty() && accounts.is_empty() && oa_users.is_empty() && rest == [0; 4] {
+    let secrets = bastion::survey(ctx, file).await?;
+    let rest = [file.role.len(), file.node_group.len(), file.node.len(), file.oa.token.len(), bastion::count(file)];
+    if work.problems.is_empty() && accounts.is_empty() && oa_users.is_empty() && rest == [0; 5] {
         return Ok(Applied::Done(work.done));
     }
     let mut tx = ctx.begin().await?;
+    // Whatever a file changes, it may change rights: nothing may land under the old ones afterwards.
+    gatehouse_store::lock::own_rights(&mut tx).await?;
     let written = async {
         let mut names = Names::load(&mut tx).await?;
         role::ensure(ctx, &mut tx, file, &mut names, &mut work).await?;
@@ -103,6 +111,8 @@ pub async fn apply(ctx: &Ctx, file: &StateFile, mode: Mode) -> Result<Applied> {
         oa::users(ctx, &mut tx, &oa_users, Presence::Absent, &mut work).await?;
         account::write(ctx, &mut tx, accounts, &names, &mut work).await?;
         oa::users(ctx, &mut tx, &oa_users, Presence::Present, &mut work).await?;
+        bastion::ensure(ctx, &mut tx, file, secrets, &mut work).await?;
+        bastion::remove_groups(ctx, &mut tx, file, &mut work).await?;
         node::remove_groups(ctx, &mut tx, file, &mut work).await?;
         role::remove(ctx, &mut tx, file, &names, &mut work).await
     }
@@ -136,6 +146,12 @@ impl Work {
                 return Ok(());
             }
             Err(Error::Invalid { field, rule }) => Problem::new(entry, field, rule),
+            Err(Error::Fields(faults)) => {
+                let told = |fault: crate::Fault| Problem::new(entry.clone(), fault.field, file::rule(fault.rule));
+                self.problems.extend(faults.into_iter().map(told));
+                return Ok(());
+            }
+            Err(Error::QuotaExceeded { what }) => Problem::new(entry, what, "the highest number is reached"),
             Err(Error::Conflict { what, .. }) => Problem::new(entry, what, "is taken by another one"),
             Err(Error::Locked { what, why }) => Problem::new(entry, what, why),
             Err(Error::NotFound { what }) => Problem::new(entry, what, "does not exist"),

@@ -56,6 +56,7 @@ async fn ensure_one(ctx: &Ctx, tx: &mut Tx, entry: &RoleEntry, names: &mut Names
         rows::delete_code(tx, id, code).await?;
     }
     tx.touch(Aspect::Permission, Some(id.0));
+    tx.touch(Aspect::Access, None);
     let action = if change == Change::Created { "role.create" } else { "role.update" };
     audit::changed(tx, ctx, action, Object::new("role", id.0, &entry.code)).await?;
     let remark = remark.map(str::to_owned);
@@ -90,8 +91,10 @@ async fn remove_one(ctx: &Ctx, tx: &mut Tx, role: &RoleRow) -> Result<Change> {
         return Err(Error::Locked { what: "role", why: "it is protected" });
     }
     ctx.require_covers(&rows::list_codes(tx, role.id).await?.into_iter().collect())?;
+    rows::disable_own_rules(tx, role.id, ctx.now()).await?;
     rows::delete(tx, role.id).await?;
     tx.touch(Aspect::Permission, None);
+    tx.touch(Aspect::Access, None);
     audit::changed(tx, ctx, "role.delete", Object::new("role", role.id.0, &role.code)).await?;
     Ok(Change::Removed)
 }

@@ -131,7 +131,7 @@ async fn check_role(ctx: &Ctx, tx: &mut Tx, id: Option<RoleId>) -> Result<Option
     let Some(id) = id else {
         return if matches!(ctx.actor, Actor::Operator | Actor::System(_)) { Ok(None) } else { fault("required") };
     };
-    if !rows::has_role(tx, id).await? {
+    if role::find(tx, id).await?.is_none() {
         return fault("unknown");
     }
     let Some(account) = ctx.account() else { return Ok(None) };

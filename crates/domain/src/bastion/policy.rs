@@ -107,7 +107,7 @@ fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<O
 }
 
 /// Longest time a request may ask for.
-const REQUEST_MAX: Duration = Duration::from_mins(10_080);
+const REQUEST_MAX: Duration = Duration::from_hours(168);
 /// Shortest time a policy may set; below it nobody could work.
 const SHORTEST: Duration = Duration::from_secs(1);
 

@@ -4,7 +4,6 @@ use gatehouse_model::{AccountId, CommandRuleId, Paged, Paging, ResourceGroupId, 
 use gatehouse_store::{
     Aspect, Query, Tx,
     command_rule::{self as rows, CommandRuleData, CommandRuleRow},
-    resource_group as groups,
 };
 use regex::RegexBuilder;
 
@@ -250,7 +249,7 @@ async fn check(tx: &mut Tx, own: Option<CommandRuleId>, data: &RuleData) -> Resu
         faults.push(Fault::new("pattern", "malformed"));
     }
     for role in &data.roles {
-        if !groups::has_role(tx, *role).await? {
+        if gatehouse_store::role::find(tx, *role).await?.is_none() {
             faults.push(Fault::new("roles", "unknown"));
             break;
         }

@@ -86,7 +86,7 @@ impl Kept {
         let seal_ref = ctx.app.random().uuid().to_string();
         let place = terminal::secret_place(&seal_ref);
         let sealed = ctx.app.keys().seal(ctx.app.random(), place, self.secret.expose().as_bytes())?;
-        Ok(Sealed { kind: self.kind, sealed, seal_ref })
+        Ok(Sealed { kind: self.kind, text: sealed, seal_ref })
     }
 
     /// Whether a stored voucher has this secret.
@@ -98,13 +98,13 @@ impl Kept {
 
 struct Sealed {
     kind: &'static str,
-    sealed: String,
+    text: String,
     seal_ref: String,
 }
 
 impl Sealed {
     fn row(&self) -> SealedSecret<'_> {
-        SealedSecret { kind: self.kind, sealed: &self.sealed, seal_ref: &self.seal_ref }
+        SealedSecret { kind: self.kind, sealed: &self.text, seal_ref: &self.seal_ref }
     }
 }
 

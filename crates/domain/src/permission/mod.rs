@@ -2,8 +2,11 @@
 
 mod rights;
 pub mod schedule;
+mod watch;
 
 use std::collections::BTreeSet;
+
+pub(crate) use watch::watched;
 
 pub use rights::{
     Change, Holder, begin, covers_account, covers_role, holder, holds_on, moment, require_anywhere, require_on,

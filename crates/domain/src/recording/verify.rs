@@ -89,9 +89,9 @@ pub(crate) async fn verify_row(app: &App, row: &RecordingRow) -> Result<Verdict>
     if row.state == State::Open.as_str() {
         return Ok(Verdict::Holds { records });
     }
-    // A recording that was torn when its process vanished stays so.
-    let may_be_torn = row.state != State::Complete.as_str();
-    if records > noted || (content.is_torn && !may_be_torn) {
+    // What was being written when a process vanished or a disk hung may be there, whole or in part; each record is ours.
+    let (may_be_torn, may_be_more) = (row.state != State::Complete.as_str(), row.state == State::Failed.as_str());
+    if (records > noted && !may_be_more) || (content.is_torn && !may_be_torn) {
         return Ok(broken("something was added to it"));
     }
     Ok(Verdict::Holds { records })

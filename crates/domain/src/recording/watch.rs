@@ -220,12 +220,15 @@ impl Here {
     }
 }
 
+/// The reader back, with the lines it found.
+type ReadOn = (Reader, Result<Vec<Bytes>, Fault>);
+
 /// Follows a file that another process writes.
 struct Follow {
     app: App,
     visit: Uuid,
     reader: Option<Reader>,
-    reading: Option<JoinHandle<(Reader, Result<Vec<Bytes>, Fault>)>>,
+    reading: Option<JoinHandle<ReadOn>>,
     look_at: Instant,
     /// The recording is closed: what is in the file is all.
     is_over: bool,

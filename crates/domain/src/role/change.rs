@@ -10,7 +10,7 @@ use crate::{
     Ctx, Edit, Error, Result,
     audit::{self, Object, Stream},
     error::Fault,
-    permission::{self, Change},
+    permission::{self, Change, watched},
 };
 
 /// A new role; it holds nothing yet.
@@ -54,7 +54,7 @@ async fn require_free(q: &mut impl Query, of: Option<RoleId>, name: Option<&str>
 
 /// Makes a role.
 ///
-/// Errors: `Forbidden`; `Fields` (name, code: role_taken), both at once. Source: specs/bastion.md §6.1 row 11.
+/// Errors: `Forbidden`; `Fields` (`name`, `code`: `role_taken`), both at once. Source: specs/bastion.md §6.1 row 11.
 pub async fn add(ctx: &Ctx, new: &NewRole) -> Result<RoleId> {
     let (ctx, mut tx) = permission::begin(ctx, Change::Rights).await?;
     ctx.require("system.role.create")?;
@@ -83,7 +83,7 @@ pub struct RoleEdit {
 
 /// Edits a role.
 ///
-/// Errors: `Forbidden`; `NotFound`; `Locked` when protected; `Fields` (name, code: role_taken). Source: specs/bastion.md
+/// Errors: `Forbidden`; `NotFound`; `Locked` when protected; `Fields` (`name`, `code`: `role_taken`). Source: specs/bastion.md
 /// §6.1 row 12.
 pub async fn edit(ctx: &Ctx, id: RoleId, edit: &RoleEdit) -> Result<()> {
     let (ctx, mut tx) = permission::begin(ctx, Change::Rights).await?;
@@ -109,6 +109,11 @@ pub async fn edit(ctx: &Ctx, id: RoleId, edit: &RoleEdit) -> Result<()> {
 /// Errors: `Forbidden` also when it holds more than the caller; `NotFound`; `Locked` when protected. Source:
 /// specs/bastion.md §13 `role/status`.
 pub async fn set_status(ctx: &Ctx, id: RoleId, is_enabled: bool) -> Result<()> {
+    let object = Object::new("role", id.0, "");
+    watched(ctx, "system.role.update", "role.status", object, switch(ctx, id, is_enabled)).await
+}
+
+async fn switch(ctx: &Ctx, id: RoleId, is_enabled: bool) -> Result<()> {
     let (ctx, mut tx) = permission::begin(ctx, Change::Rights).await?;
     ctx.require("system.role.update")?;
     let role = find(&mut tx, id).await?;
@@ -131,6 +136,11 @@ pub async fn set_status(ctx: &Ctx, id: RoleId, is_enabled: bool) -> Result<()> {
 /// Errors: `Forbidden` when one of the others holds more than the caller, and then nothing is deleted. Source:
 /// specs/bastion.md §6.1 row 13, §6.2.
 pub async fn delete(ctx: &Ctx, ids: &[RoleId]) -> Result<i64> {
+    let object = Object::new("role", None, "");
+    watched(ctx, "system.role.delete", "role.delete", object, delete_all(ctx, ids)).await
+}
+
+async fn delete_all(ctx: &Ctx, ids: &[RoleId]) -> Result<i64> {
     let (ctx, mut tx) = permission::begin(ctx, Change::Rights).await?;
     ctx.require("system.role.delete")?;
     let mut roles = Vec::new();

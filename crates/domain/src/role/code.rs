@@ -9,7 +9,7 @@ use super::{find, require_unprotected};
 use crate::{
     Ctx, Result,
     audit::{self, Object, Stream},
-    permission::{self, Change},
+    permission::{self, Change, watched},
 };
 
 /// The codes of a role, those of other surfaces too, in order.
@@ -26,6 +26,11 @@ pub async fn codes(ctx: &Ctx, id: RoleId) -> Result<Vec<String>> {
 /// `wanted` must be among `visible`. Errors: `Forbidden` when a code that is given or taken is not the caller's;
 /// `NotFound`; `Locked` when protected. Source: specs/bastion.md §6.1 row 16, §2.3 N1.
 pub async fn replace_codes(ctx: &Ctx, id: RoleId, wanted: &BTreeSet<&str>, visible: &BTreeSet<&str>) -> Result<()> {
+    let object = Object::new("role", id.0, "");
+    watched(ctx, "system.permission.update", "role.codes", object, write(ctx, id, wanted, visible)).await
+}
+
+async fn write(ctx: &Ctx, id: RoleId, wanted: &BTreeSet<&str>, visible: &BTreeSet<&str>) -> Result<()> {
     let (ctx, mut tx) = permission::begin(ctx, Change::Rights).await?;
     ctx.require("system.permission.update")?;
     let role = find(&mut tx, id).await?;

@@ -13,7 +13,7 @@ use super::{find, require_member_of_first};
 use crate::{
     Ctx, Edit, Error, Result,
     audit::{self, Object, Stream},
-    permission::{self, Change, ON_GROUPS, schedule, schedule::Window},
+    permission::{self, Change, ON_GROUPS, schedule, schedule::Window, watched},
 };
 
 /// The grants of a role, by group.
@@ -100,33 +100,62 @@ pub async fn replace_grants(ctx: &Ctx, id: RoleId, wanted: &BTreeMap<GrantKey, V
     if let Some((_, code)) = wanted.keys().find(|(_, code)| !ON_GROUPS.contains(&code.as_str())) {
         return Err(Error::invalid("perms", format!("`{code}` is no code that roles hold on resource groups")));
     }
+    let object = Object::new("role", id.0, "");
+    watched(ctx, "system.permission.update", "role.grants", object, replace(ctx, id, wanted)).await
+}
+
+async fn replace(ctx: &Ctx, id: RoleId, wanted: &BTreeMap<GrantKey, ValidityEdit>) -> Result<()> {
     let (ctx, mut tx) = permission::begin(ctx, Change::Rights).await?;
     ctx.require("system.permission.update")?;
-    let role = find(&mut tx, id).await?;
-    require_groups(&mut tx, wanted).await?;
-    let held = rows::list_of_role(&mut tx, id).await?;
+    replace_in(&ctx, &mut tx, id, wanted, Record::Always).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Whether a replacement that changes nothing is recorded: a call is, an entry of a state file is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Record {
+    /// Always.
+    Always,
+    /// Only changes.
+    Changes,
+}
+
+/// The same inside a transaction. Gives whether anything changed.
+pub(crate) async fn replace_in(
+    ctx: &Ctx,
+    tx: &mut Tx,
+    id: RoleId,
+    wanted: &BTreeMap<GrantKey, ValidityEdit>,
+    record: Record,
+) -> Result<bool> {
+    let role = find(tx, id).await?;
+    require_groups(tx, wanted).await?;
+    let held = rows::list_of_role(tx, id).await?;
     let held: BTreeMap<GrantKey, RoleGrantRow> =
         held.into_iter().map(|row| ((row.resource_group_id, row.code.clone()), row)).collect();
     let changes = differences(&held, wanted)?;
+    if changes.is_empty() && record == Record::Changes {
+        return Ok(false);
+    }
     if !changes.is_empty() {
-        require_member_of_first(&ctx, &mut tx, &role).await?;
+        require_member_of_first(ctx, tx, &role).await?;
     }
     for (group, code) in changes.keys() {
-        permission::require_on(&ctx, &mut tx, code, *group).await?;
+        permission::require_on(ctx, tx, code, *group).await?;
     }
     let mut facts = Vec::with_capacity(changes.len());
     for ((group, code), change) in &changes {
         facts.push(serde_json::json!({ "group": group.0, "code": code, "change": change.as_str() }));
-        write(&ctx, &mut tx, id, (*group, code), change).await?;
+        write(ctx, tx, id, (*group, code), change).await?;
     }
-    role::update_touched(&mut tx, id, ctx.now()).await?;
+    role::update_touched(tx, id, ctx.now()).await?;
     tx.touch(Aspect::Permission, Some(id.0));
     tx.touch(Aspect::Access, None);
     let facts = serde_json::Value::from(facts).to_string();
     let object = Object::new("role", id.0, &role.code);
-    audit::record(&mut tx, &ctx, Stream::Change, "role.grants", object, "ok", Some(facts)).await?;
-    tx.commit().await?;
-    Ok(())
+    audit::record(tx, ctx, Stream::Change, "role.grants", object, "ok", Some(facts)).await?;
+    Ok(!changes.is_empty())
 }
 
 async fn require_groups(q: &mut impl Query, wanted: &BTreeMap<GrantKey, ValidityEdit>) -> Result<()> {

@@ -4,7 +4,7 @@
 
 mod change;
 mod code;
-mod grants;
+pub(crate) mod grants;
 
 pub use change::{NewRole, RoleEdit, add, delete, edit, set_status, taken};
 pub use code::{codes, replace_codes};

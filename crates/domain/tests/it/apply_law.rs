@@ -33,8 +33,9 @@ fn role() -> impl Strategy<Value = RoleEntry> {
         select(&["system.user.read", "panel.admin", "no.code"][..]).prop_map(str::to_owned),
         0..2,
     ));
-    (name(), text(), codes, any::<Option<bool>>(), presence())
-        .prop_map(|(code, remark, codes, enabled, state)| RoleEntry { code, name: None, remark, codes, enabled, state })
+    (name(), text(), codes, any::<Option<bool>>(), presence()).prop_map(|(code, remark, codes, enabled, state)| {
+        RoleEntry { code, name: None, remark, codes, grants: None, enabled, state }
+    })
 }
 
 fn proxy() -> impl Strategy<Value = ProxyEntry> {
@@ -50,8 +51,11 @@ fn proxy() -> impl Strategy<Value = ProxyEntry> {
 }
 
 fn staff() -> impl Strategy<Value = StaffEntry> {
-    (option::of(proptest::collection::btree_set(name(), 0..2)), presence())
-        .prop_map(|(roles, state)| StaffEntry { roles, state })
+    (option::of(proptest::collection::btree_set(name(), 0..2)), presence()).prop_map(|(roles, state)| StaffEntry {
+        roles,
+        ssh_keys: None,
+        state,
+    })
 }
 
 fn account() -> impl Strategy<Value = AccountEntry> {

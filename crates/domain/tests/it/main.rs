@@ -29,6 +29,8 @@ mod account;
 #[cfg(test)]
 mod apply;
 #[cfg(test)]
+mod apply_bastion;
+#[cfg(test)]
 mod apply_law;
 #[cfg(test)]
 mod apply_refusal;

@@ -8,6 +8,7 @@ use std::{
 use gatehouse_domain::{
     Edit,
     account::staff::{self, Filter},
+    audit,
     role::{self, NewRole, RoleEdit},
 };
 use gatehouse_model::{AccountId, Paging, RoleId};
@@ -234,5 +235,32 @@ both!(parallel_editors_leave_one_of_their_wishes_whole, |engine| async {
         }
         assert_eq!(roles_of(&app, &format!("ann{round}")).await, [CLIENT]);
     }
+    Ok(())
+});
+
+both!(a_try_to_rise_is_an_alert, |engine| async {
+    let app = TestApp::new(engine).await?;
+    let granters = role_with(&app, "granters", &["system.permission.update"], &[]).await;
+    let granter_id = user(&app, "granter", &[granters]).await;
+    let granter = signed_in(&app, granter_id).await;
+    let alerts = async || audit::list(&app.operator(), None, Some("permission.escalation"), 10).await.unwrap();
+    assert_eq!(
+        refusal(role::add(&granter, &NewRole { name: "x".into(), code: "x".into(), remark: None }).await),
+        "forbidden"
+    );
+    assert_eq!(refusal(role::delete(&granter, &[granters]).await), "forbidden");
+    assert_eq!(alerts().await.len(), 0, "to lack a right is no try to rise");
+    for _ in 0..3 {
+        assert_eq!(refusal(staff::bind(&granter, granter_id, &bound(&[FIRST])).await), "forbidden");
+    }
+    let rows = alerts().await;
+    assert_eq!(rows.len(), 1, "one a minute");
+    assert_eq!(
+        (rows[0].stream.as_str(), rows[0].actor_name.as_str(), rows[0].object_id),
+        ("alert", "granter", Some(granter_id.0))
+    );
+    app.advance(Duration::from_mins(1));
+    assert_eq!(refusal(staff::bind(&granter, granter_id, &bound(&[FIRST])).await), "forbidden");
+    assert_eq!(alerts().await.len(), 2);
     Ok(())
 });

@@ -19,6 +19,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use gatehouse_domain::Error;
 
 use crate::config::{Config, ConfigError, Ini, Sources};
 use output::Output;
@@ -190,7 +191,7 @@ impl Global {
 pub(crate) struct BadUsage(pub(crate) String);
 
 fn is_bad_usage(error: &anyhow::Error) -> bool {
-    let is_invalid = |error: &gatehouse_domain::Error| matches!(error, gatehouse_domain::Error::Invalid { .. });
+    let is_invalid = |error: &Error| matches!(error, Error::Invalid { .. } | Error::Fields(_));
     error.is::<BadUsage>() || error.is::<ConfigError>() || error.downcast_ref().is_some_and(is_invalid)
 }
 

@@ -15,6 +15,7 @@ use anyhow::Context;
 use axum::Router;
 use gatehouse_domain::{App, proxy::egress::EgressRule};
 use gatehouse_kit::TrustedProxies;
+use gatehouse_ssh::{Door, Listening};
 use tokio::{net::TcpListener, sync::Semaphore, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -147,9 +148,10 @@ pub(crate) async fn run(
     let private = server(METRICS_CONNECTIONS, None);
     let signals = signals.obey(app.shutdown().clone(), listeners.tls.clone());
     warn_of_hidden_nodes(&app);
-    start_door(&app);
+    start_proxy(&app);
     let sites = sites(&app, config);
     ready(&app, &listeners)?;
+    start_ssh(&app, listeners.ssh).await?;
 
     let metrics = Arc::new(Site::new(pages::health(app.clone()).merge(pages::metrics(recorder))));
     for (list, server, site) in [
@@ -228,7 +230,23 @@ fn sites(app: &App, config: &Config) -> Sites {
     Sites { shared: Arc::new(shared), oa: Arc::new(oa), bastion: Arc::new(bastion) }
 }
 
-fn start_door(app: &App) {
+/// Starts the door to targets; web terminals need it even where nobody listens for native clients.
+async fn start_ssh(app: &App, listeners: Vec<TcpListener>) -> anyhow::Result<()> {
+    let door = Door::new();
+    app.serve_terminals(Arc::new(door.clone()));
+    let listening = if listeners.is_empty() {
+        None
+    } else {
+        let listening = Listening::new(app, listeners).await.context("cannot make the ssh door's host key")?;
+        tracing::info!(fingerprint = listening.fingerprint(), "the ssh door's host key");
+        Some(listening)
+    };
+    let running = app.clone();
+    app.spawn("ssh", async move { door.run(running, listening).await });
+    Ok(())
+}
+
+fn start_proxy(app: &App) {
     if !app.settings().proxy.enabled {
         return;
     }

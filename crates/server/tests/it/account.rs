@@ -102,3 +102,20 @@ fn check_login_asks_the_ssh_door() {
     let answer = house.run_with("account check-login ann --door ssh --password-stdin --json", "correct horse\n").json();
     assert_eq!(answer, serde_json::json!({ "let_in": true, "needs_code": false }));
 }
+
+#[test]
+fn keys_for_the_ssh_door_are_registered_and_listed() {
+    let house = Installation::new(GATEHOUSE);
+    house.run("account add ann --pass staff").ok();
+    house.write("ann.pub", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGPKSUTyz1HwHReFVvD5obVsALAgJRNarH4TRpNePnAS ann\n");
+    house.run("account add-key ann ann.pub --name laptop").ok();
+    let keys = house.run("account keys ann --json").json();
+    assert_eq!((&keys[0]["name"], keys.as_array().unwrap().len()), (&"laptop".into(), 1));
+    assert!(house.run("account keys ann").ok().contains("SHA256:"));
+    assert_eq!(house.run("account show ann --json").json()["staff"]["ssh_keys"], 1);
+    house.write("none.pub", "no key\n");
+    for (file, reason) in [("ann.pub", "taken"), ("none.pub", "malformed"), ("nowhere.pub", "cannot read")] {
+        let refused = house.run(&format!("account add-key ann {file}"));
+        assert!(refused.code != Some(0) && refused.stderr.contains(reason), "{refused:?}");
+    }
+}

@@ -111,8 +111,8 @@ async fn every_route_refuses_whoever_may_not() {
     /readyz                    shared           200 ready
     /metrics                   shared           404 404 not found
     /console/                  shared           404 404 not found
-    /api/v1/                   shared           404 404 not found
-    /api/                      shared           404 404 not found
+    /api/v1/                   shared           404 {"code":404,"msg":"未找到","detail":"未找到。"}
+    /api/                      shared           404 {"code":404,"msg":"未找到","detail":"未找到。"}
     /                          shared           404 404 not found
     /healthz                   metrics          200 ok
     /readyz                    metrics          200 ready

@@ -48,3 +48,16 @@ fn a_missing_config_ini_is_told_in_the_originals_words() {
     assert_eq!(ended.code, Some(2));
     assert!(ended.stderr.starts_with("gatehouse: 读取配置文件 config.ini 失败，失败原因为: "), "{ended:?}");
 }
+
+#[test]
+fn a_known_first_password_is_served_on_loopback_only() {
+    let house = Installation::new(GATEHOUSE).with("BASTION__COMPAT__DEFAULT_ADMIN", "true");
+    for listener in ["--listen 0.0.0.0:0", "--ssh-listen [::]:0", "--proxy-listen 192.0.2.1"] {
+        let ended = house.run(&format!("serve {listener}"));
+        assert_eq!(ended.code, Some(2), "{ended:?}");
+        assert!(ended.stderr.contains("bastion.compat.default_admin"), "{ended:?}");
+    }
+    assert!(!house.path().join("data").exists());
+    house.serve("serve").stop();
+    house.run_with("account check-login administrator --door ssh --password-stdin", "administrator\n").ok();
+}

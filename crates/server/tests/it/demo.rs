@@ -1,10 +1,14 @@
 //! The demo: what it prints works as printed.
 
-use gatehouse_testkit::Installation;
+use gatehouse_testkit::{Installation, PATIENCE};
 
 use crate::GATEHOUSE;
 
-use std::process::{Command, Stdio};
+use std::{
+    os::unix::fs::PermissionsExt,
+    process::{Command, Stdio},
+    time::Instant,
+};
 
 const FREE: &str = "demo --listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0";
 
@@ -24,7 +28,7 @@ fn every_printed_command_works_as_printed() {
     let mut running = house.start(house.command(FREE));
     running.read_until("gatehouse account list");
     let printed = running.announced.clone();
-    let curls: Vec<_> = printed.iter().filter(|line| line.starts_with("curl")).collect();
+    let curls: Vec<_> = printed.iter().filter(|line| line.starts_with("curl") && line.contains("/v1/")).collect();
     assert_eq!(curls.len(), 3, "{printed:#?}");
     assert!(paste(curls[0]).contains("\"StatusCode\":200"));
     let read = paste(curls[1]);
@@ -48,6 +52,7 @@ fn every_printed_command_works_as_printed() {
             .replace(&format!("127.0.0.1:{socks} "), &format!("127.0.0.1:{free} "));
         assert_eq!(paste(&line), "ok\n", "{line}");
     }
+    bastion(&house, &printed);
     assert!(house.run("account check-login administrator --password-stdin").code == Some(2), "no password on stdin");
     house.run_with("account check-login administrator --password-stdin", "administrator\n").ok();
     running.stop();
@@ -60,7 +65,54 @@ fn every_printed_command_works_as_printed() {
             .filter(|line| line.starts_with("token"))
             .eq(again.announced.iter().filter(|line| line.starts_with("token")))
     );
+    // The target's port is another one, and everything leads there.
+    bastion(&house, &again.announced);
+    let target = sshd(&house);
     again.stop();
+    assert!(!is_running(target), "sshd outlives the demo");
+}
+
+/// Goes every printed way to the demo's target.
+fn bastion(house: &Installation, printed: &[String]) {
+    let line = |what: &str| printed.iter().find(|line| !line.starts_with('#') && line.contains(what)).unwrap();
+    let login = printed.iter().find(|line| line.ends_with("/api/rbac/login/")).unwrap();
+    assert!(paste(login).starts_with(r#"{"code":200,"msg":"OK","token":{"access":"ey"#));
+    let listed = paste(line("resource/resource/get/"));
+    assert!(listed.contains(r#""total":1"#) && listed.contains(r#""name":"demo""#), "{listed}");
+    let shown = paste(line("wsdump"));
+    assert!(shown.contains("Linux"), "{shown}");
+
+    let ask = house.path().join("ask");
+    std::fs::write(&ask, "#!/bin/sh\necho administrator\n").unwrap();
+    std::fs::set_permissions(&ask, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let ssh = format!("{} 'echo by-$((6*7))'", line("administrator#demo"));
+    let ssh = format!("SSH_ASKPASS_REQUIRE=force SSH_ASKPASS={} {ssh}", ask.display());
+    assert_eq!(paste(&ssh), "by-42\n", "{ssh}");
+}
+
+/// The process id of the demo's target.
+fn sshd(house: &Installation) -> u32 {
+    std::fs::read_to_string(house.path().join("data/demo-sshd/pid")).unwrap().trim().parse().unwrap()
+}
+
+fn is_running(process: u32) -> bool {
+    // A process that ended and that nobody waited for has no command line.
+    std::fs::read(format!("/proc/{process}/cmdline")).is_ok_and(|line| !line.is_empty())
+}
+
+#[test]
+fn the_demos_target_ends_with_a_killed_demo() {
+    let house = Installation::new(GATEHOUSE);
+    let mut running = house.start(house.command(FREE));
+    running.read_until("gatehouse account list");
+    let target = sshd(&house);
+    assert!(is_running(target));
+    running.kill();
+    let deadline = Instant::now() + PATIENCE;
+    while is_running(target) {
+        assert!(Instant::now() < deadline, "sshd outlives the demo");
+        std::thread::yield_now();
+    }
 }
 
 #[test]

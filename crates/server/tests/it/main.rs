@@ -11,6 +11,8 @@ mod apply;
 #[cfg(test)]
 mod authorisation;
 #[cfg(test)]
+mod bastion;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod command;

@@ -83,7 +83,7 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
     if is_one_word { Ok(token) } else { Err(Refusal::unauthenticated()) }
 }
 
-/// The user behind an access token or an API token. Also for WebSockets.
+/// The user behind an access token or an API token. Also for web sockets.
 ///
 /// Errors: `Unauthenticated` for whatever does not count now.
 pub(crate) async fn by_token(bastion: &Bastion, asking: Asking, token: &str) -> Result<Caller, Error> {

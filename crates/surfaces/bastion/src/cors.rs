@@ -42,7 +42,7 @@ fn is_listed(bastion: &Bastion, origin: &HeaderValue) -> bool {
     origin.to_str().is_ok_and(|origin| origins.iter().any(|listed| listed.trim_end_matches('/') == origin))
 }
 
-/// Whether a request without `Origin`, or from an origin that is ours or listed: the rule of refresh and of WebSockets.
+/// Whether a request without `Origin`, or from an origin that is ours or listed: the rule of refresh and of web sockets.
 /// Ours: the host of the request, by either scheme, as a proxy before us may speak TLS.
 pub(crate) fn is_own_or_listed(bastion: &Bastion, headers: &HeaderMap) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else { return true };

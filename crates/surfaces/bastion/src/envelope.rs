@@ -247,10 +247,10 @@ impl BastionEnvelope {
 
     fn render(&self, path: &str, failure: &Failure, mfa: Option<Mfa<'_>>) -> Response {
         let Failure { status, msg, detail } = failure;
-        if self.bare_errors {
-            if let Some(body) = bare(path, *status, msg, detail) {
-                return json_response(*status, &body);
-            }
+        if self.bare_errors
+            && let Some(body) = bare(path, *status, msg, detail)
+        {
+            return json_response(*status, &body);
         }
         json_response(*status, &Full { code: status.as_u16(), msg, detail, mfa })
     }
@@ -282,7 +282,7 @@ fn bare(path: &str, status: StatusCode, msg: &'static str, detail: &Detail) -> O
 
 /// Whole seconds, rounded up, at least one.
 fn seconds(wait: Duration) -> HeaderValue {
-    HeaderValue::from((wait.as_millis().div_ceil(1000)).clamp(1, u128::from(u32::MAX)) as u64)
+    HeaderValue::from(u64::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u64::MAX).max(1))
 }
 
 impl Envelope for BastionEnvelope {

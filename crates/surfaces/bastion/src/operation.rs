@@ -45,6 +45,10 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     plain("voucher.create", "添加凭证"),
     with_id("voucher.edit", "编辑凭证", ""),
     plain("voucher.delete", "删除凭证"),
+    // The state file and the command line.
+    with_id("role.update", "编辑角色", ""),
+    plain("account.role.grant", "授予角色"),
+    plain("account.role.revoke", "收回角色"),
     // Extensions of §13, in the same style.
     with_id("account.password", "设置用户", "密码"),
     with_id("account.enable", "启用用户", ""),

@@ -70,6 +70,7 @@ impl Query {
     }
 
     /// The first moment that is meant by a time.
+    #[expect(clippy::wrong_self_convention, reason = "the lower bound of a range of times, not a conversion")]
     pub(crate) fn from_time(&mut self, name: &'static str) -> Option<Millis> {
         self.time(name).map(|(from, _)| from)
     }

@@ -74,7 +74,7 @@ impl Routes {
         self.raw(path, service, "POST, OPTIONS")
     }
 
-    /// An endpoint that answers by itself, such as a WebSocket. `allow` lists the methods of `service` and `OPTIONS`.
+    /// An endpoint that answers by itself, such as a web socket. `allow` lists the methods of `service` and `OPTIONS`.
     pub(crate) fn raw(self, path: &'static str, service: MethodRouter<Bastion>, allow: &'static str) -> Self {
         let service =
             service.fallback(async move |state: State<Bastion>, request| other_method(&state, &request, allow));

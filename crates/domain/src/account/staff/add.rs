@@ -43,14 +43,14 @@ pub fn check_login(text: &str) -> Result<Login> {
 
 /// Makes an account with a staff pass and the role for everybody.
 ///
-/// Errors: `Forbidden`; `Fields` naming every clash (account, email, phone_number: taken); `Invalid` on email.
+/// Errors: `Forbidden`; `Fields` naming every clash (`account`, `email`, `phone_number`: taken); `Invalid` on email.
 /// Source: specs/bastion.md §6.1 row 4. The role holds the own profile only, so that whoever may add users may give it.
 pub async fn add(ctx: &Ctx, new: &NewStaff) -> Result<AccountId> {
     ctx.require("system.user.create")?;
     let password = ctx.app.passwords().hash(ctx.app.random(), &new.password).await?;
     let (ctx, mut tx) = permission::begin(ctx, Change::Rights).await?;
     ctx.require("system.user.create")?;
-    let faults = taken(&mut tx, None, Some(&new.login), &set(&new.email), &set(&new.phone)).await?;
+    let faults = taken(&mut tx, None, Some(&new.login), &set(new.email.as_ref()), &set(new.phone.as_ref())).await?;
     if !faults.is_empty() {
         return Err(Error::Fields(faults));
     }
@@ -78,6 +78,6 @@ pub async fn add(ctx: &Ctx, new: &NewStaff) -> Result<AccountId> {
     Ok(id)
 }
 
-fn set(field: &Option<String>) -> Edit<String> {
-    field.clone().map_or(Edit::Keep, Edit::Set)
+fn set(field: Option<&String>) -> Edit<String> {
+    field.cloned().map_or(Edit::Keep, Edit::Set)
 }

@@ -10,7 +10,7 @@ use crate::{
     Ctx, Result,
     account::pass::kinds,
     audit::{self, Object, Stream},
-    permission::{self, Change},
+    permission::{self, Change, watched},
 };
 
 /// Takes the staff pass from users, and deletes the accounts that hold no other; tells how many users that were.
@@ -19,6 +19,11 @@ use crate::{
 /// Errors: `Forbidden` when one of the others holds more than the caller, and then nothing is deleted; `Locked` when no
 /// administrator would remain. Source: specs/bastion.md §6.1 row 6, §6.2.
 pub async fn delete(ctx: &Ctx, ids: &[AccountId]) -> Result<i64> {
+    let object = Object::new("account", None, "");
+    watched(ctx, "system.user.delete", "account.delete", object, delete_all(ctx, ids)).await
+}
+
+async fn delete_all(ctx: &Ctx, ids: &[AccountId]) -> Result<i64> {
     let (ctx, mut tx) = permission::begin(ctx, Change::Rights).await?;
     ctx.require("system.user.delete")?;
     let mut accounts = Vec::new();

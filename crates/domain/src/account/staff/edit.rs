@@ -7,7 +7,7 @@ use super::{find, require_power, require_unprotected, taken};
 use crate::{
     Ctx, Edit, Error, Result, account,
     audit::{self, Object},
-    permission::{self, Change},
+    permission::{self, Change, watched},
 };
 
 /// What an edit changes; fields that are kept are not written.
@@ -25,9 +25,14 @@ pub struct StaffEdit {
 
 /// Edits a user.
 ///
-/// Errors: `Forbidden` also when he holds more than the caller; `NotFound`; `Locked` when protected; `Fields` (email,
-/// phone_number: taken). Source: specs/bastion.md §6.1 row 5.
+/// Errors: `Forbidden` also when he holds more than the caller; `NotFound`; `Locked` when protected; `Fields` (`email`,
+/// `phone_number`: taken). Source: specs/bastion.md §6.1 row 5.
 pub async fn edit(ctx: &Ctx, id: AccountId, edit: &StaffEdit) -> Result<()> {
+    let object = Object::new("account", id.0, "");
+    watched(ctx, "system.user.update", "account.edit", object, write(ctx, id, edit)).await
+}
+
+async fn write(ctx: &Ctx, id: AccountId, edit: &StaffEdit) -> Result<()> {
     let (ctx, mut tx) = permission::begin(ctx, Change::Rights).await?;
     ctx.require("system.user.update")?;
     let account = find(&mut tx, id).await?;
@@ -53,6 +58,7 @@ pub async fn edit(ctx: &Ctx, id: AccountId, edit: &StaffEdit) -> Result<()> {
 }
 
 /// An edit as statements take it: `None` keeps, `Some(None)` empties.
+#[expect(clippy::option_option, reason = "three outcomes, as the statement tells them apart")]
 fn given(edit: &Edit<String>) -> Option<Option<&str>> {
     match edit {
         Edit::Keep => None,

@@ -9,7 +9,7 @@ use super::{find, require_administrator_left, require_power, require_unprotected
 use crate::{
     Ctx, Edit, Error, Result,
     audit::{self, Object, Stream},
-    permission::{self, Change},
+    permission::{self, Change, watched},
     role,
 };
 
@@ -20,6 +20,11 @@ use crate::{
 /// `NotFound`; `Locked` when protected or the last administrator; `Fields` (roles: unknown).
 /// Source: specs/bastion.md §6.1 row 10, §2.3 N1–N4.
 pub async fn bind(ctx: &Ctx, id: AccountId, wanted: &BTreeMap<RoleId, Edit<Millis>>) -> Result<()> {
+    let object = Object::new("account", id.0, "");
+    watched(ctx, "system.permission.update", "account.roles", object, write(ctx, id, wanted)).await
+}
+
+async fn write(ctx: &Ctx, id: AccountId, wanted: &BTreeMap<RoleId, Edit<Millis>>) -> Result<()> {
     let (ctx, mut tx) = permission::begin(ctx, Change::Rights).await?;
     ctx.require("system.permission.update")?;
     let account = find(&mut tx, id).await?;

@@ -8,7 +8,7 @@ use crate::{
     Ctx, Result,
     account::change,
     audit::{self, Object},
-    permission::{self, Change},
+    permission::{self, Change, watched},
 };
 
 /// Switches a user on or off. Off ends every session of his, open terminals and proxy connections too.
@@ -16,6 +16,11 @@ use crate::{
 /// Errors: `Forbidden` also when he holds more than the caller; `NotFound`; `Locked` when protected, the caller's own or
 /// the last administrator. Source: specs/bastion.md §13 `user/status`.
 pub async fn set_status(ctx: &Ctx, id: AccountId, is_enabled: bool) -> Result<()> {
+    let object = Object::new("account", id.0, "");
+    watched(ctx, "system.user.update", "account.status", object, switch(ctx, id, is_enabled)).await
+}
+
+async fn switch(ctx: &Ctx, id: AccountId, is_enabled: bool) -> Result<()> {
     let (ctx, mut tx) = permission::begin(ctx, Change::Rights).await?;
     ctx.require("system.user.update")?;
     let account = find(&mut tx, id).await?;
@@ -35,7 +40,13 @@ pub async fn set_status(ctx: &Ctx, id: AccountId, is_enabled: bool) -> Result<()
 /// changes by proving the old one. Source: specs/bastion.md §13 `user/set_password`.
 pub async fn set_password(ctx: &Ctx, id: AccountId, password: &Secret, must_change: bool) -> Result<()> {
     ctx.require("system.user.update")?;
-    let (scheme, hash) = ctx.app.passwords().hash(ctx.app.random(), password).await?;
+    let hash = ctx.app.passwords().hash(ctx.app.random(), password).await?;
+    let object = Object::new("account", id.0, "");
+    let change = write_password(ctx, id, hash, must_change);
+    watched(ctx, "system.user.update", "account.password", object, change).await
+}
+
+async fn write_password(ctx: &Ctx, id: AccountId, (scheme, hash): (i64, String), must_change: bool) -> Result<()> {
     let (ctx, mut tx) = permission::begin(ctx, Change::Rights).await?;
     ctx.require("system.user.update")?;
     let account = find(&mut tx, id).await?;
@@ -54,6 +65,11 @@ pub async fn set_password(ctx: &Ctx, id: AccountId, password: &Secret, must_chan
 ///
 /// Errors: `Forbidden` also when he holds more than the caller; `NotFound`. Source: specs/bastion.md §5.2, §13.
 pub async fn unlock(ctx: &Ctx, id: AccountId) -> Result<()> {
+    let object = Object::new("account", id.0, "");
+    watched(ctx, "system.user.update", "account.unlock", object, clear_failures(ctx, id)).await
+}
+
+async fn clear_failures(ctx: &Ctx, id: AccountId) -> Result<()> {
     let (ctx, mut tx) = permission::begin(ctx, Change::Rights).await?;
     ctx.require("system.user.update")?;
     let account = find(&mut tx, id).await?;
@@ -68,6 +84,11 @@ pub async fn unlock(ctx: &Ctx, id: AccountId) -> Result<()> {
 /// Errors: `Forbidden` also when he holds more than the caller; `NotFound`; `Locked` for the caller's own, which he gives
 /// up by proving it. Source: specs/bastion.md §13 `user/mfa_reset`.
 pub async fn reset_factor(ctx: &Ctx, id: AccountId) -> Result<()> {
+    let object = Object::new("account", id.0, "");
+    watched(ctx, "system.user.update", "account.mfa_reset", object, take_factor(ctx, id)).await
+}
+
+async fn take_factor(ctx: &Ctx, id: AccountId) -> Result<()> {
     let (ctx, mut tx) = permission::begin(ctx, Change::Rights).await?;
     ctx.require("system.user.update")?;
     let account = find(&mut tx, id).await?;

@@ -48,7 +48,7 @@ const MUCH: i64 = 256 << 10;
 /// Rejections take at least so long.
 const REJECTION: Duration = Duration::from_millis(100);
 /// A client that vanished is found by TCP within about two minutes.
-const KEEPALIVE: Duration = Duration::from_secs(60);
+const KEEPALIVE: Duration = Duration::from_mins(1);
 /// How long channels may take to say why they end.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Pause after `accept` failed, as when files run out.

@@ -122,7 +122,7 @@ impl Ledger for Book {
                 return Err(Failure::Recording);
             }
             self.tape.mark(format!("header {}x{} {term}", size.cols, size.rows));
-            Ok(Box::new(Taping(self.tape.clone())) as Box<dyn Recorder>)
+            Ok(Box::new(Taping(self.tape.clone(), admitted.terms.record_input)) as Box<dyn Recorder>)
         })
     }
 }
@@ -142,7 +142,8 @@ impl Tape {
     }
 }
 
-struct Taping(Arc<Tape>);
+/// A recorder; whether it keeps input.
+struct Taping(Arc<Tape>, bool);
 
 impl Recorder for Taping {
     fn is_recording(&self) -> bool {
@@ -155,7 +156,9 @@ impl Recorder for Taping {
     }
 
     fn input(&mut self, bytes: &[u8]) -> Result<(), Failed> {
-        self.0.mark(format!("i {}", String::from_utf8_lossy(bytes)));
+        if self.1 {
+            self.0.mark(format!("i {}", String::from_utf8_lossy(bytes)));
+        }
         self.0.verdict()
     }
 

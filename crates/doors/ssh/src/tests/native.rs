@@ -175,7 +175,7 @@ impl House {
     }
 
     async fn run(&self, user: &str, command: &str) -> Told {
-        Told::of(self.ssh(user, [command]).output().await.unwrap())
+        Told::of(&self.ssh(user, [command]).output().await.unwrap())
     }
 
     /// `ssh` that proves itself by what it answers to prompts.
@@ -214,7 +214,7 @@ struct Told {
 }
 
 impl Told {
-    fn of(output: Output) -> Self {
+    fn of(output: &Output) -> Self {
         Self {
             out: String::from_utf8_lossy(&output.stdout).into_owned(),
             error: String::from_utf8_lossy(&output.stderr).into_owned(),
@@ -232,7 +232,7 @@ async fn fed(mut command: Command, input: &[u8]) -> Output {
         let _ = stdin.write_all(input).await;
         drop(stdin);
     };
-    let (output, ()) = tokio::join!(timeout(Duration::from_secs(30), child.wait_with_output()), feeding);
+    let (output, ()) = tokio::join!(timeout(Duration::from_mins(1), child.wait_with_output()), feeding);
     output.expect("it ends in time").unwrap()
 }
 
@@ -248,9 +248,8 @@ async fn until(child: &mut Child, text: &str) -> String {
             seen.push_str(&String::from_utf8_lossy(&buffer[..n]));
         }
     };
-    if timeout(SOON, reading).await.is_err() {
-        panic!("{text} never came: {seen}");
-    }
+    let came = timeout(SOON, reading).await.is_ok();
+    assert!(came, "{text} never came: {seen}");
     seen
 }
 
@@ -271,7 +270,7 @@ async fn commands_run_with_their_streams_and_status() {
         .output()
         .await
         .unwrap();
-    assert_eq!(Told::of(env).out, "[1][]\n");
+    assert_eq!(Told::of(&env).out, "[1][]\n");
     eventually("the rows are closed", async || house.visits().await == [true; 7]).await;
     assert_eq!(house.sshd.log().matches("Failed").count(), 0);
 }
@@ -333,15 +332,15 @@ async fn logins_by_password_key_and_code() {
     let house = House::new().await;
     for methods in ["password", "keyboard-interactive"] {
         let right = house.asked("administrator#web", methods, PASSWORD).arg("exit 3").output().await.unwrap();
-        assert_eq!(right.status.code(), Some(3), "{methods}: {}", Told::of(right).error);
+        assert_eq!(right.status.code(), Some(3), "{methods}: {}", Told::of(&right).error);
         let wrong = house.asked("administrator#web", methods, "not it").arg("exit 3").output().await.unwrap();
         assert_eq!(wrong.status.code(), Some(255));
-        assert!(Told::of(wrong).error.contains("Permission denied"));
+        assert!(Told::of(&wrong).error.contains("Permission denied"));
     }
     let unknown = house.asked("nobody#web", "password", PASSWORD).arg("true").output().await.unwrap();
-    assert!(Told::of(unknown).error.contains("Permission denied (publickey,password,keyboard-interactive)"));
+    assert!(Told::of(&unknown).error.contains("Permission denied (publickey,password,keyboard-interactive)"));
     let stranger = house.ssh("nobody#web", ["true"]).output().await.unwrap();
-    assert!(Told::of(stranger).error.contains("Permission denied"), "a key of somebody else");
+    assert!(Told::of(&stranger).error.contains("Permission denied"), "a key of somebody else");
 
     // With a second factor neither key nor password is enough.
     let ctx = house.person(ROOT).await;
@@ -349,7 +348,7 @@ async fn logins_by_password_key_and_code() {
     gatehouse_domain::factor::confirm(&ctx, &totp(house.app(), setup.secret.expose())).await.unwrap();
     let told = house.run("administrator#web", "exit 3").await;
     assert!(told.code == Some(255) && told.error.contains("keyboard-interactive"), "{told:?}");
-    house.test.advance(Duration::from_secs(60));
+    house.test.advance(Duration::from_mins(1));
     let code = totp(house.app(), setup.secret.expose());
     let key = house.folder.path().join("id").display().to_string();
     let with_code = |answer: &str| {
@@ -380,7 +379,7 @@ async fn what_is_not_allowed_is_refused_with_its_text() {
     let house = House::new().await;
     house.member("alice").await;
     let alice = house.asked("alice#web", "password", PASSWORD).arg("true").output().await.unwrap();
-    let alice = Told::of(alice);
+    let alice = Told::of(&alice);
     assert!(alice.error.contains("权限错误") && alice.code == Some(255), "{alice:?}");
     let nowhere = house.run("administrator#nowhere", "true").await;
     assert!(nowhere.error.contains("权限错误") && nowhere.code == Some(255), "{nowhere:?}");
@@ -395,11 +394,11 @@ async fn what_is_not_allowed_is_refused_with_its_text() {
         (vec!["-R0:127.0.0.1:9", "-oExitOnForwardFailure=yes"], "remote forward"),
         (vec!["-s", "netconf"], "another subsystem"),
     ] {
-        let told = Told::of(house.ssh("administrator#web", options).output().await.unwrap());
+        let told = Told::of(&house.ssh("administrator#web", options).output().await.unwrap());
         assert_ne!(told.code, Some(0), "{what}: {told:?}");
     }
     let agent = house.ssh("administrator#web", ["-A", "echo [$SSH_AUTH_SOCK][$DISPLAY]"]).output().await.unwrap();
-    assert_eq!(Told::of(agent).out, "[][]\n");
+    assert_eq!(Told::of(&agent).out, "[][]\n");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -411,7 +410,7 @@ async fn files_are_copied_and_kept_account_of() {
     let scp = async |from: &str, to: &str| -> Told {
         let mut command = house.command("scp", "-P");
         command.args(house.key_options()).args([from, to]);
-        Told::of(command.output().await.unwrap())
+        Told::of(&command.output().await.unwrap())
     };
     let text = |path: &Path| path.display().to_string();
     let told = scp(&text(&here), "administrator%web@127.0.0.1:there").await;
@@ -424,12 +423,12 @@ async fn files_are_copied_and_kept_account_of() {
     let mut sftp = house.command("sftp", "-P");
     sftp.args(house.key_options()).args(["-b", "-", "administrator#web@127.0.0.1"]);
     let batch = b"mkdir one\nrename there one/two\nls -l one\nsymlink one/two three\nrm three\nchmod 600 one/two\n";
-    let told = Told::of(fed(sftp, batch).await);
+    let told = Told::of(&fed(sftp, batch).await);
     assert!(told.code == Some(0) && told.out.contains("two"), "{told:?}");
 
     let mut old = house.command("scp", "-P");
     old.args(house.key_options()).args(["-O", &text(&here), "administrator%web@127.0.0.1:old"]);
-    let told = Told::of(old.output().await.unwrap());
+    let told = Told::of(&old.output().await.unwrap());
     assert!(told.code != Some(0) && told.error.contains("策略不允许该操作"), "{told:?}");
 
     house.policy(json!({ "max_file": "1MiB" })).await;
@@ -475,7 +474,7 @@ async fn forwards_go_through_the_target_where_the_policy_says_so() {
             let _ = write.shutdown().await;
         };
         let mut back = Vec::new();
-        let (_, read) = tokio::join!(writing, read.read_to_end(&mut back));
+        let ((), read) = tokio::join!(writing, read.read_to_end(&mut back));
         (read.is_ok() && back == sent).then_some(back)
     };
     assert!(exchange().await.is_none(), "off by default");
@@ -499,7 +498,7 @@ async fn staff_policy_and_revocation_end_native_stays_at_once() {
     let ended = async |child: Child| -> (Told, Duration) {
         let begun = Instant::now();
         let told = timeout(SOON, child.wait_with_output()).await.expect("it ends in time").unwrap();
-        (Told::of(told), begun.elapsed())
+        (Told::of(&told), begun.elapsed())
     };
     let shell = start().await;
     let open = visit::list(&house.test.operator(), None, true, Some(ROOT), 10).await.unwrap();

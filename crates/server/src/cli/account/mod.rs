@@ -1,6 +1,7 @@
 //! `account …`: people and machines, their passes, passwords and roles
 
 mod check_login;
+mod key;
 mod password;
 mod show;
 
@@ -61,6 +62,13 @@ pub(crate) enum Account {
     Grant(Grant),
     /// Take a pass or a role; the account goes with its last pass
     Revoke(Grant),
+    /// List the SSH keys of an account
+    Keys {
+        /// Login
+        login: String,
+    },
+    /// Register an SSH public key, as `ssh-keygen` writes it, for the ssh door
+    AddKey(key::AddKey),
     /// Ask whether a door would let somebody in: exit code 0 yes, 1 no
     CheckLogin(check_login::CheckLogin),
 }
@@ -132,6 +140,11 @@ impl Account {
                 show::list(ctx, output).await?;
                 return opened.close().await;
             }
+            Self::Keys { login } => {
+                key::list(ctx, &login, output).await?;
+                return opened.close().await;
+            }
+            Self::AddKey(add) => add.run(ctx).await.map(|()| "registered")?,
             Self::CheckLogin(check) => {
                 check.run(ctx, password, output).await?;
                 return opened.close().await;

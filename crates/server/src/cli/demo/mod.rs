@@ -82,8 +82,10 @@ async fn serve_demo(config: &Config, listeners: Listeners) -> anyhow::Result<()>
         }
         None => None,
     };
-    let printed = print::Printed { data_dir, token, target };
-    let outcome = serve::run(app, config, listeners, move |app, listeners| print::when_ready(app, listeners, printed)).await;
+    let prefix = config.bastion.prefix.clone();
+    let printed = print::Printed { data_dir, token, prefix, target };
+    let outcome =
+        serve::run(app, config, listeners, move |app, listeners| print::when_ready(app, listeners, printed)).await;
     if let Some(sshd) = sshd {
         sshd.stop().await.context("the demo's sshd does not end")?;
     }

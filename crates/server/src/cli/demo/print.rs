@@ -37,6 +37,8 @@ pub(super) struct Printed {
     pub(super) data_dir: PathBuf,
     /// The token of the oa surface.
     pub(super) token: String,
+    /// Where the bastion's paths begin.
+    pub(super) prefix: String,
     /// The bastion's target, where an `sshd` is installed.
     pub(super) target: Option<Target>,
 }
@@ -46,7 +48,7 @@ pub(super) fn when_ready(app: &App, listeners: &Listeners, printed: Printed) -> 
     crate::serve::announce(listeners)?;
     let base = listeners.base_url("oa");
     let ssh = listeners.addresses().into_iter().find(|(name, _)| *name == "ssh").map(|(_, address)| address);
-    let bastion = bastion(&listeners.base_url("bastion"), ssh, printed.target);
+    let bastion = bastion(&format!("{}{}", listeners.base_url("bastion"), printed.prefix), ssh, printed.target);
     let app = app.clone();
     app.clone().spawn("demo.print", async move {
         let user = wait(&app).await;
@@ -113,14 +115,12 @@ fn commands(app: &App, base: &str, printed: &Printed, bastion: &str, user: Optio
 
 /// What a person does with the bastion: log in, list resources, open a terminal in two ways.
 fn bastion(base: &str, ssh: Option<SocketAddr>, target: Option<Target>) -> String {
-    let login = format!(
-        "curl -s -H 'Content-Type: application/json' -d '{}' {base}/api/rbac/login/",
-        json!({ "account": "administrator", "password": "administrator" })
-    );
+    let body = r#"{"account":"administrator","password":"administrator"}"#;
+    let login = format!("curl -s -H 'Content-Type: application/json' -d '{body}' {base}rbac/login/");
     let token = format!(r#"$({login} | sed 's/.*"access":"\([^"]*\)".*/\1/')"#);
     let mut text = format!(
         "\n# bastion: log in, list the resources as administrator\n{login}\n\
-         curl -s -H \"Authorization: {token}\" {base}/api/resource/resource/get/\n"
+         curl -s -H \"Authorization: {token}\" {base}resource/resource/get/\n"
     );
     let Some(Target { resource, voucher }) = target else {
         text.push_str(
@@ -128,13 +128,13 @@ fn bastion(base: &str, ssh: Option<SocketAddr>, target: Option<Target>) -> Strin
         );
         return text;
     };
-    let input = json!({ "type": 2, "data": "uname -a; exit\n" });
+    let input = r#"{"type":2,"data":"uname -a; exit\n"}"#;
     let socket = base.replacen("http", "ws", 1);
     let _ = writeln!(
         text,
         "# a command in a web terminal, by wsdump of Debian's python3-websocket\n\
          wsdump -r --eof-wait 2 -t '{input}' \
-         \"{socket}/api/terminal/ssh/?token={token}&resource_id={resource}&voucher_id={voucher}\" </dev/null"
+         \"{socket}terminal/ssh/?token={token}&resource_id={resource}&voucher_id={voucher}\" </dev/null"
     );
     if let Some(address) = ssh {
         let _ = writeln!(

@@ -51,8 +51,10 @@ impl Sshd {
         let (host_key, key) = (folder.join("host_key"), folder.join("key"));
         for file in [&host_key, &key] {
             if !file.exists() {
-                output_of(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-C", "demo", "-f"]).arg(file))
-                    .await?;
+                output_of(
+                    Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-C", "demo", "-f"]).arg(file),
+                )
+                .await?;
             }
         }
         fs::copy(key.with_extension("pub"), folder.join("authorized_keys"))?;
@@ -75,7 +77,10 @@ impl Sshd {
         while TcpStream::connect(address).await.is_err() {
             let ended = self.child.try_wait()?;
             if ended.is_some() || waited >= PATIENCE || app.pause(STEP).await {
-                bail!("{PROGRAM} does not listen; it says:\n{}", fs::read_to_string(log).unwrap_or_default().trim_end());
+                bail!(
+                    "{PROGRAM} does not listen; it says:\n{}",
+                    fs::read_to_string(log).unwrap_or_default().trim_end()
+                );
             }
             waited += STEP;
         }
@@ -125,6 +130,8 @@ fn configuration(folder: &Path, port: u16) -> String {
          KbdInteractiveAuthentication no\n\
          StrictModes no\n\
          UseDNS no\n\
+         PrintMotd no\n\
+         PrintLastLog no\n\
          AcceptEnv LANG LC_*\n\
          Subsystem sftp internal-sftp\n",
         host_key = file("host_key").display(),

@@ -36,7 +36,8 @@ pub(super) struct Target {
 /// Makes what is missing; what is there follows the running `sshd`.
 pub(super) async fn furnish(ctx: &Ctx, sshd: &Sshd) -> Result<Target, Error> {
     let groups = group::list(ctx, Some(GROUP), ALL).await?;
-    let group = groups.rows.into_iter().find(|row| row.name == GROUP).ok_or(Error::NotFound { what: "group Default" })?;
+    let group =
+        groups.rows.into_iter().find(|row| row.name == GROUP).ok_or(Error::NotFound { what: "group Default" })?;
     let voucher = the_voucher(ctx, group.id, sshd).await?;
     let resource = the_resource(ctx, group.id, voucher, sshd).await?;
     Ok(Target { resource, voucher })
@@ -55,12 +56,7 @@ async fn the_voucher(ctx: &Ctx, group: ResourceGroupId, sshd: &Sshd) -> Result<V
     Ok(row.id)
 }
 
-async fn the_resource(
-    ctx: &Ctx,
-    group: ResourceGroupId,
-    voucher: VoucherId,
-    sshd: &Sshd,
-) -> Result<ResourceId, Error> {
+async fn the_resource(ctx: &Ctx, group: ResourceGroupId, voucher: VoucherId, sshd: &Sshd) -> Result<ResourceId, Error> {
     let address = Given { ipv4: Edit::Set(Ipv4Addr::LOCALHOST.to_string()), ..Given::default() };
     let found = resource::list(ctx, Some(NAME), None, ALL).await?;
     let Some(row) = found.listed.rows.into_iter().map(|listed| listed.row).find(|row| row.name == NAME) else {

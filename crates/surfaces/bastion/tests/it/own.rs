@@ -30,7 +30,10 @@ async fn ones_own_password_is_changed_and_the_other_sessions_die() {
     assert_eq!(reset(&kim, PASSWORD, PASSWORD).await.line(), refused(r#"{"new_password":["新旧密码不能相同"]}"#));
     assert_eq!(reset(&kim, PASSWORD, "short").await.line(), refused(r#"{"new_password":["密码长度不得少于8字符"]}"#));
     let long = "x".repeat(129);
-    assert_eq!(reset(&kim, PASSWORD, &long).await.line(), refused(r#"{"new_password":["密码长度不得超过128字符"]}"#));
+    assert_eq!(
+        reset(&kim, PASSWORD, &long).await.line(),
+        refused(r#"{"new_password":["请确保这个字段不能超过 128 个字符。"]}"#)
+    );
     let missing = kim.post("rbac/user/reset_password/", json!({})).await;
     assert_eq!(missing.line(), refused(r#"{"old_password":["旧密码不能为空"],"new_password":["密码为必填项"]}"#));
     assert_eq!(reset(&kim, PASSWORD, "another word").await.line(), OK);

@@ -335,18 +335,18 @@ mod tests {
         let mut upload = kinds(&[SETSTAT, FSETSTAT, MKDIR, RMDIR, REMOVE, RENAME, SYMLINK]);
         upload.extend([open(7, 2), open(7, 4), open(7, 8), open(7, 16), open(7, 0x20 | 2)]);
         upload.extend(WRITING.iter().map(|name| extension(name)));
-        upload.push(request(WRITE, 7, &[b"handle"], &[&[0; 8][..], &[0, 0, 0, 1, b'x']].concat()));
-        let mut download = vec![open(7, 1), request(READ, 7, &[b"handle"], &[0; 12])];
+        upload.push(request(WRITE, 7, &[b"handle"], &[&[0; 8][..], &[0, 0, 0, 1, b'x'][..]].concat()));
+        let download = [open(7, 1), request(READ, 7, &[b"handle"], &[0; 12])];
         let mut either = kinds(&[OPENDIR, READDIR, STAT, LSTAT, FSTAT, REALPATH, READLINK, CLOSE]);
         either.extend(LOOKING.iter().map(|name| extension(name)));
         let both = [open(7, 3), extension(COPY)];
         let never = [request(99, 7, &[], &[]), extension(b"lsetstat@openssh.com"), extension(b"made-up")];
         let judge = |packet: &Bytes, up, down| track(up, down).request(packet);
-        for packet in upload.drain(..) {
+        for packet in upload {
             assert_eq!(judge(&packet, true, false), Verdict::Pass, "{packet:?}");
             assert_eq!(code(&judge(&packet, false, true)), Some(PERMISSION_DENIED), "{packet:?}");
         }
-        for packet in download.drain(..) {
+        for packet in download {
             assert_eq!(judge(&packet, false, true), Verdict::Pass, "{packet:?}");
             assert_eq!(code(&judge(&packet, true, false)), Some(PERMISSION_DENIED), "{packet:?}");
         }
@@ -390,7 +390,7 @@ mod tests {
         let (_, done) = track.reply(packet::packet(HANDLE, &handle));
         let said = |done: &[Transfer]| -> Vec<_> { done.iter().map(|t| (t.direction, t.outcome, t.bytes)).collect() };
         assert_eq!(said(&done), [(Direction::Download, "denied", 0)]);
-        track.request(&request(WRITE, 3, &[b"h"], &[&[0; 8][..], &[0, 0, 0, 2, b'x', b'y']].concat()));
+        track.request(&request(WRITE, 3, &[b"h"], &[&[0; 8][..], &[0, 0, 0, 2, b'x', b'y'][..]].concat()));
         assert_eq!(said(&track.finish()), [(Direction::Upload, "aborted", 2)]);
     }
 }

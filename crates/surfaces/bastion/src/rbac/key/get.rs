@@ -18,7 +18,7 @@ struct Shown {
 
 /// Lists public keys.
 ///
-/// Shape: paging, `user_id` (3 for others) → paged {id, name, public_key, fingerprint, create_date, last_used}.
+/// Shape: paging, `user_id` (3 for others) → paged `{id, name, public_key, fingerprint, create_date, last_used}`.
 /// Errors: 403; 404 unknown user. Source: specs/bastion.md §13.
 pub(crate) async fn handle(call: Call) -> Outcome {
     let ctx = call.signed_in().await?;

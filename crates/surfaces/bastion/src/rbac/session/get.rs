@@ -18,7 +18,7 @@ struct Shown {
 
 /// Lists live login sessions.
 ///
-/// Shape: paging, `user_id` (110 for others) → paged {id, created, last_seen, ip, user_agent, current}.
+/// Shape: paging, `user_id` (110 for others) → paged `{id, created, last_seen, ip, user_agent, current}`.
 /// Units: `last_seen` to the minute. Errors: 403; 404 unknown user. Source: specs/bastion.md §13.
 pub(crate) async fn handle(call: Call) -> Outcome {
     let ctx = call.signed_in().await?;

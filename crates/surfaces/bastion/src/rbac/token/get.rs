@@ -19,7 +19,7 @@ struct Shown {
 
 /// Lists API tokens, never the tokens themselves.
 ///
-/// Shape: paging, `user_id` (110 for others) → paged {id, name, scopes, cidrs, expires_at, create_date, last_used}.
+/// Shape: paging, `user_id` (110 for others) → paged `{id, name, scopes, cidrs, expires_at, create_date, last_used}`.
 /// Errors: 403; 404 unknown user. Source: specs/bastion.md §13.
 pub(crate) async fn handle(call: Call) -> Outcome {
     let ctx = call.signed_in().await?;

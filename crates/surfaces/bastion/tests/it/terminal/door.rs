@@ -13,8 +13,8 @@ use bytes::Bytes;
 use gatehouse_domain::{
     Ctx,
     bastion::terminal::{
-        Admitted, AskHostKey, Boxed, Ended, Event, Failure, Opened, Output, PresentedKey, Size, Terminal, TerminalInput,
-        TerminalOutput, Terminals,
+        Admitted, AskHostKey, Boxed, Ended, Event, Failure, Opened, Output, PresentedKey, Size, Terminal,
+        TerminalInput, TerminalOutput, Terminals,
     },
 };
 use gatehouse_model::EndedWhy;
@@ -174,7 +174,8 @@ impl Stay {
     pub(crate) async fn write(&self, output: impl Into<Bytes>) {
         let bytes: Bytes = output.into();
         let text = String::from_utf8_lossy(&bytes).into_owned().into();
-        self.ordered.send(Event::Output(Output { bytes, text })).await.expect("the terminal is open");
+        let written = self.ordered.send(Event::Output(Output { bytes, text }));
+        timeout(PATIENCE, written).await.expect("it is taken").expect("the terminal is open");
     }
 
     /// The shell exits, after all its output.
@@ -267,9 +268,7 @@ struct ScriptedInput {
 
 impl ScriptedInput {
     fn push(&mut self, pushed: Pushed) -> Boxed<'_, bool> {
-        Box::pin(async move {
-            self.takes.wait_for(|takes| *takes).await.is_ok() && self.pushes.send(pushed).is_ok()
-        })
+        Box::pin(async move { self.takes.wait_for(|takes| *takes).await.is_ok() && self.pushes.send(pushed).is_ok() })
     }
 }
 

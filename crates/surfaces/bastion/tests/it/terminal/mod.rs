@@ -5,6 +5,7 @@ mod compat;
 mod door;
 mod flow;
 mod resume;
+mod session;
 mod v2;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -48,21 +49,16 @@ impl World {
         Self { surface, door, address }
     }
 
-    /// A path of a terminal with a token.
-    pub(crate) fn path(&self, query: &str) -> String {
-        format!("{SSH}&token={TOKEN}{query}")
-    }
-
     /// An open terminal in compat mode: the client and the door's end of it.
     pub(crate) async fn compat(&self) -> (WebSocket, Stay) {
-        let client = WebSocket::open(self.address, &self.path(""), &[]).await.unwrap();
+        let client = WebSocket::open(self.address, &path(""), &[]).await.unwrap();
         (client, self.door.stay().await)
     }
 
     /// An open v2 terminal.
     pub(crate) async fn v2(&self, query: &str) -> (WebSocket, Stay) {
         let headers = [("sec-websocket-protocol", "bastion.v2")];
-        let client = WebSocket::open(self.address, &self.path(query), &headers).await.unwrap();
+        let client = WebSocket::open(self.address, &path(query), &headers).await.unwrap();
         assert_eq!(client.protocol.as_deref(), Some("bastion.v2"));
         (client, self.door.stay().await)
     }
@@ -79,7 +75,7 @@ pub(crate) fn hasty() -> Settings {
 /// Two resources and three vouchers, one of them of another root group; nobody but the administrator holds anything.
 async fn furnish(surface: &Surface) {
     let app = &surface.test.app;
-    let place = Place { table: "voucher", column: "secret_sealed", row: "ref" };
+    let place = Place { table: "voucher", column: "secret", row: "ref" };
     let sealed = app.keys().seal(app.random(), place, b"secret").unwrap();
     let hash = |token| app.keys().hash("api_token.secret", token);
     let scopes = "resource.self.read resource.voucher.read";
@@ -131,4 +127,9 @@ async fn serve(surface: &Surface) -> SocketAddr {
         }
     });
     address
+}
+
+/// A path of a terminal with a token.
+pub(crate) fn path(query: &str) -> String {
+    format!("{SSH}&token={TOKEN}{query}")
 }
