@@ -53,18 +53,25 @@ pub struct Actions<'a> {
 
 /// Counts logins to the bastion and the ssh door.
 pub async fn count_logins(q: &mut impl Query, filter: LogFilter<'_>) -> Result<i64> {
-    let row: Option<(i64,)> = q
-        .one(
-            sql!(
-                "SELECT COUNT(*) AS n FROM audit WHERE stream = 'login' AND action = 'account.login' AND origin IN ('bastion', 'system') \
+    let statement = if filter.own.is_some() {
+        sql!(
+            "SELECT COUNT(*) AS n FROM audit WHERE stream = 'login' AND action = 'account.login' AND origin IN ('bastion', 'system') \
+                 AND object_kind = 'account' AND object_id = $1 \
+                 AND (CAST($2 AS TEXT) IS NULL OR who_folded LIKE $2 ESCAPE '\\') \
+                 AND (CAST($3 AS TEXT) IS NULL OR address LIKE $3 ESCAPE '\\') \
+                 AND (CAST($4 AS BIGINT) IS NULL OR at >= $4) AND (CAST($5 AS BIGINT) IS NULL OR at <= $5)"
+        )
+    } else {
+        sql!(
+            "SELECT COUNT(*) AS n FROM audit WHERE stream = 'login' AND action = 'account.login' AND origin IN ('bastion', 'system') \
                  AND (CAST($1 AS BIGINT) IS NULL OR (object_kind = 'account' AND object_id = $1)) \
                  AND (CAST($2 AS TEXT) IS NULL OR who_folded LIKE $2 ESCAPE '\\') \
                  AND (CAST($3 AS TEXT) IS NULL OR address LIKE $3 ESCAPE '\\') \
                  AND (CAST($4 AS BIGINT) IS NULL OR at >= $4) AND (CAST($5 AS BIGINT) IS NULL OR at <= $5)"
-            ),
-            args![filter.own, filter.who, filter.address, filter.from, filter.until],
         )
-        .await?;
+    };
+    let row: Option<(i64,)> =
+        q.one(statement, args![filter.own, filter.who, filter.address, filter.from, filter.until]).await?;
     Ok(row.map_or(0, |(n,)| n))
 }
 
@@ -75,9 +82,9 @@ pub async fn list_logins(
     is_descending: bool,
     (limit, offset): (i64, i64),
 ) -> Result<Vec<LogRow>> {
-    // Two texts: an order that an index gives cannot be chosen by a parameter.
-    let statement = if is_descending {
-        sql!(
+    // A text for each: a parameter can choose neither the index nor its direction.
+    let statement = match (filter.own.is_some(), is_descending) {
+        (false, true) => sql!(
             "SELECT id, at, CASE WHEN object_kind = 'account' THEN object_id END AS user_id, \
              COALESCE(actor_label, object_name) AS user_name, address, action, object_id, outcome FROM audit \
              WHERE stream = 'login' AND action = 'account.login' AND origin IN ('bastion', 'system') \
@@ -86,9 +93,8 @@ pub async fn list_logins(
              AND (CAST($3 AS TEXT) IS NULL OR address LIKE $3 ESCAPE '\\') \
              AND (CAST($4 AS BIGINT) IS NULL OR at >= $4) AND (CAST($5 AS BIGINT) IS NULL OR at <= $5) \
              ORDER BY id DESC LIMIT $6 OFFSET $7"
-        )
-    } else {
-        sql!(
+        ),
+        (false, false) => sql!(
             "SELECT id, at, CASE WHEN object_kind = 'account' THEN object_id END AS user_id, \
              COALESCE(actor_label, object_name) AS user_name, address, action, object_id, outcome FROM audit \
              WHERE stream = 'login' AND action = 'account.login' AND origin IN ('bastion', 'system') \
@@ -97,24 +103,57 @@ pub async fn list_logins(
              AND (CAST($3 AS TEXT) IS NULL OR address LIKE $3 ESCAPE '\\') \
              AND (CAST($4 AS BIGINT) IS NULL OR at >= $4) AND (CAST($5 AS BIGINT) IS NULL OR at <= $5) \
              ORDER BY id LIMIT $6 OFFSET $7"
-        )
+        ),
+        (true, true) => sql!(
+            "SELECT id, at, CASE WHEN object_kind = 'account' THEN object_id END AS user_id, \
+             COALESCE(actor_label, object_name) AS user_name, address, action, object_id, outcome FROM audit \
+             WHERE stream = 'login' AND action = 'account.login' AND origin IN ('bastion', 'system') \
+             AND object_kind = 'account' AND object_id = $1 \
+             AND (CAST($2 AS TEXT) IS NULL OR who_folded LIKE $2 ESCAPE '\\') \
+             AND (CAST($3 AS TEXT) IS NULL OR address LIKE $3 ESCAPE '\\') \
+             AND (CAST($4 AS BIGINT) IS NULL OR at >= $4) AND (CAST($5 AS BIGINT) IS NULL OR at <= $5) \
+             ORDER BY id DESC LIMIT $6 OFFSET $7"
+        ),
+        (true, false) => sql!(
+            "SELECT id, at, CASE WHEN object_kind = 'account' THEN object_id END AS user_id, \
+             COALESCE(actor_label, object_name) AS user_name, address, action, object_id, outcome FROM audit \
+             WHERE stream = 'login' AND action = 'account.login' AND origin IN ('bastion', 'system') \
+             AND object_kind = 'account' AND object_id = $1 \
+             AND (CAST($2 AS TEXT) IS NULL OR who_folded LIKE $2 ESCAPE '\\') \
+             AND (CAST($3 AS TEXT) IS NULL OR address LIKE $3 ESCAPE '\\') \
+             AND (CAST($4 AS BIGINT) IS NULL OR at >= $4) AND (CAST($5 AS BIGINT) IS NULL OR at <= $5) \
+             ORDER BY id LIMIT $6 OFFSET $7"
+        ),
     };
     q.all(statement, args![filter.own, filter.who, filter.address, filter.from, filter.until, limit, offset]).await
 }
 
 /// Counts operations. What other surfaces do to accounts of theirs is no operation of the bastion.
 pub async fn count_operations(q: &mut impl Query, filter: LogFilter<'_>, actions: Actions<'_>) -> Result<i64> {
-    let row: Option<(i64,)> = q
-        .one(
-            sql!(
-                "SELECT COUNT(*) AS n FROM audit WHERE stream = 'change' AND origin NOT IN ('oa', 'panel', 'vpn', 'billing') \
+    let statement = if filter.own.is_some() {
+        sql!(
+            "SELECT COUNT(*) AS n FROM audit WHERE stream = 'change' AND origin NOT IN ('oa', 'panel', 'vpn', 'billing') \
+                 AND actor_kind = 'account' AND actor_id = $1 \
+                 AND (CAST($2 AS TEXT) IS NULL OR who_folded LIKE $2 ESCAPE '\\') \
+                 AND (CAST($3 AS TEXT) IS NULL OR address LIKE $3 ESCAPE '\\') \
+                 AND (CAST($4 AS BIGINT) IS NULL OR at >= $4) AND (CAST($5 AS BIGINT) IS NULL OR at <= $5) \
+                 AND (CAST($6 AS TEXT) LIKE '%,' || action || ',%' OR (CAST($7 AS TEXT) LIKE '%,' || action || ',%' \
+                 AND CAST(object_id AS TEXT) LIKE CAST($8 AS TEXT)))"
+        )
+    } else {
+        sql!(
+            "SELECT COUNT(*) AS n FROM audit WHERE stream = 'change' AND origin NOT IN ('oa', 'panel', 'vpn', 'billing') \
                  AND (CAST($1 AS BIGINT) IS NULL OR (actor_kind = 'account' AND actor_id = $1)) \
                  AND (CAST($2 AS TEXT) IS NULL OR who_folded LIKE $2 ESCAPE '\\') \
                  AND (CAST($3 AS TEXT) IS NULL OR address LIKE $3 ESCAPE '\\') \
                  AND (CAST($4 AS BIGINT) IS NULL OR at >= $4) AND (CAST($5 AS BIGINT) IS NULL OR at <= $5) \
                  AND (CAST($6 AS TEXT) LIKE '%,' || action || ',%' OR (CAST($7 AS TEXT) LIKE '%,' || action || ',%' \
                  AND CAST(object_id AS TEXT) LIKE CAST($8 AS TEXT)))"
-            ),
+        )
+    };
+    let row: Option<(i64,)> = q
+        .one(
+            statement,
             args![
                 filter.own,
                 filter.who,
@@ -138,8 +177,8 @@ pub async fn list_operations(
     is_descending: bool,
     (limit, offset): (i64, i64),
 ) -> Result<Vec<LogRow>> {
-    let statement = if is_descending {
-        sql!(
+    let statement = match (filter.own.is_some(), is_descending) {
+        (false, true) => sql!(
             "SELECT id, at, CASE WHEN actor_kind = 'account' THEN actor_id END AS user_id, \
              COALESCE(actor_label, actor_name) AS user_name, address, action, object_id, outcome FROM audit \
              WHERE stream = 'change' AND origin NOT IN ('oa', 'panel', 'vpn', 'billing') \
@@ -149,9 +188,8 @@ pub async fn list_operations(
              AND (CAST($4 AS BIGINT) IS NULL OR at >= $4) AND (CAST($5 AS BIGINT) IS NULL OR at <= $5) \
              AND (CAST($6 AS TEXT) LIKE '%,' || action || ',%' OR (CAST($7 AS TEXT) LIKE '%,' || action || ',%' \
              AND CAST(object_id AS TEXT) LIKE CAST($8 AS TEXT))) ORDER BY id DESC LIMIT $9 OFFSET $10"
-        )
-    } else {
-        sql!(
+        ),
+        (false, false) => sql!(
             "SELECT id, at, CASE WHEN actor_kind = 'account' THEN actor_id END AS user_id, \
              COALESCE(actor_label, actor_name) AS user_name, address, action, object_id, outcome FROM audit \
              WHERE stream = 'change' AND origin NOT IN ('oa', 'panel', 'vpn', 'billing') \
@@ -161,7 +199,29 @@ pub async fn list_operations(
              AND (CAST($4 AS BIGINT) IS NULL OR at >= $4) AND (CAST($5 AS BIGINT) IS NULL OR at <= $5) \
              AND (CAST($6 AS TEXT) LIKE '%,' || action || ',%' OR (CAST($7 AS TEXT) LIKE '%,' || action || ',%' \
              AND CAST(object_id AS TEXT) LIKE CAST($8 AS TEXT))) ORDER BY id LIMIT $9 OFFSET $10"
-        )
+        ),
+        (true, true) => sql!(
+            "SELECT id, at, CASE WHEN actor_kind = 'account' THEN actor_id END AS user_id, \
+             COALESCE(actor_label, actor_name) AS user_name, address, action, object_id, outcome FROM audit \
+             WHERE stream = 'change' AND origin NOT IN ('oa', 'panel', 'vpn', 'billing') \
+             AND actor_kind = 'account' AND actor_id = $1 \
+             AND (CAST($2 AS TEXT) IS NULL OR who_folded LIKE $2 ESCAPE '\\') \
+             AND (CAST($3 AS TEXT) IS NULL OR address LIKE $3 ESCAPE '\\') \
+             AND (CAST($4 AS BIGINT) IS NULL OR at >= $4) AND (CAST($5 AS BIGINT) IS NULL OR at <= $5) \
+             AND (CAST($6 AS TEXT) LIKE '%,' || action || ',%' OR (CAST($7 AS TEXT) LIKE '%,' || action || ',%' \
+             AND CAST(object_id AS TEXT) LIKE CAST($8 AS TEXT))) ORDER BY id DESC LIMIT $9 OFFSET $10"
+        ),
+        (true, false) => sql!(
+            "SELECT id, at, CASE WHEN actor_kind = 'account' THEN actor_id END AS user_id, \
+             COALESCE(actor_label, actor_name) AS user_name, address, action, object_id, outcome FROM audit \
+             WHERE stream = 'change' AND origin NOT IN ('oa', 'panel', 'vpn', 'billing') \
+             AND actor_kind = 'account' AND actor_id = $1 \
+             AND (CAST($2 AS TEXT) IS NULL OR who_folded LIKE $2 ESCAPE '\\') \
+             AND (CAST($3 AS TEXT) IS NULL OR address LIKE $3 ESCAPE '\\') \
+             AND (CAST($4 AS BIGINT) IS NULL OR at >= $4) AND (CAST($5 AS BIGINT) IS NULL OR at <= $5) \
+             AND (CAST($6 AS TEXT) LIKE '%,' || action || ',%' OR (CAST($7 AS TEXT) LIKE '%,' || action || ',%' \
+             AND CAST(object_id AS TEXT) LIKE CAST($8 AS TEXT))) ORDER BY id LIMIT $9 OFFSET $10"
+        ),
     };
     q.all(
         statement,
@@ -212,19 +272,28 @@ pub struct StayRow {
 
 /// Counts stays at targets; `resource` is a pattern on the folded name of the resource.
 pub async fn count_stays(q: &mut impl Query, filter: LogFilter<'_>, resource: Option<&str>) -> Result<i64> {
-    let row: Option<(i64,)> = q
-        .one(
-            sql!(
-                "SELECT COUNT(*) AS n FROM visit_terminal t JOIN visit v ON v.id = t.visit_id \
-                 WHERE (CAST($1 AS BIGINT) IS NULL OR v.account_id = $1) \
+    // CROSS JOIN makes SQLite begin with the terminals: of visits there are many more.
+    let statement = if filter.own.is_some() {
+        sql!(
+            "SELECT COUNT(*) AS n FROM visit_terminal t JOIN visit v ON v.id = t.visit_id \
+                 WHERE v.account_id = $1 \
                  AND (CAST($2 AS TEXT) IS NULL OR LOWER(v.name) LIKE $2 ESCAPE '\\' OR LOWER(v.login) LIKE $2 ESCAPE '\\') \
                  AND (CAST($3 AS TEXT) IS NULL OR v.from_address LIKE $3 ESCAPE '\\') \
                  AND (CAST($4 AS BIGINT) IS NULL OR v.since_at >= $4) AND (CAST($5 AS BIGINT) IS NULL OR v.since_at <= $5) \
                  AND (CAST($6 AS TEXT) IS NULL OR t.resource_name_folded LIKE $6 ESCAPE '\\')"
-            ),
-            args![filter.own, filter.who, filter.address, filter.from, filter.until, resource],
         )
-        .await?;
+    } else {
+        sql!(
+            "SELECT COUNT(*) AS n FROM visit_terminal t CROSS JOIN visit v \
+             WHERE v.id = t.visit_id AND (CAST($1 AS BIGINT) IS NULL OR v.account_id = $1) \
+                 AND (CAST($2 AS TEXT) IS NULL OR LOWER(v.name) LIKE $2 ESCAPE '\\' OR LOWER(v.login) LIKE $2 ESCAPE '\\') \
+                 AND (CAST($3 AS TEXT) IS NULL OR v.from_address LIKE $3 ESCAPE '\\') \
+                 AND (CAST($4 AS BIGINT) IS NULL OR v.since_at >= $4) AND (CAST($5 AS BIGINT) IS NULL OR v.since_at <= $5) \
+                 AND (CAST($6 AS TEXT) IS NULL OR t.resource_name_folded LIKE $6 ESCAPE '\\')"
+        )
+    };
+    let row: Option<(i64,)> =
+        q.one(statement, args![filter.own, filter.who, filter.address, filter.from, filter.until, resource]).await?;
     Ok(row.map_or(0, |(n,)| n))
 }
 
@@ -236,8 +305,8 @@ pub async fn list_stays(
     is_descending: bool,
     (limit, offset): (i64, i64),
 ) -> Result<Vec<StayRow>> {
-    let statement = if is_descending {
-        sql!(
+    let statement = match (filter.own.is_some(), is_descending) {
+        (false, true) => sql!(
             "SELECT v.id, v.account_id AS user_id, COALESCE(v.name, v.login) AS user_name, t.resource_id, t.resource_name, t.host, \
              t.voucher_id, t.username, v.since_at, v.until_at, v.ended_why, v.from_address AS address \
              FROM visit_terminal t JOIN visit v ON v.id = t.visit_id \
@@ -247,9 +316,8 @@ pub async fn list_stays(
              AND (CAST($4 AS BIGINT) IS NULL OR v.since_at >= $4) AND (CAST($5 AS BIGINT) IS NULL OR v.since_at <= $5) \
              AND (CAST($6 AS TEXT) IS NULL OR t.resource_name_folded LIKE $6 ESCAPE '\\') \
              ORDER BY t.visit_id DESC LIMIT $7 OFFSET $8"
-        )
-    } else {
-        sql!(
+        ),
+        (false, false) => sql!(
             "SELECT v.id, v.account_id AS user_id, COALESCE(v.name, v.login) AS user_name, t.resource_id, t.resource_name, t.host, \
              t.voucher_id, t.username, v.since_at, v.until_at, v.ended_why, v.from_address AS address \
              FROM visit_terminal t JOIN visit v ON v.id = t.visit_id \
@@ -259,7 +327,29 @@ pub async fn list_stays(
              AND (CAST($4 AS BIGINT) IS NULL OR v.since_at >= $4) AND (CAST($5 AS BIGINT) IS NULL OR v.since_at <= $5) \
              AND (CAST($6 AS TEXT) IS NULL OR t.resource_name_folded LIKE $6 ESCAPE '\\') \
              ORDER BY t.visit_id LIMIT $7 OFFSET $8"
-        )
+        ),
+        (true, true) => sql!(
+            "SELECT v.id, v.account_id AS user_id, COALESCE(v.name, v.login) AS user_name, t.resource_id, t.resource_name, t.host, \
+             t.voucher_id, t.username, v.since_at, v.until_at, v.ended_why, v.from_address AS address \
+             FROM visit_terminal t JOIN visit v ON v.id = t.visit_id \
+             WHERE v.account_id = $1 \
+             AND (CAST($2 AS TEXT) IS NULL OR LOWER(v.name) LIKE $2 ESCAPE '\\' OR LOWER(v.login) LIKE $2 ESCAPE '\\') \
+             AND (CAST($3 AS TEXT) IS NULL OR v.from_address LIKE $3 ESCAPE '\\') \
+             AND (CAST($4 AS BIGINT) IS NULL OR v.since_at >= $4) AND (CAST($5 AS BIGINT) IS NULL OR v.since_at <= $5) \
+             AND (CAST($6 AS TEXT) IS NULL OR t.resource_name_folded LIKE $6 ESCAPE '\\') \
+             ORDER BY t.visit_id DESC LIMIT $7 OFFSET $8"
+        ),
+        (true, false) => sql!(
+            "SELECT v.id, v.account_id AS user_id, COALESCE(v.name, v.login) AS user_name, t.resource_id, t.resource_name, t.host, \
+             t.voucher_id, t.username, v.since_at, v.until_at, v.ended_why, v.from_address AS address \
+             FROM visit_terminal t JOIN visit v ON v.id = t.visit_id \
+             WHERE v.account_id = $1 \
+             AND (CAST($2 AS TEXT) IS NULL OR LOWER(v.name) LIKE $2 ESCAPE '\\' OR LOWER(v.login) LIKE $2 ESCAPE '\\') \
+             AND (CAST($3 AS TEXT) IS NULL OR v.from_address LIKE $3 ESCAPE '\\') \
+             AND (CAST($4 AS BIGINT) IS NULL OR v.since_at >= $4) AND (CAST($5 AS BIGINT) IS NULL OR v.since_at <= $5) \
+             AND (CAST($6 AS TEXT) IS NULL OR t.resource_name_folded LIKE $6 ESCAPE '\\') \
+             ORDER BY t.visit_id LIMIT $7 OFFSET $8"
+        ),
     };
     q.all(statement, args![filter.own, filter.who, filter.address, filter.from, filter.until, resource, limit, offset])
         .await

@@ -42,8 +42,11 @@ fn make(folder: &Path, keys: &KeyRing, records: &[Vec<u8>]) -> (PathBuf, Vec<[u8
     (path, chain, ends)
 }
 
-/// Everything that plays, how it ends, and the chain value then.
-fn play(path: &Path, keys: &KeyRing) -> (Vec<Vec<u8>>, Result<Step, String>, Option<[u8; 32]>) {
+/// Records, how they end, and the chain value then.
+type Played = (Vec<Vec<u8>>, Result<Step, String>, Option<[u8; 32]>);
+
+/// Everything that plays.
+fn play(path: &Path, keys: &KeyRing) -> Played {
     let mut reader = match Reader::open(path, VISIT, keys) {
         Ok(reader) => reader,
         Err(fault) => return (Vec::new(), Err(fault.to_string()), None),
@@ -66,7 +69,9 @@ fn records() -> impl Strategy<Value = Vec<Vec<u8>>> {
     proptest::collection::vec(proptest::collection::vec("[ -~]{0,40}", 1..6), 1..6).prop_map(|records| {
         let lines = |texts: Vec<String>| {
             let mut lines = Vec::new();
-            texts.iter().for_each(|text| push(&mut lines, 5, Event::Output, text));
+            for text in &texts {
+                push(&mut lines, 5, Event::Output, text);
+            }
             lines
         };
         records.into_iter().map(lines).collect()

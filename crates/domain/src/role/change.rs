@@ -54,7 +54,7 @@ async fn require_free(q: &mut impl Query, of: Option<RoleId>, name: Option<&str>
 
 /// Makes a role.
 ///
-/// Errors: `Forbidden`; `Fields` (name, code: `role_taken`), both at once. Source: specs/bastion.md §6.1 row 11.
+/// Errors: `Forbidden`; `Fields` (`name`, `code`: `role_taken`), both at once. Source: specs/bastion.md §6.1 row 11.
 pub async fn add(ctx: &Ctx, new: &NewRole) -> Result<RoleId> {
     let (ctx, mut tx) = permission::begin(ctx, Change::Rights).await?;
     ctx.require("system.role.create")?;
@@ -83,7 +83,7 @@ pub struct RoleEdit {
 
 /// Edits a role.
 ///
-/// Errors: `Forbidden`; `NotFound`; `Locked` when protected; `Fields` (name, code: `role_taken`). Source: specs/bastion.md
+/// Errors: `Forbidden`; `NotFound`; `Locked` when protected; `Fields` (`name`, `code`: `role_taken`). Source: specs/bastion.md
 /// §6.1 row 12.
 pub async fn edit(ctx: &Ctx, id: RoleId, edit: &RoleEdit) -> Result<()> {
     let (ctx, mut tx) = permission::begin(ctx, Change::Rights).await?;

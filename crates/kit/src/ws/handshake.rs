@@ -30,7 +30,7 @@ impl IntoResponse for NotAnUpgrade {
 
 /// A request that asks for a WebSocket.
 pub struct Upgrade {
-    on_upgrade: OnUpgrade,
+    upgraded: OnUpgrade,
     accept: HeaderValue,
     protocols: Vec<String>,
 }
@@ -46,8 +46,8 @@ impl Upgrade {
         let key = only(headers, &header::SEC_WEBSOCKET_KEY).filter(|_| is_handshake).ok_or(NotAnUpgrade)?;
         let accept = accept(key.as_bytes()).ok_or(NotAnUpgrade)?;
         let protocols = words(headers, &header::SEC_WEBSOCKET_PROTOCOL).map(str::to_owned).collect();
-        let on_upgrade = request.extensions_mut().remove::<OnUpgrade>().ok_or(NotAnUpgrade)?;
-        Ok(Self { on_upgrade, accept, protocols })
+        let upgraded = request.extensions_mut().remove::<OnUpgrade>().ok_or(NotAnUpgrade)?;
+        Ok(Self { upgraded, accept, protocols })
     }
 
     /// The subprotocols the client offers, in its order. One of them may be a secret.
@@ -66,20 +66,20 @@ impl Upgrade {
         if let Some(protocol) = protocol {
             headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(protocol));
         }
-        (response, Opening { on_upgrade: self.on_upgrade, limit })
+        (response, Opening { upgraded: self.upgraded, limit })
     }
 }
 
 /// A socket that opens as soon as the answer has been sent.
 pub struct Opening {
-    on_upgrade: OnUpgrade,
+    upgraded: OnUpgrade,
     limit: usize,
 }
 
 impl Opening {
     /// The open socket, whose peer the system does not give up for `patience`; `None`: the client is gone.
     pub async fn socket(self, patience: std::time::Duration) -> Option<Socket> {
-        let upgraded = self.on_upgrade.await.ok()?;
+        let upgraded = self.upgraded.await.ok()?;
         let Ok(parts) = upgraded.downcast::<TokioIo<Connection>>() else {
             // A fault of the wiring: whoever serves routes with WebSockets serves them on this type.
             tracing::error!("a WebSocket was opened on a connection that is not of kit's kind");
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn only_a_handshake_is_one() {
-        let request = |change: &dyn Fn(&mut Request)| {
+        let read = |change: &dyn Fn(&mut Request)| {
             let mut request = http::Request::get("/")
                 .header("connection", "keep-alive, Upgrade")
                 .header("upgrade", "WebSocket")
@@ -144,12 +144,16 @@ mod tests {
             change(&mut request);
             Upgrade::of(&mut request).is_ok()
         };
-        assert!(request(&|_| {}));
-        assert!(!request(&|request| *request.method_mut() = Method::POST));
+        assert!(read(&|_| {}));
+        assert!(!read(&|request| *request.method_mut() = Method::POST));
         for name in ["connection", "upgrade", "sec-websocket-version", "sec-websocket-key"] {
-            assert!(!request(&|request| drop(request.headers_mut().remove(name))), "{name} is needed");
+            let without = |request: &mut Request| drop(request.headers_mut().remove(name));
+            assert!(!read(&without), "{name} is needed");
         }
-        let twice = HeaderValue::from_static("dGhlIHNhbXBsZSBub25jZQ==");
-        assert!(!request(&|request| drop(request.headers_mut().append("sec-websocket-key", twice.clone()))));
+        let twice = |request: &mut Request| {
+            let other = HeaderValue::from_static("dGhlIHNhbXBsZSBub25jZQ==");
+            assert!(request.headers_mut().append("sec-websocket-key", other));
+        };
+        assert!(!read(&twice));
     }
 }

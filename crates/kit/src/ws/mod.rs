@@ -7,6 +7,8 @@
 mod frame;
 mod handshake;
 mod reader;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::time::Duration;

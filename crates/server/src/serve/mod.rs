@@ -237,7 +237,7 @@ async fn start_ssh(app: &App, listeners: Vec<TcpListener>) -> anyhow::Result<()>
     let listening = if listeners.is_empty() {
         None
     } else {
-        let listening = Listening::over(app, listeners).await.context("cannot make the ssh door's host key")?;
+        let listening = Listening::new(app, listeners).await.context("cannot make the ssh door's host key")?;
         tracing::info!(fingerprint = listening.fingerprint(), "the ssh door's host key");
         Some(listening)
     };

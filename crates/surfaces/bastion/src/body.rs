@@ -1,5 +1,7 @@
 //! Fields of a JSON body, read with the texts of specs/bastion.md §4.3; all faults are told at once.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use gatehouse_domain::Edit;
 use http::{HeaderMap, header};
@@ -124,7 +126,7 @@ impl Fields {
     }
 
     /// Notes a fault of an endpoint's own.
-    pub(crate) fn fault(&mut self, field: &'static str, text: impl Into<std::borrow::Cow<'static, str>>) {
+    pub(crate) fn fault(&mut self, field: &'static str, text: impl Into<Cow<'static, str>>) {
         self.faults.add(field, text);
     }
 
@@ -151,7 +153,12 @@ impl Fields {
 
     /// A required text that is taken to the letter, blanks and all; empty when it has a fault. `long` is its own text for more
     /// than `max` characters.
-    pub(crate) fn exact_text(&mut self, field: &'static str, max: usize, long: impl FnOnce(usize) -> String) -> String {
+    pub(crate) fn exact_text(
+        &mut self,
+        field: &'static str,
+        max: usize,
+        long: impl FnOnce(usize) -> Cow<'static, str>,
+    ) -> String {
         let given = self.given(field, |value| value.as_str().map(str::to_owned), text::NOT_TEXT);
         let given = match given {
             Given::Value(text) if text.contains('\0') => self.faulty(field, text::NUL),
@@ -297,7 +304,7 @@ impl Fields {
         }
     }
 
-    fn faulty<T>(&mut self, field: &'static str, text: impl Into<std::borrow::Cow<'static, str>>) -> Given<T> {
+    fn faulty<T>(&mut self, field: &'static str, text: impl Into<Cow<'static, str>>) -> Given<T> {
         self.faults.add(field, text);
         Given::Faulty
     }

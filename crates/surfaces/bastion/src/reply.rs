@@ -59,11 +59,6 @@ impl Reply {
         Self::of(&Success { token: Some(tokens), ..success::<Nothing, Nothing>() })
     }
 
-    /// A page of a list: `total` counts every row, `extra` is null.
-    pub(crate) fn page(total: i64, rows: impl Serialize) -> Self {
-        Self::page_with(total, rows, Nothing::None)
-    }
-
     /// A page of a list with `extra`.
     pub(crate) fn page_with(total: i64, rows: impl Serialize, extra: impl Serialize) -> Self {
         Self::of(&Success { total: Some(total), detail: Some(rows), extra: Some(extra), ..success() })

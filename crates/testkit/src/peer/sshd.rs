@@ -202,11 +202,11 @@ fn parents() -> Vec<(u32, u32)> {
 
 impl User {
     fn make(home: &Path) -> Result<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
         if !is_root() {
             let name = String::from_utf8(Command::new("id").arg("-un").output()?.stdout)?;
             return Ok(Self { name: name.trim().to_owned(), password: None });
         }
-        static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("{USERS}{}x{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let mut random = [0; 12];
         File::open("/dev/urandom")?.read_exact(&mut random)?;

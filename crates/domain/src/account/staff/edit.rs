@@ -25,7 +25,7 @@ pub struct StaffEdit {
 
 /// Edits a user.
 ///
-/// Errors: `Forbidden` also when he holds more than the caller; `NotFound`; `Locked` when protected; `Fields` (email,
+/// Errors: `Forbidden` also when he holds more than the caller; `NotFound`; `Locked` when protected; `Fields` (`email`,
 /// `phone_number`: taken). Source: specs/bastion.md §6.1 row 5.
 pub async fn edit(ctx: &Ctx, id: AccountId, edit: &StaffEdit) -> Result<()> {
     let object = Object::new("account", id.0, "");
@@ -58,7 +58,7 @@ async fn write(ctx: &Ctx, id: AccountId, edit: &StaffEdit) -> Result<()> {
 }
 
 /// An edit as statements take it: `None` keeps, `Some(None)` empties.
-#[expect(clippy::option_option, reason = "the statement tells keeping from emptying")]
+#[expect(clippy::option_option, reason = "three outcomes, as the statement tells them apart")]
 fn given(edit: &Edit<String>) -> Option<Option<&str>> {
     match edit {
         Edit::Keep => None,

@@ -81,12 +81,11 @@ async fn downward(write: &ChannelWriteHalf<Msg>, output: &mut Output) -> Ended {
     loop {
         match output.next_piece().await {
             Piece::Data { is_error, bytes, .. } => give(write, output, is_error, bytes).await,
-            Piece::Eof => {}
             Piece::Notice(Event::IdleWarning(seconds)) => {
                 let notice = format!("\r\n会话空闲,将在 {seconds} 秒后断开\r\n");
                 give(write, output, true, Bytes::from(notice)).await;
             }
-            Piece::Notice(_) => {}
+            Piece::Eof | Piece::Notice(_) => {}
             Piece::Ended(ended) => return ended,
         }
     }
@@ -97,10 +96,7 @@ pub(super) async fn give(write: &ChannelWriteHalf<Msg>, output: &mut Output, is_
     let over = output.shared().over().clone();
     let giving = async {
         // A client that left is noticed by whoever reads from it.
-        let _ = match is_error {
-            false => write.data_bytes(bytes).await,
-            true => write.extended_data_bytes(1, bytes).await,
-        };
+        let _ = if is_error { write.extended_data_bytes(1, bytes).await } else { write.data_bytes(bytes).await };
     };
     tokio::pin!(giving);
     tokio::select! {

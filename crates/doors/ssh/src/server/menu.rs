@@ -78,11 +78,7 @@ async fn line(session: &mut Session) -> Option<String> {
                     say(session, "\r\n".to_owned()).await;
                     return None;
                 }
-                '\u{7f}' | '\u{8}' => {
-                    if typed.pop().is_some() {
-                        say(session, "\u{8} \u{8}".to_owned()).await;
-                    }
-                }
+                '\u{7f}' | '\u{8}' if typed.pop().is_some() => say(session, "\u{8} \u{8}".to_owned()).await,
                 c if !c.is_control() && typed.chars().count() < ANSWER => {
                     typed.push(c);
                     say(session, c.to_string()).await;

@@ -12,7 +12,7 @@ mod text;
 
 use std::{borrow::Cow, net::SocketAddr, sync::Arc, time::Duration};
 
-use gatehouse_domain::{App, Error, Result, signing};
+use gatehouse_domain::{App, Result, signing};
 use russh::{
     MethodKind, MethodSet, SshId,
     keys::{HashAlg, PrivateKey, ssh_key::private::Ed25519Keypair},
@@ -45,7 +45,7 @@ const WINDOW: u32 = 2 << 20;
 /// Rejections take at least so long.
 const REJECTION: Duration = Duration::from_millis(100);
 /// A client that vanished is found by TCP within about two minutes.
-const KEEPALIVE: Duration = Duration::from_secs(60);
+const KEEPALIVE: Duration = Duration::from_mins(1);
 /// Pause after `accept` failed, as when files run out.
 const AGAIN: Duration = Duration::from_millis(100);
 
@@ -58,20 +58,8 @@ pub struct Listening {
 }
 
 impl Listening {
-    /// Listens on the addresses of `ssh.listen`, and makes the host key at the first start.
-    ///
-    /// Errors: `Invalid` naming the address that cannot be listened on.
-    pub async fn bind(app: &App, on: &[SocketAddr]) -> Result<Self> {
-        let mut listeners = Vec::new();
-        for address in on {
-            let bound = TcpListener::bind(address).await;
-            listeners.push(bound.map_err(|error| Error::invalid("ssh.listen", format!("{address}: {error}")))?);
-        }
-        Self::over(app, listeners).await
-    }
-
-    /// As [`Self::bind`], over sockets that listen already.
-    pub async fn over(app: &App, listeners: Vec<TcpListener>) -> Result<Self> {
+    /// Takes over sockets that listen; reads the host key, and makes it at the first start.
+    pub async fn new(app: &App, listeners: Vec<TcpListener>) -> Result<Self> {
         let key = host_key(app).await?;
         let fingerprint = key.public_key().fingerprint(HashAlg::Sha256).to_string();
         let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();

@@ -65,10 +65,7 @@ pub(crate) struct Utf8 {
 impl Utf8 {
     fn decode(&mut self, bytes: &Bytes) -> Bytes {
         if self.waiting.is_empty() {
-            let valid = match std::str::from_utf8(bytes) {
-                Ok(_) => return bytes.clone(),
-                Err(error) => error,
-            };
+            let Err(valid) = std::str::from_utf8(bytes) else { return bytes.clone() };
             if valid.error_len().is_none() {
                 self.waiting.extend_from_slice(bytes.get(valid.valid_up_to()..).unwrap_or_default());
                 return bytes.slice(..valid.valid_up_to());
@@ -79,12 +76,9 @@ impl Utf8 {
         let mut text = BytesMut::with_capacity(all.len() + REPLACEMENT.len());
         let mut rest = all.as_slice();
         loop {
-            let error = match std::str::from_utf8(rest) {
-                Ok(_) => {
-                    text.extend_from_slice(rest);
-                    return text.freeze();
-                }
-                Err(error) => error,
+            let Err(error) = std::str::from_utf8(rest) else {
+                text.extend_from_slice(rest);
+                return text.freeze();
             };
             let (good, bad) = rest.split_at(error.valid_up_to());
             text.extend_from_slice(good);

@@ -117,17 +117,17 @@ impl Oversight {
                 shared.end_because(EndedWhy::Stale);
                 return now;
             }
-            return end.min(now + (limit - blocked));
+            return end.min(now + limit.saturating_sub(blocked));
         }
         let idle = shared.idle();
         if idle >= times.idle {
             shared.end_because(EndedWhy::Idle);
             return now;
         }
-        let left = times.idle - idle;
+        let left = times.idle.saturating_sub(idle);
         let warning = settings.idle_warning.0.min(times.idle / 2);
         if left > warning {
-            return end.min(now + (left - warning));
+            return end.min(now + left.saturating_sub(warning));
         }
         let last_input = shared.last_input.load(Ordering::Relaxed);
         if *warned_at != Some(last_input) {

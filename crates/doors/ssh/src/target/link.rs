@@ -28,7 +28,7 @@ const QUEUE: usize = 64 << 10;
 const FAREWELL: Duration = Duration::from_millis(200);
 
 /// How long a person may think about an unknown key.
-const THINKING: Duration = Duration::from_secs(60);
+const THINKING: Duration = Duration::from_mins(1);
 
 /// How a target is reached.
 #[derive(Debug, Clone, Copy)]

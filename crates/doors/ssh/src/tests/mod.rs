@@ -1,6 +1,7 @@
 //! Terminals at a real sshd; rows and recordings are kept in memory.
 
 mod login;
+mod native;
 mod stream;
 mod times;
 

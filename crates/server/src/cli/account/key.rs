@@ -12,10 +12,10 @@ use gatehouse_domain::{
 use crate::cli::{Output, output};
 
 #[derive(Debug, Args)]
-pub(super) struct AddKey {
+pub(in crate::cli) struct AddKey {
     /// Login
     login: String,
-    /// File with the public key, such as ~/.ssh/id_ed25519.pub
+    /// File with the public key, such as `~/.ssh/id_ed25519.pub`
     file: PathBuf,
     /// Name of the key
     #[arg(long, default_value = "key")]

@@ -111,13 +111,13 @@ impl Wish {
         match item.get(field) {
             None => Edit::Keep,
             Some(Value::Null) => Edit::Clear,
-            Some(value) => match value.as_str().and_then(|text| time::parse(text, zone)) {
-                Some((at, _)) => Edit::Set(at),
-                None => {
-                    self.fault(place, field, json!(text::NOT_TIME));
-                    Edit::Keep
+            Some(value) => {
+                if let Some((at, _)) = value.as_str().and_then(|text| time::parse(text, zone)) {
+                    return Edit::Set(at);
                 }
-            },
+                self.fault(place, field, json!(text::NOT_TIME));
+                Edit::Keep
+            }
         }
     }
 

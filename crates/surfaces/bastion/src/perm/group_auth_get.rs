@@ -31,8 +31,8 @@ struct Row {
 
 /// Shows what a role holds on resource groups.
 ///
-/// Shape: `?role_id=` → `detail`: grants by id; valid_from, valid_until and schedule only when set. Errors: 403; 404
-/// (role_id missing, no number, unknown). Source: seeds/003 operation 18, specs/bastion.md §6.1 row 18.
+/// Shape: `?role_id=` → `detail`: grants by id; `valid_from`, `valid_until` and `schedule` only when set. Errors: 403; 404
+/// (`role_id` missing, no number, unknown). Source: seeds/003 operation 18, specs/bastion.md §6.1 row 18.
 pub(crate) async fn handle(call: Call) -> Outcome {
     let ctx = call.signed_in().await?;
     ctx.require("system.permission.read")?;

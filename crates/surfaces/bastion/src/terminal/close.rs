@@ -157,7 +157,8 @@ impl Close {
     /// It was open and has ended.
     pub(super) fn ended(ended: &Ended) -> Self {
         match ended.why {
-            EndedWhy::Closed => Self::normal(),
+            // The target went away: to the client nothing but the end of its shell.
+            EndedWhy::Closed | EndedWhy::Failed | EndedWhy::Lost | EndedWhy::Stale => Self::normal(),
             EndedWhy::Idle => Self::new(4408, "idle", "会话空闲超时,已断开"),
             EndedWhy::MaxDuration => Self::new(4408, "max-duration", "会话达到最长时间,已断开"),
             EndedWhy::Kicked => {
@@ -167,8 +168,6 @@ impl Close {
             EndedWhy::Disabled => Self::new(4410, "revoked", "用户被禁用，请及时联系管理员"),
             EndedWhy::RecordingFailed => Self::new(4410, "recording", "录像失败,会话已断开"),
             EndedWhy::Shutdown => Self::new(1012, "shutdown", SHUTDOWN_TEXT),
-            // The target went away: to the client nothing but the end of its shell.
-            EndedWhy::Failed | EndedWhy::Lost | EndedWhy::Stale => Self::normal(),
             EndedWhy::Expired
             | EndedWhy::Quota
             | EndedWhy::Deleted

@@ -169,11 +169,6 @@ impl Sent {
         self.forget(most);
     }
 
-    /// Bytes sent.
-    pub(super) fn total(&self) -> u64 {
-        self.total
-    }
-
     /// Bytes on the way.
     pub(super) fn in_flight(&self) -> u64 {
         self.total - self.acknowledged
@@ -263,7 +258,7 @@ mod tests {
     fn a_client_gets_again_what_it_did_not_acknowledge_or_learns_what_is_lost() {
         let mut sent = Sent::default();
         sent.add(b"0123456789", 6);
-        assert_eq!((sent.total(), sent.in_flight()), (10, 10));
+        assert_eq!((sent.total, sent.in_flight()), (10, 10));
         assert_eq!(sent.replay(11), None, "never sent");
         sent.acknowledge(5);
         assert_eq!(sent.in_flight(), 5);

@@ -48,7 +48,7 @@ impl Shown {
         let ListedRequest { row, decisions } = listed;
         // Of a pending one the time is only that of its decision.
         let until = row.valid_until.filter(|_| row.state != "pending");
-        let said = |said: gatehouse_domain::bastion::request::Said| Said {
+        let said = |said: request::Said| Said {
             user: Person { id: said.account_id.0, account: said.login },
             approve: said.is_approval,
             reason: said.reason,

@@ -71,14 +71,14 @@ async fn answer(call: &Call, purpose: Purpose, session: &str, playback: Playback
         (None, Purpose::Replay) => None,
         _ => Some(playback.length().await?),
     };
-    let range = wanted.zip(length).and_then(|(wanted, length)| parse(wanted, length));
-    let mut response = match (&range, length) {
-        (Some(None), Some(length)) => {
+    let part = wanted.zip(length).map_or(Part::Whole, |(wanted, length)| parse(wanted, length).unwrap_or(Part::Whole));
+    let mut response = match (part, length) {
+        (Part::Nothing, Some(length)) => {
             let mut response = StatusCode::RANGE_NOT_SATISFIABLE.into_response();
             set(&mut response, header::CONTENT_RANGE, &format!("bytes */{length}"));
             return Ok(Reply::raw(response));
         }
-        (Some(Some(part)), Some(length)) => {
+        (Part::Some(part), Some(length)) => {
             let mut response = Response::new(Body::from_stream(playback.stream(part.clone())));
             *response.status_mut() = StatusCode::PARTIAL_CONTENT;
             set(&mut response, header::CONTENT_LENGTH, &(part.end - part.start).to_string());
@@ -110,8 +110,17 @@ fn set(response: &mut Response, name: header::HeaderName, value: &str) {
     }
 }
 
-/// One range of bytes; `Some(None)`: nothing of it is there; `None`: it is none, or several, and the whole is sent.
-fn parse(text: &str, length: u64) -> Option<Option<Range<u64>>> {
+/// What of a recording is sent.
+#[derive(Debug, PartialEq, Eq)]
+enum Part {
+    Whole,
+    Some(Range<u64>),
+    /// What was asked for is not there.
+    Nothing,
+}
+
+/// One range of bytes; none when it cannot be read or there are several.
+fn parse(text: &str, length: u64) -> Option<Part> {
     let (from, to) = text.strip_prefix("bytes=")?.trim().split_once('-')?;
     let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse::<u64>().ok())?;
     let range = match (from, to) {
@@ -125,7 +134,7 @@ fn parse(text: &str, length: u64) -> Option<Option<Range<u64>>> {
             from..to.saturating_add(1).min(length)
         }
     };
-    Some(Some(range).filter(|range| range.start < range.end))
+    Some(if range.start < range.end { Part::Some(range) } else { Part::Nothing })
 }
 
 #[cfg(test)]
@@ -135,20 +144,20 @@ mod tests {
     #[test]
     fn ranges_are_those_of_the_rfc() {
         for (text, range) in [
-            ("bytes=0-0", Some(Some(0..1))),
-            ("bytes=0-99", Some(Some(0..10))),
-            ("bytes=3-", Some(Some(3..10))),
-            ("bytes=-4", Some(Some(6..10))),
-            ("bytes=-40", Some(Some(0..10))),
-            ("bytes=10-", Some(None)),
-            ("bytes=-0", Some(None)),
+            ("bytes=0-0", Some(Part::Some(0..1))),
+            ("bytes=0-99", Some(Part::Some(0..10))),
+            ("bytes=3-", Some(Part::Some(3..10))),
+            ("bytes=-4", Some(Part::Some(6..10))),
+            ("bytes=-40", Some(Part::Some(0..10))),
+            ("bytes=10-", Some(Part::Nothing)),
+            ("bytes=-0", Some(Part::Nothing)),
             ("bytes=5-4", None),
             ("bytes=0-1,3-4", None),
             ("bytes=x-", None),
             ("bytes=-", None),
             ("bytes=+1-2", None),
             ("lines=0-1", None),
-            ("bytes=0-18446744073709551615", Some(Some(0..10))),
+            ("bytes=0-18446744073709551615", Some(Part::Some(0..10))),
         ] {
             assert_eq!(parse(text, 10), range, "{text}");
         }

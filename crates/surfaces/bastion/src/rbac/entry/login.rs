@@ -19,8 +19,8 @@ pub(crate) async fn handle(call: Call) -> Outcome {
     let ctx = call.anonymous();
     let mut fields = call.fields()?;
     let longest = ctx.app.settings().bastion.account_max;
-    let account = fields.exact_text("account", longest, |max| format!("账号长度不得超过{max}字符"));
-    let password = fields.exact_text("password", MAX_LENGTH, |max| format!("密码长度不得超过{max}字符"));
+    let account = fields.exact_text("account", longest, |max| format!("账号长度不得超过{max}字符").into());
+    let password = fields.exact_text("password", MAX_LENGTH, |max| format!("密码长度不得超过{max}字符").into());
     let otp = fields.optional_text("otp", CODE_LENGTH, Blank::Null);
     fields.finish()?;
     let step = login::password(&ctx, &account, &Secret::new(password), otp.as_deref()).await?;

@@ -4,7 +4,7 @@ use gatehouse_domain::{factor, password::MAX_LENGTH};
 use gatehouse_model::Secret;
 
 use super::{NONE, named};
-use crate::{call::Call, envelope::Outcome, rbac::user::password, reply::Reply};
+use crate::{call::Call, envelope::Outcome, reply::Reply, text};
 
 /// Takes the caller's second factor away.
 ///
@@ -13,7 +13,7 @@ use crate::{call::Call, envelope::Outcome, rbac::user::password, reply::Reply};
 pub(crate) async fn handle(call: Call) -> Outcome {
     let ctx = call.caller().await?.ctx;
     let mut fields = call.fields()?;
-    let password = Secret::new(fields.exact_text("password", MAX_LENGTH, password::too_long));
+    let password = Secret::new(fields.exact_text("password", MAX_LENGTH, text::too_long));
     let code = fields.text("code", 64);
     fields.finish()?;
     factor::disable(&ctx, &password, &code).await.map_err(|error| named(error, NONE))?;

@@ -3,7 +3,7 @@
 use gatehouse_domain::{account::own, password::MAX_LENGTH};
 use gatehouse_model::Secret;
 
-use crate::{call::Call, envelope::Outcome, rbac::user::password, reply::Reply};
+use crate::{call::Call, envelope::Outcome, rbac::user::password, reply::Reply, text};
 
 /// Changes the caller's own password. His other sessions end with their terminals.
 ///
@@ -13,7 +13,7 @@ use crate::{call::Call, envelope::Outcome, rbac::user::password, reply::Reply};
 pub(crate) async fn handle(call: Call) -> Outcome {
     let ctx = call.caller().await?.ctx;
     let mut fields = call.fields()?;
-    let old = fields.exact_text("old_password", MAX_LENGTH, password::too_long);
+    let old = fields.exact_text("old_password", MAX_LENGTH, text::too_long);
     let new = password::read(&mut fields, "new_password", &ctx);
     fields.finish()?;
     own::change_password(&ctx, &Secret::new(old), &new).await?;

@@ -21,8 +21,10 @@ pub(crate) async fn handle(call: Call) -> Outcome {
     let group = ResourceGroupId(id(&fields, "group")?);
     let name = fields.text("name", NAME);
     let address = address(&mut fields);
+    let is_unreadable = ["ipv4_address", "ipv6_address", "domain"].iter().any(|form| fields.is_faulty(form));
     for fault in address.faults(&ctx) {
-        if !fields.is_faulty(fault.field) {
+        // What could not be read was given all the same.
+        if !is_unreadable || fault.field != "ip" {
             fields.fault(fault.field, text::fault(fault.field, fault.rule).1);
         }
     }

@@ -13,7 +13,7 @@ use crate::{body::Blank, call::Call, envelope::Outcome, reply::Reply};
 ///
 /// Shape: `{name, username, password | private_key, passphrase?, group, description?}` → ok; the passphrase opens the key once
 /// and is not kept. Errors: E403 without 20 on the group; E400t 错误参数 without group; E404 group; E400f 名称已被占用,
-/// password与private_key必须二选一 on both, 私钥格式错误, 私钥已加密,请提供passphrase. Source: seeds/003 operation 28,
+/// `password与private_key必须二选一` on both, 私钥格式错误, 私钥已加密,请提供passphrase. Source: seeds/003 operation 28,
 /// specs/bastion.md §4.3, §8.3.
 pub(crate) async fn handle(call: Call) -> Outcome {
     let ctx = call.signed_in().await?;

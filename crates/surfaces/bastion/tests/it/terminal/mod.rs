@@ -5,6 +5,7 @@ mod compat;
 mod door;
 mod flow;
 mod resume;
+mod session;
 mod v2;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
