@@ -251,6 +251,7 @@ async fn bare_loop(dir: &Path) -> Result<f64> {
             actor_kind: "machine".into(),
             actor_id: Some(1),
             actor_name: "bench".into(),
+            actor_label: None,
             origin: "oa".into(),
             action: "oa.user.create".into(),
             object_kind: "oa_user".into(),

@@ -134,7 +134,7 @@ both!(schedules_open_and_close, |engine| async {
     policy::edit(&ctx, Scope::Resource(web), &map(window)).await?;
     let limits = terms(&ctx, ResourceGroupId(1), web).await?.1;
     assert!(limits.allows(&ctx));
-    app.advance(Duration::from_mins(60));
+    app.advance(Duration::from_hours(1));
     assert!(!limits.allows(&ctx));
     app.advance(Duration::from_hours(7 * 24 - 1));
     assert!(limits.allows(&ctx));

@@ -121,7 +121,7 @@ both!(records_close_by_time_and_a_chain_value_is_noted_every_minute, |engine| as
         "{noted:?}"
     );
     assert_eq!((row(&test.app, visit).await.records, row(&test.app, visit).await.state.as_str()), (2, "open"));
-    test.advance(Duration::from_secs(120));
+    test.advance(Duration::from_mins(2));
     recording::tick(&test.app).await;
     assert_eq!(trail(&test, "recording.chain").await?.len(), 1, "an idle session has nothing to note");
     assert_eq!(recording::verify(&test.app, visit).await?, Verdict::Holds { records: 2 });

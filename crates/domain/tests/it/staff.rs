@@ -23,7 +23,7 @@ const ALL: Paging = Paging { limit: 100, offset: 0, is_descending: false };
 
 async fn logins(app: &TestApp, filter: Filter) -> Vec<String> {
     let page = staff::list(&app.operator(), &filter, ALL).await.unwrap();
-    assert_eq!(page.total, page.rows.len() as i64);
+    assert_eq!(page.total, i64::try_from(page.rows.len()).unwrap());
     page.rows.into_iter().map(|row| row.login).collect()
 }
 

@@ -23,7 +23,7 @@ const EVERY: Actions<'_> = Actions { whole: ",account.create,role.create,role.ed
 
 async fn operations(ctx: &Ctx, filter: Filter, actions: Actions<'_>) -> Vec<(String, Option<i64>)> {
     let page = log::operations(ctx, &filter, actions, ALL).await.unwrap();
-    assert_eq!(page.total, page.rows.len() as i64);
+    assert_eq!(page.total, i64::try_from(page.rows.len()).unwrap());
     page.rows.into_iter().map(|row| (row.action, row.object_id)).collect()
 }
 
@@ -146,7 +146,7 @@ both!(stays_are_listed_by_person_and_resource, |engine| async {
     }
     let ids = async |filter: Filter, resource: Option<&str>| {
         let page = log::stays(&ctx, &filter, resource, ALL).await.unwrap();
-        assert_eq!(page.total, page.rows.len() as i64);
+        assert_eq!(page.total, i64::try_from(page.rows.len()).unwrap());
         page.rows.into_iter().map(|row| row.id).collect::<Vec<_>>()
     };
     assert_eq!(ids(Filter::default(), None).await, [1, 2, 3]);

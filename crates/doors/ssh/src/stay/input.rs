@@ -31,7 +31,7 @@ impl Input {
 
     pub(crate) async fn write(&mut self, bytes: Bytes) -> bool {
         self.shared.typed(bytes.len());
-        if self.shared.admitted.terms.record_input && !self.shared.recorded(|recorder| recorder.input(&bytes)) {
+        if !self.shared.recorded(|recorder| recorder.input(&bytes)) {
             return false;
         }
         self.unless_over(self.write.data_bytes(bytes)).await

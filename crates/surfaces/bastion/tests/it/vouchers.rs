@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Made for this test by `ssh-keygen`, with and without the passphrase `pass`; guards nothing.
-async fn key(passphrase: &str) -> String {
+fn key(passphrase: &str) -> String {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("k");
     let done = std::process::Command::new("ssh-keygen")
@@ -37,7 +37,7 @@ async fn a_voucher_takes_a_password_or_a_key() {
     assert_eq!(add(with(json!({"password": "p", "private_key": "k"}))).await, either);
     assert_eq!(add(with(json!({"password": ""}))).await, faulty(r#"{"password":["该字段不能为空。"]}"#));
     assert_eq!(add(with(json!({"private_key": "k"}))).await, faulty(r#"{"private_key":["私钥格式错误"]}"#));
-    let (plain, locked) = (key("").await, key("pass").await);
+    let (plain, locked) = (key(""), key("pass"));
     let text = r#"{"private_key":["私钥已加密,请提供passphrase"]}"#;
     assert_eq!(add(with(json!({ "private_key": locked }))).await, faulty(text));
     let text = r#"{"passphrase":["私钥密码错误"]}"#;

@@ -3,7 +3,7 @@
 use gatehouse_domain::Settings;
 use gatehouse_testkit::peer::{Frame, Handshake, WebSocket};
 
-use super::{SSH, STRANGER, TOKEN, World};
+use super::{SSH, STRANGER, TOKEN, World, path};
 
 pub(super) const UNAUTHENTICATED: (&str, u16, &str) = ("权限错误", 4401, "auth");
 pub(super) const FORBIDDEN: (&str, u16, &str) = ("权限错误", 4403, "forbidden");
@@ -113,9 +113,9 @@ async fn what_is_not_there_and_what_is_not_allowed_are_the_same() {
 #[tokio::test]
 async fn a_target_that_cannot_be_had_says_why_to_whom_may_know() {
     let world = World::new().await;
-    let far = world.refused(&world.path("").replace("voucher_id=1", "voucher_id=2"), &[]).await;
+    let far = world.refused(&path("").replace("voucher_id=1", "voucher_id=2"), &[]).await;
     assert!(is(&far, ("不同系统组,禁止使用", 4403, "group-mismatch")), "{far:?}");
-    let off = world.refused(&world.path("").replace("resource_id=1", "resource_id=2"), &[]).await;
+    let off = world.refused(&path("").replace("resource_id=1", "resource_id=2"), &[]).await;
     assert!(is(&off, ("资源已停用", 4409, "resource-disabled")), "{off:?}");
 }
 
@@ -131,7 +131,7 @@ async fn other_origins_are_refused_before_anything_else() {
     }
     let own = format!("http://{}", world.address);
     for origin in [own.as_str(), "https://console.example"] {
-        let _client = WebSocket::open(world.address, &world.path(""), &[("origin", origin)]).await.unwrap();
+        let _client = WebSocket::open(world.address, &path(""), &[("origin", origin)]).await.unwrap();
         world.door.stay().await;
     }
 }

@@ -5,7 +5,7 @@ use gatehouse_model::EndedWhy;
 use gatehouse_testkit::peer::{Frame, WebSocket};
 use serde_json::json;
 
-use super::{Next, Pushed, World, door::host_key, hasty};
+use super::{Next, Pushed, World, door::host_key, hasty, path};
 
 fn typed(text: &str) -> String {
     json!({"type": 2, "data": text}).to_string()
@@ -98,7 +98,7 @@ async fn every_failure_to_reach_the_target_has_its_text_its_code_and_its_reason(
     for (failure, text, code, reason) in cases {
         let what = format!("{failure:?}");
         world.door.script(Next::Fail(failure));
-        let mut client = WebSocket::open(world.address, &world.path(""), &[]).await.unwrap();
+        let mut client = WebSocket::open(world.address, &path(""), &[]).await.unwrap();
         assert_eq!(client.message().await.unwrap(), Frame::Text(text.to_owned()), "{what}");
         assert_eq!(client.message().await.unwrap(), Frame::Closed(code, reason.to_owned()), "{what}");
     }
@@ -182,7 +182,7 @@ async fn a_client_that_answers_no_ping_is_given_up() {
 async fn what_is_typed_before_the_terminal_opens_is_not_lost_and_leaving_abandons_the_dial() {
     let world = World::new().await;
     world.door.script(Next::Hang);
-    let mut client = WebSocket::open(world.address, &world.path(""), &[]).await.unwrap();
+    let mut client = WebSocket::open(world.address, &path(""), &[]).await.unwrap();
     client.text(typed("early")).await.unwrap();
     drop(client);
     while world.door.abandoned() == 0 {
@@ -191,7 +191,7 @@ async fn what_is_typed_before_the_terminal_opens_is_not_lost_and_leaving_abandon
     // The scripted door opens at once, so what comes early is seen with a key that is asked about: v2 only.
     world.door.script(Next::Ask);
     let headers = [("sec-websocket-protocol", "bastion.v2")];
-    let mut client = WebSocket::open(world.address, &world.path(""), &headers).await.unwrap();
+    let mut client = WebSocket::open(world.address, &path(""), &headers).await.unwrap();
     client.binary(&b"early"[..]).await.unwrap();
     client.text(r#"{"op":"resize","cols":99,"rows":33}"#).await.unwrap();
     let ask = json!({"op": "ask", "id": 1, "kind": "hostkey", "host": "127.0.0.1:22", "type": "ssh-ed25519",

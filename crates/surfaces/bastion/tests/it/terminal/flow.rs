@@ -4,13 +4,13 @@ use bytes::Bytes;
 use gatehouse_testkit::peer::{Frame, Handshake, WebSocket};
 use serde_json::json;
 
-use super::{Pushed, World, door::Stay, hasty};
+use super::{Pushed, World, door::Stay, hasty, path};
 
 /// What may be on its way to a client that reads nothing: our queue, the kernel on both sides, and one piece.
 const ON_THE_WAY: usize = 3 << 20;
 
 async fn slow_client(world: &World) -> (WebSocket, Stay) {
-    let handshake = WebSocket::handshake(world.address, &world.path(""), &[], Some(4096)).await.unwrap();
+    let handshake = WebSocket::handshake(world.address, &path(""), &[], Some(4096)).await.unwrap();
     let Handshake::Open(client) = handshake else { panic!("refused") };
     (*client, world.door.stay().await)
 }

@@ -49,21 +49,16 @@ impl World {
         Self { surface, door, address }
     }
 
-    /// A path of a terminal with a token.
-    pub(crate) fn path(&self, query: &str) -> String {
-        format!("{SSH}&token={TOKEN}{query}")
-    }
-
     /// An open terminal in compat mode: the client and the door's end of it.
     pub(crate) async fn compat(&self) -> (WebSocket, Stay) {
-        let client = WebSocket::open(self.address, &self.path(""), &[]).await.unwrap();
+        let client = WebSocket::open(self.address, &path(""), &[]).await.unwrap();
         (client, self.door.stay().await)
     }
 
     /// An open v2 terminal.
     pub(crate) async fn v2(&self, query: &str) -> (WebSocket, Stay) {
         let headers = [("sec-websocket-protocol", "bastion.v2")];
-        let client = WebSocket::open(self.address, &self.path(query), &headers).await.unwrap();
+        let client = WebSocket::open(self.address, &path(query), &headers).await.unwrap();
         assert_eq!(client.protocol.as_deref(), Some("bastion.v2"));
         (client, self.door.stay().await)
     }
@@ -132,4 +127,9 @@ async fn serve(surface: &Surface) -> SocketAddr {
         }
     });
     address
+}
+
+/// A path of a terminal with a token.
+pub(crate) fn path(query: &str) -> String {
+    format!("{SSH}&token={TOKEN}{query}")
 }

@@ -50,7 +50,7 @@ async fn only_the_access_token_of_a_living_session_opens_a_terminal() {
     assert_eq!(admin.post("rbac/logout/", json!({})).await.status, 200);
     world.is_refused(&format!("{SSH}&token={}", admin.access), UNAUTHENTICATED).await;
     let later = world.surface.administrator().await;
-    world.surface.test.advance(Duration::from_secs(16 * 60));
+    world.surface.test.advance(Duration::from_mins(16));
     world.is_refused(&format!("{SSH}&token={}", later.access), UNAUTHENTICATED).await;
 }
 
@@ -79,7 +79,7 @@ async fn a_ticket_opens_one_terminal_for_its_maker_within_a_minute() {
     let far = world.ticket(&admin.access, IpAddr::from([192, 0, 2, 1])).await;
     world.is_refused(&path(&far), UNAUTHENTICATED).await;
     let late = world.ticket(&admin.access, LOCAL).await;
-    world.surface.test.advance(Duration::from_secs(60));
+    world.surface.test.advance(Duration::from_mins(1));
     world.is_refused(&path(&late), UNAUTHENTICATED).await;
     let orphan = world.ticket(&admin.access, LOCAL).await;
     assert_eq!(admin.post("rbac/logout/", json!({})).await.status, 200);

@@ -5,7 +5,7 @@ use gatehouse_model::EndedWhy;
 use gatehouse_testkit::peer::{Frame, WebSocket};
 use serde_json::{Value, json};
 
-use super::{Next, Pushed, World, hasty};
+use super::{Next, Pushed, World, hasty, path};
 
 /// The next message, which is JSON.
 pub(super) async fn json(client: &mut WebSocket) -> Value {
@@ -90,7 +90,7 @@ async fn errors_name_the_class_of_a_failure_to_connect() {
     for (failure, cause, text, code, reason) in cases {
         world.door.script(Next::Fail(failure));
         let headers = [("sec-websocket-protocol", "bastion.v2")];
-        let mut client = WebSocket::open(world.address, &world.path(""), &headers).await.unwrap();
+        let mut client = WebSocket::open(world.address, &path(""), &headers).await.unwrap();
         assert_eq!(json(&mut client).await, json!({"op": "error", "code": cause, "text": text}));
         assert_eq!(client.message().await.unwrap(), Frame::Closed(code, reason.to_owned()));
     }
@@ -112,7 +112,7 @@ async fn an_unknown_host_key_that_the_person_rejects_is_refused() {
     let world = World::new().await;
     world.door.script(Next::Ask);
     let headers = [("sec-websocket-protocol", "bastion.v2")];
-    let mut client = WebSocket::open(world.address, &world.path(""), &headers).await.unwrap();
+    let mut client = WebSocket::open(world.address, &path(""), &headers).await.unwrap();
     assert_eq!(json(&mut client).await["op"], "ask");
     client.text(r#"{"op":"answer","id":1,"accept":false}"#).await.unwrap();
     let error = json!({"op": "error", "code": "hostkey-unknown", "text": "主机密钥未登记"});
@@ -120,7 +120,7 @@ async fn an_unknown_host_key_that_the_person_rejects_is_refused() {
     assert_eq!(client.message().await.unwrap(), Frame::Closed(4495, "hostkey-unknown".to_owned()));
     // A client of the seed cannot be asked.
     world.door.script(Next::Ask);
-    let mut client = WebSocket::open(world.address, &world.path(""), &[]).await.unwrap();
+    let mut client = WebSocket::open(world.address, &path(""), &[]).await.unwrap();
     assert_eq!(client.message().await.unwrap(), Frame::Text("主机密钥未登记".to_owned()));
 }
 
