@@ -26,7 +26,9 @@ pub async fn opened(ctx: &Ctx, admitted: &Admitted, host_key: &PresentedKey) -> 
     Ok(())
 }
 
-/// Writes the visit of a stay that never came to be, and raises an alert for a host whose key changed.
+/// Writes the visit of a stay that never came to be. The alert of a changed host key is [`host_key::note_changed`].
+///
+/// [`host_key::note_changed`]: crate::bastion::host_key::note_changed
 pub async fn failed(ctx: &Ctx, admitted: &Admitted, failure: &Failure) -> Result<()> {
     let uuid = admitted.visit.to_string();
     let mut tx = ctx.begin().await?;
@@ -47,12 +49,6 @@ pub async fn failed(ctx: &Ctx, admitted: &Admitted, failure: &Failure) -> Result
     let object = Object::new("resource", admitted.asked.resource.0, &admitted.resource_name);
     audit::record(&mut tx, ctx, Stream::Access, "terminal.open", object, failure.cause(), Some(facts(admitted)))
         .await?;
-    if let Failure::HostKeyChanged { pinned, presented } = failure {
-        let detail = serde_json::json!({ "host": admitted.host, "port": admitted.port, "pinned": pinned,
-            "presented": presented.fingerprint });
-        audit::record(&mut tx, ctx, Stream::Alert, "hostkey.changed", object, "refused", Some(detail.to_string()))
-            .await?;
-    }
     tx.commit().await?;
     Ok(())
 }
