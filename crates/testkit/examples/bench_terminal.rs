@@ -26,6 +26,8 @@ use term::Kind;
 
 #[tokio::main]
 async fn main() -> Result<()> {
+    // Fails only if somebody was faster.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let mut arguments = std::env::args().skip(1);
     let mut number = |default: usize| arguments.next().map_or(Ok(default), |text| text.parse());
     let (rounds, mib) = (number(5)?, number(64)?);
