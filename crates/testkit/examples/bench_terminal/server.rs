@@ -172,7 +172,14 @@ async fn webssh() -> Result<Option<(Child, u16)>> {
     let Some(program) = std::env::var_os("WEBSSH").filter(|program| !program.is_empty()) else { return Ok(None) };
     let port = free_port()?;
     let child = Command::new(program)
-        .args(["--address=127.0.0.1", "--policy=autoadd", "--xsrf=False", "--maxconn=100", "--delay=30", "--logging=error"])
+        .args([
+            "--address=127.0.0.1",
+            "--policy=autoadd",
+            "--xsrf=False",
+            "--maxconn=100",
+            "--delay=30",
+            "--logging=error",
+        ])
         .arg(format!("--port={port}"))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
