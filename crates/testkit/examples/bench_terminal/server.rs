@@ -122,6 +122,8 @@ impl Server {
         let log = folder.path().join("log");
         let arguments = "serve --listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0 --ssh-listen 127.0.0.1:0 --data-dir";
         let child = Command::new(binary)
+            // 200 idle sessions are measured while a few others may still be closing.
+            .env("GATEHOUSE__TERMINAL__MAX_SESSIONS_PER_USER", "300")
             .args(arguments.split(' '))
             .arg(folder.path().join("data"))
             .env("GATEHOUSE__BASTION__COMPAT__DEFAULT_ADMIN", "true")
