@@ -29,7 +29,7 @@ async fn every_call_leaves_one_row_good_or_bad() {
     let calls: Vec<(&str, Value, &str, bool)> = vec![
         (
             "rbac/user/add/",
-            json!({ "account": "ann", "password": "admin123", "name": "Ann", "status": true }),
+            json!({ "account": "ann", "password": "sample-pass-1", "name": "Ann", "status": true }),
             "添加用户",
             true,
         ),
@@ -59,7 +59,7 @@ async fn every_call_leaves_one_row_good_or_bad() {
         ("rbac/role/status/", json!({ "id": 4, "status": false }), "停用角色4", true),
         ("rbac/user/status/", json!({ "id": 2, "status": false }), "停用用户2", true),
         ("rbac/user/status/", json!({ "id": 2, "status": true }), "启用用户2", true),
-        ("rbac/user/set_password/", json!({ "id": 2, "password": "admin123" }), "设置用户2密码", true),
+        ("rbac/user/set_password/", json!({ "id": 2, "password": "sample-pass-1" }), "设置用户2密码", true),
         ("rbac/user/unlock/", json!({ "id": 2 }), "解锁用户2", true),
         ("rbac/user/mfa_reset/", json!({ "id": 2 }), "重置用户2动态验证码", true),
         ("rbac/role/del/", json!({ "id_list": [4] }), "删除角色", true),

@@ -96,14 +96,14 @@ async fn the_profile_needs_its_right_and_tells_all_faults() {
     let lee = surface.person("lee", &[]).await;
     assert_eq!(lee.post("rbac/user/profile/", json!({"name": 1})).await.line(), FORBIDDEN);
     let edit =
-        json!({"name":"Kim","email":"kim@example.com","phone_number":"17531333029","remark":"", "account":"root"});
+        json!({"name":"Kim","email":"kim@example.com","phone_number":"13800000000","remark":"", "account":"root"});
     assert_eq!(kim.post("rbac/user/profile/", edit).await.line(), OK);
     let shown = kim.get("rbac/user/detail/").await.json();
     let shown = &shown["detail"];
     assert_eq!((&shown["account"], &shown["name"], &shown["remark"]), (&json!("kim"), &json!("Kim"), &json!("")));
-    assert_eq!((&shown["email"], &shown["phone_number"]), (&json!("kim@example.com"), &json!("17531333029")));
+    assert_eq!((&shown["email"], &shown["phone_number"]), (&json!("kim@example.com"), &json!("13800000000")));
     let mia = surface.person("mia", &["user.profile.update"]).await;
-    let taken = json!({"email":"KIM@example.com","phone_number":"17531333029"});
+    let taken = json!({"email":"KIM@example.com","phone_number":"13800000000"});
     let expected = r#"{"email":["邮箱已被注册"],"phone_number":["具有 电话 的 用户 已存在。"]}"#;
     assert_eq!(mia.post("rbac/user/profile/", taken).await.line(), refused(expected));
     let malformed = json!({"email":"x","phone_number":"123"});

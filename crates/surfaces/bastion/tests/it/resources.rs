@@ -30,10 +30,7 @@ async fn the_seeds_request_makes_a_resource() {
     let surface = Surface::new().await;
     house(&surface).await;
     let admin = surface.administrator().await;
-    assert_eq!(
-        add(&admin, json!({"name": "ptp", "ipv4_address": "106.13.85.137", "group": 1, "protocol": 1})).await,
-        OK
-    );
+    assert_eq!(add(&admin, json!({"name": "ptp", "ipv4_address": "192.0.2.37", "group": 1, "protocol": 1})).await, OK);
     let body = json!({"name": "six", "ipv6_address": "2001:DB8::1", "group": "2", "protocol_ids": [1], "port": "2222",
         "description": "d", "status": "False", "voucher_ids": [1, 2]});
     assert_eq!(add(&admin, body).await, OK);

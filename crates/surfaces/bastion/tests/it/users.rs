@@ -13,7 +13,7 @@ const PROTECTED: &str = r#"400 {"code":400,"msg":"参数错误","detail":"无法
 const NOTHING: &str = r#"400 {"code":400,"msg":"参数错误","detail":"用户受保护,或对象不存在"}"#;
 
 fn form(account: &str) -> Value {
-    json!({ "account": account, "password": "admin123", "name": "测试", "status": true })
+    json!({ "account": account, "password": "sample-pass-1", "name": "测试", "status": true })
 }
 
 fn with(mut form: Value, field: &str, value: Value) -> Value {
@@ -44,14 +44,14 @@ async fn a_user_is_added_as_in_the_seed() {
     let surface = Surface::new().await;
     let admin = surface.administrator().await;
     let body = json!({
-        "account": "test11", "password": "admin123", "name": "测试", "email": "someone@example.com",
+        "account": "test11", "password": "sample-pass-1", "name": "测试", "email": "someone@example.com",
         "status": true, "phone_number": null, "remark": null,
     });
     assert_eq!(admin.post("rbac/user/add/", body.clone()).await.line(), OK);
     let answer = admin.get("rbac/user/get/?page_size=2&name=测").await;
     let expected = r#"200 {"code":200,"msg":"OK","total":1,"detail":[{"id":2,"account":"test11","name":"测试","email":"someone@example.com","status":true,"protected":false,"phone_number":null,"avatar":"/media/avatars/default.png","create_date":"2026-01-01T08:00:00+08:00","update_date":"2026-01-01T08:00:00+08:00","login_date":null,"remark":null,"roles":[2]}],"extra":null}"#;
     assert_eq!(answer.line(), expected);
-    assert_eq!(surface.try_login("test11", "admin123").await.status, 200);
+    assert_eq!(surface.try_login("test11", "sample-pass-1").await.status, 200);
     let again = r#"400 {"code":400,"msg":"参数错误","detail":{"account":["账户以被注册"],"email":["邮箱已被注册"]}}"#;
     assert_eq!(admin.post("rbac/user/add/", body).await.line(), again);
     assert_eq!(faults(&admin, "rbac/user/add/", form("TEST11")).await, json!({ "account": ["账户以被注册"] }));
@@ -131,7 +131,7 @@ async fn optional_fields_of_a_new_user_are_cleared_by_null_and_nothing_is_assign
     assert_eq!((&row["email"], &row["phone_number"], &row["status"]), (&json!(null), &json!(null), &json!(false)));
     // Two users without e-mail and phone do not collide.
     assert_eq!(admin.post("rbac/user/add/", form("bob")).await.line(), OK);
-    let refused = surface.try_login("ann", "admin123").await;
+    let refused = surface.try_login("ann", "sample-pass-1").await;
     assert_eq!(refused.line(), r#"403 {"code":403,"msg":"权限错误","detail":"用户被禁用，请及时联系管理员"}"#);
 }
 
@@ -140,27 +140,27 @@ async fn a_user_is_edited_field_by_field() {
     let surface = Surface::new().await;
     let admin = surface.administrator().await;
     let id = add(&admin, "ann").await;
-    let body = json!({ "id": id, "email": "example@test.com", "name": "test111", "phone_number": "17531333029", "remark": "备注" });
+    let body = json!({ "id": id, "email": "ann@example.com", "name": "test111", "phone_number": "13800000000", "remark": "备注" });
     assert_eq!(admin.post("rbac/user/edit/", body).await.line(), OK);
     let row = find(&admin, "ann").await;
     assert_eq!(
         (&row["email"], &row["name"], &row["phone_number"], &row["remark"]),
-        (&json!("example@test.com"), &json!("test111"), &json!("17531333029"), &json!("备注"))
+        (&json!("ann@example.com"), &json!("test111"), &json!("13800000000"), &json!("备注"))
     );
     let ignored = json!({ "id": id.to_string(), "account": "eve", "password": "x", "status": false, "roles": [1], "protected": true });
     assert_eq!(admin.post("rbac/user/edit/", ignored).await.line(), OK);
     assert_eq!(find(&admin, "ann").await["name"], "test111");
-    assert_eq!(surface.try_login("ann", "admin123").await.status, 200);
+    assert_eq!(surface.try_login("ann", "sample-pass-1").await.status, 200);
     let clear = json!({ "id": id, "email": null, "phone_number": "", "remark": null });
     assert_eq!(admin.post("rbac/user/edit/", clear).await.line(), OK);
     let row = find(&admin, "ann").await;
     assert_eq!((&row["email"], &row["phone_number"], &row["remark"]), (&json!(null), &json!(null), &json!(null)));
     let other = add(&admin, "bob").await;
-    let taken = json!({ "id": other, "email": "example@test.com", "phone_number": "17531333029" });
+    let taken = json!({ "id": other, "email": "ann@example.com", "phone_number": "13800000000" });
     assert_eq!(admin.post("rbac/user/edit/", taken.clone()).await.line(), OK);
     let clash = r#"400 {"code":400,"msg":"参数错误","detail":{"email":["邮箱已被注册"],"phone_number":["具有 电话 的 用户 已存在。"]}}"#;
     assert_eq!(admin.post("rbac/user/edit/", with(taken.clone(), "id", json!(id))).await.line(), clash);
-    let both = json!({ "id": id, "name": null, "email": "x", "phone_number": "17531333029" });
+    let both = json!({ "id": id, "name": null, "email": "x", "phone_number": "13800000000" });
     let told = json!({
         "name": ["该字段不能为 null。"], "email": ["无效邮箱"], "phone_number": ["具有 电话 的 用户 已存在。"],
     });
@@ -189,14 +189,14 @@ async fn users_are_deleted_but_for_those_that_stay() {
     }
     let (ann, bob) = (add(&admin, "ann").await, add(&admin, "bob").await);
     pass::grant(&surface.test.operator(), "bob", PassKind::Proxy).await.unwrap();
-    let ann_client = surface.try_login("ann", "admin123").await.json();
+    let ann_client = surface.try_login("ann", "sample-pass-1").await.json();
     let answer = admin.post("rbac/user/del/", json!({ "id_list": [1, ann, bob.to_string(), ann, 99] })).await;
     assert_eq!(answer.line(), r#"200 {"code":200,"msg":"OK","total":2}"#);
     assert_eq!(admin.get("rbac/user/get/").await.json()["total"], 1);
     let access = ann_client["token"]["access"].as_str().unwrap();
     let request = http::Request::get("/api/rbac/user/detail/").header("authorization", access);
     assert_eq!(surface.send(request, "").await.status, 401);
-    assert_eq!(surface.try_login("bob", "admin123").await.status, 401, "he has another pass, and is unknown here");
+    assert_eq!(surface.try_login("bob", "sample-pass-1").await.status, 401, "he has another pass, and is unknown here");
     assert_eq!(faults(&admin, "rbac/user/add/", form("bob")).await, json!({ "account": ["账户以被注册"] }));
     assert_eq!(add(&admin, "ann").await, 4, "ids are never used again");
 }
@@ -286,7 +286,7 @@ async fn nobody_rises_by_way_of_users() {
     for (path, body) in [
         ("rbac/user/edit/", json!({ "id": auditor, "email": "clerk@example.com" })),
         ("rbac/user/status/", json!({ "id": auditor, "status": false })),
-        ("rbac/user/set_password/", json!({ "id": auditor, "password": "admin1234" })),
+        ("rbac/user/set_password/", json!({ "id": auditor, "password": "sample-pass-14" })),
         ("rbac/user/unlock/", json!({ "id": auditor })),
         ("rbac/user/mfa_reset/", json!({ "id": auditor })),
         ("rbac/user/role/", json!({ "id": auditor, "roles": [] })),
@@ -305,7 +305,7 @@ async fn staff_switch_unlock_and_reset_others() {
     let admin = surface.administrator().await;
     let id = add(&admin, "ann").await;
     let login = async |password: &str| surface.try_login("ann", password).await;
-    let access = login("admin123").await.json()["token"]["access"].as_str().unwrap().to_owned();
+    let access = login("sample-pass-1").await.json()["token"]["access"].as_str().unwrap().to_owned();
     let detail = async |access: &str| {
         let request = http::Request::get("/api/rbac/user/detail/").header("authorization", access);
         surface.send(request, "").await
@@ -313,10 +313,10 @@ async fn staff_switch_unlock_and_reset_others() {
     assert_eq!(detail(&access).await.status, 200);
     assert_eq!(admin.post("rbac/user/status/", json!({ "id": id, "status": 0 })).await.line(), OK);
     assert_eq!(detail(&access).await.status, 401);
-    assert_eq!(login("admin123").await.status, 403);
+    assert_eq!(login("sample-pass-1").await.status, 403);
     assert_eq!(admin.post("rbac/user/status/", json!({ "id": id, "status": true })).await.line(), OK);
     assert_eq!(detail(&access).await.status, 401, "its session is over for good");
-    assert_eq!(login("admin123").await.status, 200);
+    assert_eq!(login("sample-pass-1").await.status, 200);
     assert_eq!(admin.post("rbac/user/status/", json!({ "id": 1, "status": false })).await.line(), PROTECTED);
     assert_eq!(
         faults(&admin, "rbac/user/status/", json!({ "id": id })).await,
@@ -325,7 +325,7 @@ async fn staff_switch_unlock_and_reset_others() {
 
     let body = json!({ "id": id, "password": "another1" });
     assert_eq!(admin.post("rbac/user/set_password/", body.clone()).await.line(), OK);
-    assert_eq!(login("admin123").await.status, 401);
+    assert_eq!(login("sample-pass-1").await.status, 401);
     let token = login("another1").await.json()["token"]["access"].as_str().unwrap().to_owned();
     let request = http::Request::get("/api/audit/login/get/?self=true").header("authorization", &token);
     assert_eq!(surface.send(request, "").await.line(), r#"403 {"code":403,"msg":"权限错误","detail":"须先修改密码"}"#);

@@ -44,7 +44,7 @@ async fn a_voucher_takes_a_password_or_a_key() {
     assert_eq!(add(with(json!({"private_key": locked, "passphrase": "no"}))).await, faulty(text));
     assert_eq!(add(with(json!({"private_key": locked, "passphrase": "pass"}))).await, OK);
     let text = r#"{"name":["名称已被占用"]}"#;
-    assert_eq!(add(with(json!({"password": "wen9369494260.0"}))).await, faulty(text));
+    assert_eq!(add(with(json!({"password": "neutral-secret-1"}))).await, faulty(text));
     let long = "p".repeat(257);
     let text = r#"{"password":["请确保这个字段不能超过 256 个字符。"]}"#;
     assert_eq!(add(with(json!({ "password": long }))).await, faulty(text));
@@ -96,7 +96,7 @@ async fn a_voucher_is_edited_moved_and_deleted() {
     apply_state(&surface, state).await;
     let admin = surface.administrator().await;
     let edit = async |body: Value| admin.post("resource/voucher/edit/", body).await.line();
-    let sample = json!({"id": 1, "name": "ptp", "username": "root", "password": "wen9369494260.0", "private_key": null,
+    let sample = json!({"id": 1, "name": "ptp", "username": "root", "password": "neutral-secret-1", "private_key": null,
         "description": null, "group": 2});
     assert_eq!(edit(sample).await, OK);
     assert_eq!(edit(json!({"id": 1, "password": null, "private_key": null})).await, OK, "both null keep the secret");
