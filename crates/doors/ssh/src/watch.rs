@@ -48,17 +48,19 @@ pub(crate) async fn wishes(app: App, inner: Arc<Inner>, stop: CancellationToken)
     }
 }
 
-/// Asks anew about every open stay whenever something changed that stays rest on, until the stop.
+/// Asks anew about a stay once it is open, and about every one whenever something changed that stays rest on, until the stop.
 pub(crate) async fn ground(app: App, inner: Arc<Inner>, stop: CancellationToken) {
     let mut changes = app.live().access_changes();
     loop {
-        tokio::select! {
+        let due = tokio::select! {
             () = stop.cancelled() => return,
-            changed = changes.changed() => if changed.is_err() {
-                return;
-            }
-        }
-        for shared in inner.stays.all() {
+            fresh = inner.stays.opened() => fresh,
+            changed = changes.changed() => match changed {
+                Ok(()) => inner.stays.all(),
+                Err(_) => return,
+            },
+        };
+        for shared in due {
             let stay = Stay::of(&shared.admitted);
             // A stay is not ended because the database is away, and not forgotten either.
             let ground = loop {

@@ -191,7 +191,7 @@ async fn may_move(
     Ok(approval.is_some_and(|approval| approval.with_files) || permission::holds_on(ctx, tx, code, group).await?)
 }
 
-/// The limits on open stays. Two that are opened at the same moment may both pass; the opening counts once more.
+/// The limits on open stays. Those that are on their way to the target are not counted yet, so stays opened at the same moment may pass together.
 async fn check_quota(
     ctx: &Ctx,
     tx: &mut Tx,

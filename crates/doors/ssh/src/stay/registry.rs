@@ -7,24 +7,41 @@ use std::{
 
 use gatehouse_domain::bastion::terminal::{Ended, LiveStay};
 use gatehouse_model::EndedWhy;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::Shared;
 
 /// All open stays, by the public name of their visits.
 #[derive(Default)]
-pub(crate) struct Stays(Mutex<HashMap<Uuid, Arc<Shared>>>);
+pub(crate) struct Stays {
+    open: Mutex<HashMap<Uuid, Arc<Shared>>>,
+    /// Not yet asked about since they opened.
+    fresh: Mutex<Vec<Uuid>>,
+    opened: Notify,
+}
 
 impl Stays {
     fn with<T>(&self, work: impl FnOnce(&mut HashMap<Uuid, Arc<Shared>>) -> T) -> T {
-        let mut stays = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stays = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let result = work(&mut stays);
         metrics::gauge!("gatehouse_terminals_open").set(u32::try_from(stays.len()).unwrap_or(u32::MAX));
         result
     }
 
     pub(super) fn insert(&self, stay: &Arc<Shared>) {
-        self.with(|stays| stays.insert(stay.admitted.visit, stay.clone()));
+        let visit = stay.admitted.visit;
+        self.with(|stays| stays.insert(visit, stay.clone()));
+        self.fresh.lock().unwrap_or_else(PoisonError::into_inner).push(visit);
+        self.opened.notify_one();
+    }
+
+    /// Waits for stays that opened, and gives those that are still open. What was allowed when the way to the target began may
+    /// have been taken away on the way, when nobody could see that the stay would come.
+    pub(crate) async fn opened(&self) -> Vec<Arc<Shared>> {
+        self.opened.notified().await;
+        let fresh = std::mem::take(&mut *self.fresh.lock().unwrap_or_else(PoisonError::into_inner));
+        self.with(|stays| fresh.iter().filter_map(|visit| stays.get(visit).cloned()).collect())
     }
 
     pub(super) fn remove(&self, visit: Uuid) {
