@@ -12,7 +12,7 @@ use gatehouse_store::{
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Ctx, Error, Result,
+    Ctx, Error, Fault, Result,
     audit::{self, Object},
     permission::{self, Change},
     session::staff,
@@ -176,6 +176,20 @@ pub async fn add(ctx: &Ctx, of: Option<AccountId>, name: &str, line: &str) -> Re
     audit::changed(&mut tx, &ctx, "ssh_key.create", Object::new("ssh_key", id.0, &row.login)).await?;
     tx.commit().await?;
     Ok(id)
+}
+
+/// What is wrong with a key to add, for surfaces that found other faults in the same form and tell all at once.
+///
+/// Errors: those of [`add`] that are about rights.
+pub async fn faults(ctx: &Ctx, of: Option<AccountId>, line: &str) -> Result<Vec<Fault>> {
+    let account = owner(ctx, of)?;
+    let key = match parse(line) {
+        Ok(key) => key,
+        Err(Error::Fields(faults)) => return Ok(faults),
+        Err(other) => return Err(other),
+    };
+    let is_taken = rows::find_of_account(&mut ctx.read(), account, &key.fingerprint).await?.is_some();
+    Ok(is_taken.then_some(Fault::new("public_key", "taken")).into_iter().collect())
 }
 
 /// Deletes keys; unknown ones are passed over. Gives how many went.
