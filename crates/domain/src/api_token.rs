@@ -50,7 +50,7 @@ pub async fn admit(ctx: &Ctx, token: &str) -> Result<(Ctx, Option<Owed>)> {
         codes.extend(role::list_codes_of_account(&mut ctx.read(), row.account_id, ctx.now()).await?);
         codes.retain(|code| scopes.contains(code));
     }
-    let via = Via::Token { id: row.id, scopes };
+    let via = if owes.is_some() { Via::Limited(None) } else { Via::Token { id: row.id, scopes } };
     let actor = Actor::Account { id: row.account_id, login: row.login, name: row.name, codes, via };
     Ok((Ctx { actor, ..ctx.clone() }, owes))
 }

@@ -164,7 +164,7 @@ pub(super) async fn check(
             Via::Session(id) => factor_at(tx, id).await?,
             // A door proves the factor, if the account has one, at its login just now; a token never does.
             Via::Door => Some(ctx.now()),
-            Via::Token { .. } => None,
+            Via::Token { .. } | Via::Limited(_) => None,
         };
         if factor_at.is_none_or(|at| at.plus(age) < ctx.now()) {
             return Err(Refusal::Factor);

@@ -195,7 +195,7 @@ fn new_stay<'a>(ctx: &Ctx, admitted: &'a Admitted, host_key: Option<&'a str>, te
     let (session, token) = match &admitted.via {
         Via::Session(id) => (Some(id.0), None),
         Via::Token { id, .. } => (None, Some(id.0)),
-        Via::Door => (None, None),
+        Via::Door | Via::Limited(_) => (None, None),
     };
     NewStay {
         uuid: &texts.uuid,
