@@ -134,11 +134,17 @@ pub async fn close(tx: &mut Tx, uuid: &str, at: Millis, end: &StayEnd<'_>) -> Re
     Ok(closed)
 }
 
-/// Inserts the command of a stay that was let pass.
-pub async fn insert_command(tx: &mut Tx, visit: VisitId, at: Millis, line: &str) -> Result<()> {
+/// Inserts the command of a stay that was let pass, with the rule that matched, if one did, and its action.
+pub async fn insert_command(
+    tx: &mut Tx,
+    visit: VisitId,
+    at: Millis,
+    line: &str,
+    (rule, action): (Option<&str>, &str),
+) -> Result<()> {
     tx.exec(
-        sql!("INSERT INTO command_line (visit_id, at, line, action) VALUES ($1, $2, $3, 'allow')"),
-        args![visit, at, line],
+        sql!("INSERT INTO command_line (visit_id, at, line, rule_name, action) VALUES ($1, $2, $3, $4, $5)"),
+        args![visit, at, line, rule, action],
     )
     .await?;
     Ok(())

@@ -22,9 +22,10 @@ const MAX_PATTERN: usize = 1_000;
 const MAX_COMPILED: usize = 1 << 20;
 
 /// What happens with a command that matches. The names are published.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Action {
     /// It runs, and no further rule is asked.
+    #[default]
     Allow,
     /// It runs, with a warning.
     Warn,
@@ -51,8 +52,8 @@ impl Action {
     }
 }
 
-/// What the rules say of a command.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What the rules say of a command; by default nothing, and it runs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Verdict {
     /// What happens.
     pub action: Action,
@@ -72,7 +73,7 @@ pub fn judge(rules: &[CommandRuleRow], command: &str) -> Result<Verdict> {
             return Ok(Verdict { action, rule: Some(rule.name.clone()) });
         }
     }
-    Ok(Verdict { action: Action::Allow, rule: None })
+    Ok(Verdict::default())
 }
 
 /// The rules that hold for an account at a resource, in the order they are asked.
@@ -328,7 +329,7 @@ mod tests {
         assert_eq!(judge(&rules, "ls; rm -rf /").unwrap().action, Action::Allow);
         assert_eq!(judge(&rules, "sudo rm  -rf /").unwrap().action, Action::Deny);
         assert_eq!(judge(&rules, "id").unwrap().rule.as_deref(), Some("warn ."));
-        assert_eq!(judge(&[], "id").unwrap(), Verdict { action: Action::Allow, rule: None });
+        assert_eq!(judge(&[], "id").unwrap(), Verdict::default());
         assert!(judge(&[rule("(", "deny")], "id").is_err(), "a broken rule lets nothing pass");
     }
 

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use gatehouse_domain::{
-    Ctx, Error, Fault, Settings,
+    Actor, Ctx, Error, Fault, Settings,
     bastion::{
         host_key::{self, First},
+        log,
         policy::{self, Scope},
         request::{self, Decision, NewRequest, OnlyOwn},
         resource,
         rule::{self, Action, EditRule, RuleData},
-        setting,
+        setting, stay,
         terminal::{self, Asked, PresentedKey, Purpose, Refusal},
         voucher,
     },
@@ -206,6 +207,37 @@ both!(command_rules_judge_what_exec_runs, |engine| async {
     );
     assert_eq!(rule::list(&ctx, FIRST).await?.rows[0].roles, [role]);
     assert_eq!(rule::del(&ctx, &[deny]).await?, 1);
+    Ok(())
+});
+
+both!(a_command_is_kept_with_what_the_rules_said, |engine| async {
+    let house = house(engine).await?;
+    let ctx = house.app.operator();
+    let (mut me, _) = staff(&house.app, "me", &["audit.session.read"], &[(house.group, ALL)]).await?;
+    for (name, pattern, action) in [("careful", "^su", Action::Warn), ("reading", "^cat", Action::Allow)] {
+        let (name, pattern) = (name.to_owned(), pattern.to_owned());
+        let (scope, roles) = (Scope::Group(house.group), vec![]);
+        rule::add(&ctx, &RuleData { name, scope, roles, pattern, action, priority: 1, is_enabled: true }).await?;
+    }
+    if let Actor::Account { name, .. } = &mut me.actor {
+        *name = Some("ÄNNE Ω".to_owned());
+    }
+    for command in ["sudo id", "cat x", "id"] {
+        let admitted = house.admit(&me, Purpose::Exec(command.to_owned())).await.unwrap();
+        terminal::opened(&me, &admitted, &presented(KEY_A)).await?;
+    }
+    let kept = stay::commands(&me, stay::Within::default(), FIRST).await?.rows;
+    let kept: Vec<_> =
+        kept.iter().map(|row| (row.line.as_str(), row.rule_name.as_deref(), row.action.as_str())).collect();
+    assert_eq!(
+        kept,
+        [("sudo id", Some("careful"), "warn"), ("cat x", Some("reading"), "allow"), ("id", None, "allow")]
+    );
+    let found = async |user: &str| {
+        let filter = log::Filter { user: Some(user.to_owned()), ..log::Filter::default() };
+        log::stays(&me, &filter, None, FIRST).await.unwrap().total
+    };
+    assert_eq!((found("änne ω").await, found("ME").await, found("Zoë").await), (3, 3, 0), "case folds beyond ASCII");
     Ok(())
 });
 

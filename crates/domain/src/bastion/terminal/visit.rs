@@ -18,7 +18,8 @@ pub async fn opened(ctx: &Ctx, admitted: &Admitted, host_key: &PresentedKey) -> 
     let mut tx = ctx.begin().await?;
     let id = rows::insert(&mut tx, &new_stay(ctx, admitted, Some(&host_key.fingerprint), &texts(admitted))).await?;
     if let Purpose::Exec(command) = &admitted.asked.purpose {
-        rows::insert_command(&mut tx, id, ctx.now(), command).await?;
+        let verdict = (admitted.verdict.rule.as_deref(), admitted.verdict.action.as_str());
+        rows::insert_command(&mut tx, id, ctx.now(), command, verdict).await?;
     }
     let object = Object::new("resource", admitted.asked.resource.0, &admitted.resource_name);
     audit::record(&mut tx, ctx, Stream::Access, "terminal.open", object, "ok", Some(facts(admitted))).await?;
