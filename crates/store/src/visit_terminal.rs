@@ -13,8 +13,12 @@ pub struct NewStay<'a> {
     pub account_id: AccountId,
     /// His login.
     pub login: &'a str,
+    /// The same, folded.
+    pub login_folded: &'a str,
     /// His display name.
     pub name: Option<&'a str>,
+    /// The same, folded.
+    pub name_folded: Option<&'a str>,
     /// From where.
     pub from_address: Option<&'a str>,
     /// The process that holds it.
@@ -71,8 +75,8 @@ pub async fn insert(tx: &mut Tx, new: &NewStay<'_>) -> Result<VisitId> {
         sql!(
             "INSERT INTO visit_terminal (visit_id, kind, client, resource_id, resource_name, resource_name_folded, \
              resource_group_id, host, port, voucher_id, voucher_name, username, login_session_id, api_token_id, \
-             access_request_id, command, host_key) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
+             access_request_id, command, host_key, login_folded, name_folded) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)"
         ),
         args![
             id,
@@ -91,7 +95,9 @@ pub async fn insert(tx: &mut Tx, new: &NewStay<'_>) -> Result<VisitId> {
             new.api_token_id,
             new.access_request_id,
             new.command,
-            new.host_key
+            new.host_key,
+            new.login_folded,
+            new.name_folded
         ],
     )
     .await?;

@@ -181,6 +181,8 @@ pub async fn to_end(app: &App) -> Result<Vec<AskedEnd>> {
 struct Texts {
     uuid: String,
     address: Option<String>,
+    login_folded: String,
+    name_folded: Option<String>,
     resource_name_folded: String,
 }
 
@@ -188,6 +190,8 @@ fn texts(admitted: &Admitted) -> Texts {
     Texts {
         uuid: admitted.visit.to_string(),
         address: admitted.address.map(|address| address.to_string()),
+        login_folded: fold_key(&admitted.login),
+        name_folded: admitted.name.as_deref().map(fold_key),
         resource_name_folded: fold_key(&admitted.resource_name),
     }
 }
@@ -202,7 +206,9 @@ fn new_stay<'a>(ctx: &Ctx, admitted: &'a Admitted, host_key: Option<&'a str>, te
         uuid: &texts.uuid,
         account_id: admitted.account,
         login: &admitted.login,
+        login_folded: &texts.login_folded,
         name: admitted.name.as_deref(),
+        name_folded: texts.name_folded.as_deref(),
         from_address: texts.address.as_deref(),
         process_id: ctx.app.process_id(),
         at: ctx.now(),
