@@ -6,7 +6,7 @@ use base64::{
 };
 use gatehouse_model::{AccountId, Millis, SshKeyId};
 use gatehouse_store::{
-    account as accounts,
+    Tx, account as accounts,
     ssh_key::{self as rows, SshKeyRow},
 };
 use sha2::{Digest, Sha256};
@@ -198,22 +198,51 @@ pub async fn faults(ctx: &Ctx, of: Option<AccountId>, line: &str) -> Result<Vec<
 pub async fn delete(ctx: &Ctx, ids: &[SshKeyId]) -> Result<i64> {
     let (own, _) = staff::own_session(ctx)?;
     let (ctx, mut tx) = permission::begin(ctx, Change::Rights).await?;
-    let mut deleted = 0;
+    let mut found = Vec::new();
     for id in ids {
         let Some(key) = rows::find(&mut tx, *id).await? else { continue };
         if key.account_id != own {
             ctx.require("system.user.update")?;
             permission::covers_account(&ctx, &mut tx, key.account_id).await?;
         }
-        rows::delete(&mut tx, *id).await?;
-        deleted += 1;
+        found.push(key);
     }
-    if deleted > 0 {
-        let count = deleted.to_string();
-        audit::changed(&mut tx, &ctx, "ssh_key.delete", Object::new("ssh_key", None, &count)).await?;
+    found.sort_by_key(|key| key.id);
+    found.dedup_by_key(|key| key.id);
+    if !found.is_empty() {
+        delete_in(&ctx, &mut tx, &found).await?;
         tx.commit().await?;
     }
-    Ok(deleted)
+    Ok(i64::try_from(found.len()).unwrap_or(i64::MAX))
+}
+
+/// Deletes the key of somebody that has this name or fingerprint.
+///
+/// Errors: `Forbidden` without `system.user.update` and all that he holds; `NotFound` (ssh key); `Conflict` when several have
+/// the name: then only a fingerprint tells them apart.
+pub async fn delete_named(ctx: &Ctx, of: AccountId, key: &str) -> Result<()> {
+    owner(ctx, Some(of))?;
+    let (ctx, mut tx) = permission::begin(ctx, Change::Rights).await?;
+    owner(&ctx, Some(of))?;
+    permission::covers_account(&ctx, &mut tx, of).await?;
+    let mut found = rows::list(&mut tx, of).await?;
+    found.retain(|row| row.fingerprint == key || row.name == key);
+    match found.len() {
+        0 => return Err(Error::NotFound { what: "ssh key" }),
+        1 => {}
+        _ => return Err(Error::Conflict { what: "ssh key", key: "name".to_owned() }),
+    }
+    delete_in(&ctx, &mut tx, &found).await?;
+    Ok(tx.commit().await?)
+}
+
+async fn delete_in(ctx: &Ctx, tx: &mut Tx, found: &[SshKeyRow]) -> Result<()> {
+    for key in found {
+        rows::delete(tx, key.id).await?;
+    }
+    let id = if let [key] = found { Some(key.id.0) } else { None };
+    let fingerprints: Vec<&str> = found.iter().map(|key| key.fingerprint.as_str()).collect();
+    audit::changed(tx, ctx, "ssh_key.delete", Object::new("ssh_key", id, &fingerprints.join(" "))).await
 }
 
 #[cfg(test)]

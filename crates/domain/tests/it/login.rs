@@ -278,6 +278,15 @@ both!(api_tokens_and_keys_are_their_owners_or_of_staff_who_hold_as_much, |engine
     assert!(matches!(ssh_key::add(&kim, None, "again", KEY).await, Err(Error::Fields(_))));
     ssh_key::add(&lee, None, "shared", KEY).await?;
     assert!(matches!(ssh_key::delete(&lee, &[key]).await, Err(Error::Forbidden { .. })));
-    assert_eq!(ssh_key::delete(&kim, &[key, SshKeyId(999)]).await?, 1);
+    assert_eq!(ssh_key::delete(&kim, &[key, key, SshKeyId(999)]).await?, 1);
+    let (owner, fingerprint) = (lee.account().unwrap(), ssh_key::parse(KEY)?.fingerprint);
+    assert!(matches!(ssh_key::delete_named(&kim, owner, "shared").await, Err(Error::Forbidden { .. })));
+    assert!(matches!(ssh_key::delete_named(&app.operator(), owner, "x").await, Err(Error::NotFound { .. })));
+    ssh_key::delete_named(&app.operator(), owner, "shared").await?;
+    assert!(ssh_key::list(&lee, None).await?.is_empty());
+    let rows = audit::list(&app.operator(), None, Some("ssh_key.delete"), 10).await?;
+    let told: Vec<_> = rows.iter().map(|row| (row.actor_kind.as_str(), row.object_name.as_str())).collect();
+    let name = fingerprint.as_str();
+    assert_eq!(told, [("operator", name), ("account", name)]);
     Ok(())
 });
