@@ -200,6 +200,17 @@ pub async fn count_open(q: &mut impl Query, account: AccountId) -> Result<i64> {
     Ok(row.map_or(0, |(n,)| n))
 }
 
+/// Counts the open stays that a process holds.
+pub async fn count_open_of_process(q: &mut impl Query, process: i64) -> Result<i64> {
+    let row: Option<(i64,)> = q
+        .one(
+            sql!("SELECT COUNT(*) AS n FROM visit WHERE process_id = $1 AND until_at IS NULL AND door = 'ssh'"),
+            args![process],
+        )
+        .await?;
+    Ok(row.map_or(0, |(n,)| n))
+}
+
 /// Counts the open stays of an account at one resource.
 pub async fn count_open_at(q: &mut impl Query, account: AccountId, resource: ResourceId) -> Result<i64> {
     let row: Option<(i64,)> = q

@@ -7,7 +7,7 @@ use gatehouse_store::{
     role, voucher,
 };
 
-use super::{absent, containing, pick, seed};
+use super::{absent, containing, pick, seed, setting};
 use crate::{
     Actor, Ctx, Edit, Error, Fault, Result,
     account::administrator,
@@ -125,7 +125,8 @@ pub(crate) async fn add_in(ctx: &Ctx, tx: &mut Tx, new: &NewGroup) -> Result<Res
 async fn parent(ctx: &Ctx, q: &mut impl Query, id: ResourceGroupId) -> Result<ResourceGroupRow> {
     let Some(parent) = rows::find(q, id).await? else { return Err(unknown(ctx, q, SUB_CREATE).await?) };
     permission::require_on(ctx, q, SUB_CREATE, id).await?;
-    if parent.level >= i64::from(ctx.app.settings().bastion.group_level_max) {
+    let deepest = setting::in_force(&ctx.app, q).await?.bastion.group_level_max;
+    if parent.level >= i64::from(deepest) {
         return Err(Error::QuotaExceeded { what: "levels of resource groups" });
     }
     Ok(parent)

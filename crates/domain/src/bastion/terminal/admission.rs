@@ -180,7 +180,8 @@ async fn factor_at(tx: &mut impl Query, id: LoginSessionId) -> Result<Option<gat
 }
 
 async fn is_usable(ctx: &Ctx, tx: &mut impl Query, resource: ResourceId, voucher: VoucherId) -> Result<bool> {
-    Ok(!setting::terminal(ctx, tx).await?.require_binding || target::is_bound(tx, resource, voucher).await?)
+    Ok(!setting::in_force(&ctx.app, tx).await?.terminal.require_binding
+        || target::is_bound(tx, resource, voucher).await?)
 }
 
 async fn may_move(
@@ -201,8 +202,11 @@ async fn check_quota(
     resource: ResourceId,
     limits: &policy::Limits,
 ) -> std::result::Result<(), Refusal> {
-    let most = i64::from(setting::terminal(ctx, tx).await?.max_sessions_per_user);
-    if visit_terminal::count_open(tx, account).await? >= most {
+    let settings = setting::in_force(&ctx.app, tx).await?.terminal;
+    let (most, most_here) = (i64::from(settings.max_sessions_per_user), i64::from(settings.max_sessions));
+    if visit_terminal::count_open(tx, account).await? >= most
+        || visit_terminal::count_open_of_process(tx, ctx.app.process_id()).await? >= most_here
+    {
         return Err(Refusal::Quota);
     }
     if let Some(most) = limits.max_sessions

@@ -101,6 +101,14 @@ async fn settings_are_shown_and_set() {
     let shown = shown.as_array().unwrap();
     assert!(shown.contains(&json!({"name": "terminal.idle", "value": "600s", "editable": true})));
     assert!(shown.contains(&json!({"name": "recordings.mode", "value": "strict", "editable": false})));
+    assert!(shown.contains(&json!({"name": "bastion.prefix", "value": "/api/", "editable": false})));
+    assert!(shown.contains(&json!({"name": "terminal.frame_in", "value": "64KiB", "editable": false})));
+    assert!(shown.contains(&json!({"name": "recordings.max_bytes", "value": null, "editable": true})));
+    for area in ["audit", "bastion", "hostkey", "login", "recordings", "ssh", "terminal"] {
+        let is_there = shown.iter().any(|one| one["name"].as_str().unwrap().starts_with(&format!("{area}.")));
+        assert!(is_there, "{area}");
+    }
+    assert_eq!(edit(json!({"values": {"ssh.max_tries": 9}})).await, bad("该设置由配置文件指定,无法修改"));
     let nobody = surface.person("nobody", &["system.user.read"]).await;
     assert_eq!(nobody.get("system/setting/get/").await.line(), FORBIDDEN);
     assert_eq!(nobody.post("system/setting/edit/", json!("x")).await.line(), FORBIDDEN);
