@@ -170,7 +170,7 @@ pub struct EditGroup {
 ///
 /// Errors: `NotFound`; `Forbidden`; `Locked` when protected; `Fields` (`name`, `taken`).
 pub async fn edit(ctx: &Ctx, edit: &EditGroup) -> Result<()> {
-    let (ctx, mut tx) = permission::begin(ctx, Change::Things).await?;
+    let (ctx, mut tx) = permission::begin(ctx, Change::Rights).await?;
     let group = editable(&ctx, &mut tx, edit.id).await?;
     edit_in(&ctx, &mut tx, &group, edit).await?;
     tx.commit().await?;

@@ -61,7 +61,7 @@ pub fn may_decide(ctx: &Ctx) -> Result<()> {
 ///
 /// Errors: `NotFound`; `Forbidden`; `Fields`: (`minutes`, `too_long`), (`resource_id`, `pending`) while another one waits.
 pub async fn add(ctx: &Ctx, new: &NewRequest) -> Result<AccessRequestId> {
-    let (ctx, mut tx) = permission::begin(ctx, Change::Things).await?;
+    let (ctx, mut tx) = permission::begin(ctx, Change::Rights).await?;
     let (row, faults) = check_add(&ctx, &mut tx, new).await?;
     let Actor::Account { id: account, login, .. } = &ctx.actor else { return Err(nobody()) };
     if !faults.is_empty() {

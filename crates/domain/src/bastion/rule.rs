@@ -193,7 +193,7 @@ pub(crate) async fn add_in(ctx: &Ctx, tx: &mut Tx, data: &RuleData) -> Result<Co
 
 /// Changes a rule. Errors: `NotFound`, and those of [`add`].
 pub async fn edit(ctx: &Ctx, id: CommandRuleId, edit: EditRule) -> Result<()> {
-    let (ctx, mut tx) = permission::begin(ctx, Change::Things).await?;
+    let (ctx, mut tx) = permission::begin(ctx, Change::Rights).await?;
     ctx.require(UPDATE)?;
     let data = edited(&mut tx, id, edit).await?;
     edit_in(&ctx, &mut tx, id, &data).await?;

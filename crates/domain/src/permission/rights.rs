@@ -15,9 +15,9 @@ use crate::{Actor, Ctx, Error, Result, Via};
 /// What a transaction of staff changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// Things; rights stay as they are until its end.
+    /// Things; rights stay as they are until its end. Several at once: what reads a row to write it whole is none of these.
     Things,
-    /// Rights: roles, grants, memberships, accounts, sessions, groups.
+    /// Rights: roles, grants, memberships, accounts, sessions, groups. One at a time, so edits of whole rows lose nothing.
     Rights,
 }
 
