@@ -138,8 +138,7 @@ pub fn holder(ctx: &Ctx, code: &str) -> Holder {
     match &ctx.actor {
         Actor::System(_) | Actor::Operator => Holder::Everything,
         Actor::Account { via: Via::Token { scopes, .. }, .. } if !scopes.contains(code) => Holder::Nothing,
-        Actor::Account { via: Via::Limited(_), .. } => Holder::Nothing,
+        Actor::Account { via: Via::Limited(_), .. } | Actor::Machine { .. } | Actor::Anonymous => Holder::Nothing,
         Actor::Account { id, .. } => Holder::Account(*id),
-        Actor::Machine { .. } | Actor::Anonymous => Holder::Nothing,
     }
 }

@@ -9,6 +9,9 @@ use crate::{
 
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIl+Hs6i7Gtn5m4ZhH8J/gQMXwg2TmxIyxvHa6Ai1eu2";
 
+const BLANK: &str = "该字段不能为空。";
+const TAKEN: &str = "名称已被占用";
+
 /// Groups 2 (a) and 3 (c), resource 1 (r) and 2 (s), voucher 1 (v) and 2 (w) in a.
 async fn house(surface: &Surface) {
     let state = json!({
@@ -33,8 +36,6 @@ async fn faults_of_form_and_of_the_database_are_told_together() {
     let other = surface.person("other", &["user.profile.update"]).await;
     let mine = json!({"email": "other@example.com"});
     assert_eq!(other.post("rbac/user/profile/", mine).await.line(), OK);
-    const BLANK: &str = "该字段不能为空。";
-    const TAKEN: &str = "名称已被占用";
     for (path, body, detail) in [
         (
             "resource/resource/add/",
