@@ -38,3 +38,26 @@ async fn a_right_that_goes_while_a_person_thinks_about_a_key_ends_the_stay_that_
     assert_eq!(ended.expect("the stay does not last").why, EndedWhy::PolicyChanged);
     assert!(opened.elapsed() < Duration::from_secs(1), "{:?}", opened.elapsed());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_stays_hear_of_a_change_well_within_a_second() {
+    let house = House::with(|settings| settings.recordings.mode = RecordingMode::Off).await;
+    let ctx = house.person(ROOT).await;
+    let mut screens = Vec::new();
+    for _ in 0..20 {
+        let opening = (0..10).map(async |_| {
+            let admitted = house.admit(&ctx).await;
+            house.door.open(ctx.clone(), admitted, SIZE, "xterm".to_owned(), None).await.unwrap()
+        });
+        screens.extend(futures_util::future::join_all(opening).await.into_iter().map(Screen::new));
+    }
+    assert_eq!(house.door.open_stays(), 200);
+    let start = Instant::now();
+    house.policy(json!({ "sources": ["192.0.2.0/24"] })).await;
+    let ends = screens.iter_mut().map(async |screen| (screen.ended().await.why, start.elapsed()));
+    let ends = futures_util::future::join_all(ends).await;
+    assert!(ends.iter().all(|(why, _)| *why == EndedWhy::PolicyChanged));
+    let last = ends.iter().map(|(_, at)| *at).max().unwrap();
+    eprintln!("the last of 200 heard of it after {last:?}");
+    assert!(last < Duration::from_secs(1), "{last:?}");
+}
