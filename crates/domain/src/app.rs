@@ -22,8 +22,10 @@ use crate::{
     live::Live,
     oa,
     password::Passwords,
+    radius::enforce::EnforcerHandle,
     recording::Recordings,
     seal::KeyRing,
+    vpn::external::ServersHandle,
 };
 
 /// What [`App::open`] needs.
@@ -63,6 +65,8 @@ struct Inner {
     process_id: AtomicI64,
     seen: Mutex<HashMap<String, Millis>>,
     terminals: OnceLock<TerminalsHandle>,
+    external: OnceLock<ServersHandle>,
+    enforcer: OnceLock<EnforcerHandle>,
     recordings: Recordings,
     oa_entries: Arc<Gather<oa::EntryKey, oa::Entry>>,
 }
@@ -94,6 +98,8 @@ impl App {
             process_id: AtomicI64::new(0),
             seen: Mutex::default(),
             terminals: OnceLock::new(),
+            external: OnceLock::new(),
+            enforcer: OnceLock::new(),
             recordings: Recordings::default(),
             oa_entries: Arc::default(),
         }));
@@ -180,6 +186,28 @@ impl App {
     pub fn serve_terminals(&self, door: TerminalsHandle) {
         // A second door of one process would be a fault of the wiring; the first keeps serving.
         let _ = self.0.terminals.set(door);
+    }
+
+    /// Who asks foreign authentication servers, if anybody does.
+    pub fn external(&self) -> Option<&ServersHandle> {
+        self.0.external.get()
+    }
+
+    /// Tells the login decision who asks foreign authentication servers. The first one stays.
+    pub fn serve_external(&self, servers: ServersHandle) {
+        // As with terminals: a second one would be a fault of the wiring.
+        let _ = self.0.external.set(servers);
+    }
+
+    /// The radius door of this process, once it has started.
+    pub fn enforcer(&self) -> Option<&EnforcerHandle> {
+        self.0.enforcer.get()
+    }
+
+    /// Tells the outbox of the radius door. The first one stays.
+    pub fn serve_enforcer(&self, door: EnforcerHandle) {
+        // As with terminals.
+        let _ = self.0.enforcer.set(door);
     }
 
     /// The live snapshot.

@@ -23,6 +23,7 @@ pub mod oa;
 pub mod password;
 pub mod permission;
 pub mod proxy;
+pub mod radius;
 pub mod recording;
 pub mod role;
 pub mod seal;
@@ -32,6 +33,7 @@ pub mod signing;
 pub mod ssh_key;
 pub mod throttle;
 pub mod visit;
+pub mod vpn;
 
 pub use app::{App, Open};
 pub use clock::{Clock, Random};

@@ -23,6 +23,8 @@ ids! {
     ApiTokenId,
     /// A request for access to a resource for a while.
     AccessRequestId,
+    /// A foreign authentication server: LDAP or RADIUS.
+    AuthServerId,
     /// A command rule of the bastion.
     CommandRuleId,
     /// A public key that a target host presented.
@@ -31,6 +33,8 @@ ids! {
     JobId,
     /// A login session: a token family issued by a surface.
     LoginSessionId,
+    /// A network access server: a VPN concentrator or access router.
+    NasId,
     /// A node group: which proxy passes may use which nodes.
     NodeGroupId,
     /// A proxy node, embedded or remote.
@@ -49,6 +53,16 @@ ids! {
     SshKeyId,
     /// A stay through a door.
     VisitId,
+    /// A VPN group; -100 is the root, -1 the default group, -2 the anonymous one.
+    VpnGroupId,
+    /// A policy set of VPN users; 0 is the default one.
+    VpnPolicySetId,
+    /// A resource of the vpn surface.
+    VpnResourceId,
+    /// A resource group of the vpn surface; 0 is the default one.
+    VpnResourceGroupId,
+    /// A VPN role: which resources a user or group may reach.
+    VpnRoleId,
     /// A voucher: what a target host is logged in to with.
     VoucherId,
 }

@@ -12,8 +12,9 @@ mod words;
 
 pub use address::client_of;
 pub use ids::{
-    AccessRequestId, AccountId, ApiTokenId, CommandRuleId, HostKeyId, JobId, LoginSessionId, NodeGroupId, NodeId,
-    OaUserId, ProtocolId, ResourceGroupId, ResourceId, RoleId, SshKeyId, VisitId, VoucherId,
+    AccessRequestId, AccountId, ApiTokenId, AuthServerId, CommandRuleId, HostKeyId, JobId, LoginSessionId, NasId,
+    NodeGroupId, NodeId, OaUserId, ProtocolId, ResourceGroupId, ResourceId, RoleId, SshKeyId, VisitId, VoucherId,
+    VpnGroupId, VpnPolicySetId, VpnResourceGroupId, VpnResourceId, VpnRoleId,
 };
 pub use login::{Login, LoginError, email_key, fold_key};
 pub use node::{NodeKind, SsCipher};

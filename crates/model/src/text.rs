@@ -45,6 +45,23 @@ impl std::str::FromStr for Span {
     }
 }
 
+impl std::fmt::Display for Span {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let ms = self.0.as_millis();
+        let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
+        match units.into_iter().find(|(factor, _)| ms > 0 && ms.is_multiple_of(*factor)) {
+            Some((factor, unit)) => write!(f, "{}{unit}", ms / factor),
+            None => write!(f, "{ms}ms"),
+        }
+    }
+}
+
+impl serde::Serialize for Span {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 impl std::str::FromStr for ByteSize {
     type Err = ParseUnitError;
 
@@ -82,6 +99,15 @@ serde_by_text!(Span, ByteSize);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_duration_is_written_as_it_is_read() {
+        for text in ["300ms", "1s", "90s", "5m", "3h", "2d", "0ms"] {
+            let span: Span = text.parse().unwrap();
+            assert_eq!(span.to_string(), text);
+        }
+        assert_eq!(Span(Duration::from_secs(120)).to_string(), "2m");
+    }
 
     #[test]
     fn durations_and_sizes_need_a_unit() {

@@ -272,7 +272,8 @@ async fn copy_sequence(source: &mut Link, target: &mut Tx, table: &Table, identi
         let args = if statement.arity() == 1 { args![&table.name] } else { args![] };
         last = last.max(source.one::<(Option<i64>,)>(statement, args).await?.and_then(|(last,)| last));
     }
-    let Some(last) = last else { return Ok(()) };
+    // Built-in rows have numbers that no sequence gives out: 0 and below.
+    let Some(last) = last.filter(|last| *last > 0) else { return Ok(()) };
     let raise = sql! {
         sqlite: "UPDATE sqlite_sequence SET seq = $2 WHERE name = $1 RETURNING seq AS last_value",
         postgres: "SELECT setval(d.objid, $2) AS last_value FROM pg_depend d

@@ -50,6 +50,7 @@ mod tx;
 pub mod visit;
 pub mod visit_terminal;
 pub mod voucher;
+pub mod vpn_pending;
 
 pub use db::{Db, Engine, OpenOptions, Query, Reader};
 pub use error::{Error, Result};

@@ -15,11 +15,26 @@ pub enum Aspect {
     Setting,
     /// Whatever may end an open terminal: sessions, status, grants, resources, vouchers, policies, approvals.
     Access,
+    /// NAS entries.
+    Nas,
+    /// What the logins of all VPN users rest on: live groups, roles, resources, policy sets, authentication servers.
+    Vpn,
+    /// Single live VPN users, and the accounts behind them.
+    VpnUser,
 }
 
 impl Aspect {
     /// Every aspect, in the order of locking.
-    pub const ALL: [Self; 5] = [Self::Node, Self::ProxyUser, Self::Permission, Self::Setting, Self::Access];
+    pub const ALL: [Self; 8] = [
+        Self::Node,
+        Self::ProxyUser,
+        Self::Permission,
+        Self::Setting,
+        Self::Access,
+        Self::Nas,
+        Self::Vpn,
+        Self::VpnUser,
+    ];
 
     /// Its name in `live_revision` and `live_change`.
     pub const fn as_str(self) -> &'static str {
@@ -29,6 +44,9 @@ impl Aspect {
             Self::Permission => "permission",
             Self::Setting => "setting",
             Self::Access => "access",
+            Self::Nas => "nas",
+            Self::Vpn => "vpn",
+            Self::VpnUser => "vpn_user",
         }
     }
 }

@@ -1,0 +1,4 @@
+//! The vpn surface and the logins of VPN users (specs/vpn.md): staged rows, their publication, the decision on live rows.
+
+pub mod external;
+pub mod staged;
