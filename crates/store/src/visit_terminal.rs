@@ -177,6 +177,12 @@ pub async fn insert_transfer(tx: &mut Tx, new: &NewTransfer<'_>) -> Result<u64> 
     .await
 }
 
+/// Makes openings of one account follow one another until the transaction ends: what is counted then stays true.
+pub async fn lock_openings(tx: &mut Tx, account: AccountId) -> Result<u64> {
+    // PostgreSQL would let two transactions count what neither has committed yet; SQLite has one writer anyway.
+    tx.exec(sql!("UPDATE account SET epoch = epoch WHERE id = $1"), args![account]).await
+}
+
 /// Counts the open stays of an account.
 pub async fn count_open(q: &mut impl Query, account: AccountId) -> Result<i64> {
     let row: Option<(i64,)> = q

@@ -31,7 +31,7 @@ pub async fn admit(ctx: &Ctx, asked: Asked) -> std::result::Result<Admitted, Ref
     let (account, login, name) = (*id, login.clone(), name.clone());
     let (ctx, mut tx) = permission::begin(ctx, Change::Things).await?;
     let checked = check(&ctx, &mut tx, account, &asked).await?;
-    check_quota(&ctx, &mut tx, account, asked.resource, &checked.limits).await?;
+    let quota = check_quota(&ctx, &mut tx, account, asked.resource, &checked.limits).await?;
     if let Purpose::Exec(command) = &asked.purpose
         && let Some(rule) = denying(&ctx, &mut tx, account, &checked.resource, command).await?
     {
@@ -73,6 +73,7 @@ pub async fn admit(ctx: &Ctx, asked: Asked) -> std::result::Result<Admitted, Ref
         epoch: checked.epoch,
         may_upload,
         may_download,
+        quota,
         asked,
     })
 }
@@ -191,16 +192,32 @@ async fn may_move(
     Ok(approval.is_some_and(|approval| approval.with_files) || permission::holds_on(ctx, tx, code, group).await?)
 }
 
-/// The limits on open stays. Those that are on their way to the target are not counted yet, so stays opened at the same moment may pass together.
+/// Refuses a stay beyond the limits on open ones, as [`admit`] did when others were still on their way to their targets. In the
+/// transaction that writes the opening.
+///
+/// Errors: `QuotaExceeded`.
+pub(super) async fn recount(ctx: &Ctx, tx: &mut Tx, admitted: &Admitted) -> Result<()> {
+    visit_terminal::lock_openings(tx, admitted.account).await?;
+    let resource = admitted.asked.resource;
+    let (_, limits) = policy::of_resource(ctx, tx, admitted.group, resource).await?;
+    match check_quota(ctx, tx, admitted.account, resource, &limits).await {
+        Ok(_) => Ok(()),
+        Err(Refusal::Error(error)) => Err(error),
+        Err(_) => Err(Error::QuotaExceeded { what: "sessions" }),
+    }
+}
+
+/// The limits on open stays; gives how many the account may have. Those that are on their way to the target are not in the
+/// database yet: the door counts its own before it dials, and [`recount`] those of all processes.
 async fn check_quota(
     ctx: &Ctx,
     tx: &mut Tx,
     account: AccountId,
     resource: ResourceId,
     limits: &policy::Limits,
-) -> std::result::Result<(), Refusal> {
-    let most = i64::from(setting::terminal(ctx, tx).await?.max_sessions_per_user);
-    if visit_terminal::count_open(tx, account).await? >= most {
+) -> std::result::Result<u32, Refusal> {
+    let quota = setting::terminal(ctx, tx).await?.max_sessions_per_user;
+    if visit_terminal::count_open(tx, account).await? >= i64::from(quota) {
         return Err(Refusal::Quota);
     }
     if let Some(most) = limits.max_sessions
@@ -208,5 +225,5 @@ async fn check_quota(
     {
         return Err(Refusal::Quota);
     }
-    Ok(())
+    Ok(quota)
 }

@@ -217,6 +217,8 @@ pub struct Admitted {
     pub may_upload: bool,
     /// Whether files may be read from the target (113).
     pub may_download: bool,
+    /// Stays the account may have open at the same time, those on their way included.
+    pub quota: u32,
 }
 
 impl From<gatehouse_store::target::PinRow> for PinnedKey {
@@ -264,6 +266,8 @@ pub enum Failure {
     Channel,
     /// It would have to be recorded and cannot be.
     Recording,
+    /// Too many stays are open or on their way, of the account or of the process.
+    Quota,
     /// The process is stopping.
     Shutdown,
 }
@@ -282,6 +286,7 @@ impl Failure {
             Self::HostKeyChanged { .. } => "hostkey-changed",
             Self::Channel => "channel",
             Self::Recording => "recording",
+            Self::Quota => "quota",
             Self::Shutdown => "shutdown",
         }
     }

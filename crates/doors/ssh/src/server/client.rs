@@ -15,8 +15,8 @@ use russh::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{MUCH, Service, WINDOW, channel, forward, limit::Place, methods, name::Name};
-use crate::target::wire::Gate;
+use super::{MUCH, Service, WINDOW, channel, forward, methods, name::Name};
+use crate::{place::Place, target::wire::Gate};
 
 /// Asked for the second factor.
 const CODE: &str = "动态验证码: ";
@@ -38,7 +38,7 @@ pub(super) struct Client {
     service: Arc<Service>,
     ctx: Ctx,
     gate: Arc<Gate>,
-    place: Option<Place>,
+    place: Option<Place<IpAddr>>,
     entered: CancellationToken,
     /// Whose first factor was proved, under which user name.
     first: Option<(String, Waiting)>,
@@ -52,7 +52,7 @@ impl Client {
         service: Arc<Service>,
         address: IpAddr,
         gate: Arc<Gate>,
-        place: Place,
+        place: Place<IpAddr>,
         entered: CancellationToken,
         channels: TaskTracker,
     ) -> Self {

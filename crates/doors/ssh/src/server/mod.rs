@@ -4,13 +4,17 @@ mod bridge;
 mod channel;
 mod client;
 mod forward;
-mod limit;
 mod menu;
 mod name;
 mod sftp;
 mod text;
 
-use std::{borrow::Cow, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use gatehouse_domain::{App, Result, signing};
 use russh::{
@@ -27,13 +31,13 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     Inner,
+    place::{Limits, Places},
     target::{
         IDENTIFICATION, algorithm,
         wire::{Gate, Wire},
     },
 };
 use client::Client;
-use limit::Waiting;
 
 /// Setting that holds the host key.
 const HOST_KEY: &str = "ssh.host_key";
@@ -83,13 +87,11 @@ impl Listening {
 
     /// Takes connections until the process is asked to stop; those that are open last until `stop`.
     pub(crate) fn serve(self, app: &App, inner: &Arc<Inner>, stop: &CancellationToken) {
-        let settings = &app.settings().ssh;
-        let limits = (settings.max_unauthenticated, settings.max_unauthenticated_per_address);
         let service = Arc::new(Service {
             app: app.clone(),
             inner: inner.clone(),
             config: self.config,
-            waiting: Waiting::new(limits),
+            waiting: Arc::default(),
             stop: stop.clone(),
         });
         for listener in self.listeners {
@@ -133,8 +135,16 @@ pub(crate) struct Service {
     app: App,
     inner: Arc<Inner>,
     config: Arc<Config>,
-    waiting: Arc<Waiting>,
+    /// Connections that have not logged in yet are few.
+    waiting: Arc<Places<IpAddr>>,
     stop: CancellationToken,
+}
+
+impl Service {
+    fn limits(&self) -> Limits {
+        let settings = &self.app.settings().ssh;
+        Limits { in_all: settings.max_unauthenticated, of_one: settings.max_unauthenticated_per_address }
+    }
 }
 
 async fn accept(service: Arc<Service>, listener: TcpListener) {
@@ -155,7 +165,7 @@ async fn accept(service: Arc<Service>, listener: TcpListener) {
 }
 
 async fn connection(service: Arc<Service>, stream: TcpStream, peer: SocketAddr) {
-    let Some(place) = service.waiting.enter(peer.ip()) else {
+    let Some(place) = service.waiting.enter(peer.ip(), service.limits()) else {
         metrics::counter!("gatehouse_ssh_refused_total").increment(1);
         return;
     };

@@ -36,7 +36,7 @@ pub(super) fn refused(refusal: &Refusal) -> String {
         Refusal::NotSsh => "该资源不支持SSH协议".to_owned(),
         Refusal::PurposeDenied => DENIED.to_owned(),
         Refusal::CommandDenied(rule) => format!("命令被禁止: {rule}"),
-        Refusal::Quota => "会话数已达上限".to_owned(),
+        Refusal::Quota => QUOTA.to_owned(),
         Refusal::Recording => "录像不可用,会话被拒绝".to_owned(),
         Refusal::Error(_) => UNAVAILABLE.to_owned(),
     }
@@ -54,10 +54,12 @@ pub(super) fn failed(failure: &Failure) -> String {
         }
         Failure::Channel => DENIED.to_owned(),
         Failure::Recording => "录像不可用,会话被拒绝".to_owned(),
+        Failure::Quota => QUOTA.to_owned(),
         Failure::Shutdown => SHUTDOWN.to_owned(),
     }
 }
 
+const QUOTA: &str = "会话数已达上限";
 const SHUTDOWN: &str = "服务即将重启,会话已断开";
 
 /// Why a stay ended, where it did not end by itself.

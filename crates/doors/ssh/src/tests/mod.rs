@@ -262,6 +262,7 @@ impl World {
             request: None,
             may_upload: true,
             may_download: true,
+            quota: self.test.app.settings().terminal.max_sessions_per_user,
         }
     }
 

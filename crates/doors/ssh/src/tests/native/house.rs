@@ -10,7 +10,7 @@ use std::{
 
 use gatehouse_domain::{
     App, Edit,
-    bastion::{self, address::Given, policy::Scope, voucher},
+    bastion::{self, address::Given, policy::Scope, terminal, voucher},
     login::{self, Step},
     session::staff::{self, Proof},
 };
@@ -106,6 +106,14 @@ impl House {
         let pair = login::open_session(&visitor, verified, None).await.unwrap();
         let proof = Proof { session: pair.session, account: pair.account_id, token_id: &pair.access_id };
         staff::admit(&visitor, &proof).await.unwrap().0
+    }
+
+    /// Leave for somebody to go to `web` with its voucher.
+    pub(super) async fn admit(&self, ctx: &Ctx) -> Admitted {
+        let resource = terminal::find_resource(ctx, "web").await.unwrap().expect("it is there");
+        let voucher = terminal::find_vouchers(ctx, resource, None).await.unwrap()[0].id;
+        let asked = Asked { resource, voucher, purpose: Purpose::Shell, client: "web" };
+        terminal::admit(ctx, asked).await.unwrap()
     }
 
     /// Makes a key for a person and registers it.

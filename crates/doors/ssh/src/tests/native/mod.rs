@@ -1,6 +1,7 @@
 //! Debian's ssh, scp and sftp against the whole door.
 
 mod house;
+mod quota;
 mod revoked;
 
 use std::{fs, path::Path, process::Stdio};
