@@ -57,7 +57,7 @@ impl Client {
         channels: TaskTracker,
     ) -> Self {
         let mut ctx = service.app.ctx(Actor::Anonymous, Origin::Bastion);
-        ctx.caller.address = Some(address.to_canonical());
+        ctx.caller.address = Some(address);
         Self { service, ctx, gate, place: Some(place), entered, first: None, person: None, channels }
     }
 

@@ -6,6 +6,7 @@ mod client;
 mod forward;
 mod menu;
 mod name;
+mod proxied;
 mod sftp;
 mod text;
 
@@ -17,6 +18,7 @@ use std::{
 };
 
 use gatehouse_domain::{App, Result, signing};
+use ipnet::IpNet;
 use russh::{
     MethodKind, MethodSet, SshId,
     keys::{HashAlg, PrivateKey, ssh_key::private::Ed25519Keypair},
@@ -31,7 +33,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     Inner,
-    place::{Limits, Places},
+    place::{Limits, Place, Places},
     target::{
         IDENTIFICATION, algorithm,
         wire::{Gate, Wire},
@@ -64,15 +66,17 @@ pub struct Listening {
     addresses: Vec<SocketAddr>,
     fingerprint: String,
     config: Arc<Config>,
+    proxies: Vec<IpNet>,
 }
 
 impl Listening {
-    /// Takes over sockets that listen; reads the host key, and makes it at the first start.
-    pub async fn new(app: &App, listeners: Vec<TcpListener>) -> Result<Self> {
+    /// Takes over sockets that listen; reads the host key, and makes it at the first start. Peers of `proxies` begin with a
+    /// header of the PROXY protocol, which says whose connection it is.
+    pub async fn new(app: &App, listeners: Vec<TcpListener>, proxies: Vec<IpNet>) -> Result<Self> {
         let key = host_key(app).await?;
         let fingerprint = key.public_key().fingerprint(HashAlg::Sha256).to_string();
         let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
-        Ok(Self { listeners, addresses, fingerprint, config: Arc::new(config(app, key)) })
+        Ok(Self { listeners, addresses, fingerprint, config: Arc::new(config(app, key)), proxies })
     }
 
     /// Where it listens.
@@ -91,6 +95,7 @@ impl Listening {
             app: app.clone(),
             inner: inner.clone(),
             config: self.config,
+            proxies: self.proxies,
             waiting: Arc::default(),
             stop: stop.clone(),
         });
@@ -135,6 +140,8 @@ pub(crate) struct Service {
     app: App,
     inner: Arc<Inner>,
     config: Arc<Config>,
+    /// Peers that say whose connection it is.
+    proxies: Vec<IpNet>,
     /// Connections that have not logged in yet are few.
     waiting: Arc<Places<IpAddr>>,
     stop: CancellationToken,
@@ -164,8 +171,37 @@ async fn accept(service: Arc<Service>, listener: TcpListener) {
     }
 }
 
-async fn connection(service: Arc<Service>, stream: TcpStream, peer: SocketAddr) {
-    let Some(place) = service.waiting.enter(peer.ip(), service.limits()) else {
+/// A connection whose client is known.
+struct Received {
+    client: IpAddr,
+    place: Place<IpAddr>,
+    /// What was read behind the header.
+    rest: Vec<u8>,
+}
+
+/// Finds out whose connection it is, and gives it a place among those that have not logged in yet.
+async fn receive(service: &Service, stream: &mut TcpStream, peer: IpAddr, deadline: Instant) -> Option<Received> {
+    let limits = service.limits();
+    let enter = |client, limits| service.waiting.enter(client, limits);
+    if !service.proxies.iter().any(|network| network.contains(&peer)) {
+        return Some(Received { client: peer, place: enter(peer, limits)?, rest: Vec::new() });
+    }
+    // The clients of a proxy are many, and none of them is known yet.
+    let waiting = enter(peer, Limits { of_one: limits.in_all, ..limits })?;
+    let header = timeout_at(deadline, proxied::read(stream)).await.ok().flatten();
+    drop(waiting);
+    let Some((client, rest)) = header else {
+        tracing::debug!(event = "ssh.proxy_header_missing", %peer, "a proxy did not say whose connection it is");
+        return None;
+    };
+    let client = client.unwrap_or(peer);
+    Some(Received { client, place: enter(client, limits)?, rest })
+}
+
+async fn connection(service: Arc<Service>, mut stream: TcpStream, peer: SocketAddr) {
+    let deadline = Instant::now() + service.app.settings().ssh.login_deadline.0;
+    let received = receive(&service, &mut stream, peer.ip().to_canonical(), deadline).await;
+    let Some(Received { client, place, rest }) = received else {
         metrics::counter!("gatehouse_ssh_refused_total").increment(1);
         return;
     };
@@ -176,10 +212,9 @@ async fn connection(service: Arc<Service>, stream: TcpStream, peer: SocketAddr) 
     let _ = SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE));
     let gate = Gate::with(INPUT.0, INPUT.1);
     let entered = CancellationToken::new();
-    let deadline = Instant::now() + service.app.settings().ssh.login_deadline.0;
     let channels = TaskTracker::new();
-    let client = Client::new(service.clone(), peer.ip(), gate.clone(), place, entered.clone(), channels.clone());
-    let wire = Wire::new(stream, gate.clone());
+    let client = Client::new(service.clone(), client, gate.clone(), place, entered.clone(), channels.clone());
+    let wire = Wire::after(rest, stream, gate.clone());
     let starting = run_stream(service.config.clone(), wire, client);
     let Ok(Ok(mut session)) = timeout_at(deadline, starting).await else {
         gate.cut();

@@ -150,7 +150,13 @@ pub(crate) struct Wire {
 
 impl Wire {
     pub(crate) fn new(stream: TcpStream, gate: Arc<Gate>) -> Self {
-        Self { stream, gate, buffer: Vec::new(), taken: 0 }
+        Self::after(Vec::new(), stream, gate)
+    }
+
+    /// A connection of which something was read already.
+    pub(crate) fn after(read: Vec<u8>, stream: TcpStream, gate: Arc<Gate>) -> Self {
+        gate.received.fetch_add(read.len() as u64, Ordering::Relaxed);
+        Self { stream, gate, buffer: read, taken: 0 }
     }
 }
 

@@ -40,6 +40,11 @@ impl House {
 
     /// One resource `web` with one voucher `deploy`; `administrator` may everything.
     pub(super) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::behind(&[], change).await
+    }
+
+    /// The same with proxies in front.
+    pub(super) async fn behind(proxies: &[&str], change: impl FnOnce(&mut Settings)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut settings = Settings::default();
         settings.recordings.dir = Some(folder.path().join("recordings"));
@@ -50,7 +55,8 @@ impl House {
         test.app.start("test").await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let listening = Listening::new(&test.app, vec![listener]).await.unwrap();
+        let proxies = proxies.iter().map(|network| network.parse().unwrap()).collect();
+        let listening = Listening::new(&test.app, vec![listener], proxies).await.unwrap();
         assert!(listening.fingerprint().starts_with("SHA256:"));
         let door = Door::new();
         let running = (door.clone(), test.app.clone());
@@ -160,15 +166,24 @@ impl House {
     }
 
     pub(super) fn command(&self, program: &str, port_flag: &str) -> Command {
+        self.command_at(self.port, program, port_flag)
+    }
+
+    fn command_at(&self, port: u16, program: &str, port_flag: &str) -> Command {
         let mut command = Command::new(program);
-        command.args(self.options()).args([port_flag, &self.port.to_string()]).kill_on_drop(true);
+        command.args(self.options()).args([port_flag, &port.to_string()]).kill_on_drop(true);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 
     /// `ssh` of the administrator with his key.
     pub(super) fn ssh<A: AsRef<OsStr>>(&self, user: &str, args: impl IntoIterator<Item = A>) -> Command {
-        let mut command = self.command("ssh", "-p");
+        self.ssh_at(self.port, user, args)
+    }
+
+    /// The same by another port.
+    pub(super) fn ssh_at<A: AsRef<OsStr>>(&self, port: u16, user: &str, args: impl IntoIterator<Item = A>) -> Command {
+        let mut command = self.command_at(port, "ssh", "-p");
         // Options come before the host, the command after it.
         let (before, after): (Vec<_>, Vec<_>) =
             args.into_iter().map(|arg| arg.as_ref().to_owned()).partition(is_option);

@@ -1,6 +1,7 @@
 //! Debian's ssh, scp and sftp against the whole door.
 
 mod house;
+mod proxied;
 mod quota;
 mod revoked;
 
