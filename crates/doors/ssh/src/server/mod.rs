@@ -13,7 +13,7 @@ mod text;
 use std::{
     borrow::Cow,
     net::{IpAddr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -213,7 +213,9 @@ async fn connection(service: Arc<Service>, mut stream: TcpStream, peer: SocketAd
     let gate = Gate::with(INPUT.0, INPUT.1);
     let entered = CancellationToken::new();
     let channels = TaskTracker::new();
-    let client = Client::new(service.clone(), client, gate.clone(), place, entered.clone(), channels.clone());
+    let line = Arc::new(OnceLock::new());
+    let client =
+        Client::new(service.clone(), client, gate.clone(), place, entered.clone(), channels.clone(), line.clone());
     let wire = Wire::after(rest, stream, gate.clone());
     let starting = run_stream(service.config.clone(), wire, client);
     let Ok(Ok(mut session)) = timeout_at(deadline, starting).await else {
@@ -221,6 +223,8 @@ async fn connection(service: Arc<Service>, mut stream: TcpStream, peer: SocketAd
         return;
     };
     let handle = session.handle();
+    // It is set once.
+    let _ = line.set(handle.clone());
     tokio::select! {
         _ = &mut session => return,
         () = sleep_until(deadline) => {}

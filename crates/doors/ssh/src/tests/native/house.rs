@@ -197,14 +197,20 @@ impl House {
 
     /// `ssh` that proves itself by what it answers to prompts.
     pub(super) fn asked(&self, user: &str, methods: &str, answer: &str) -> Command {
-        let askpass = self.folder.path().join("askpass");
-        fs::write(&askpass, "#!/bin/sh\necho \"$1\" >> \"$0.log\"\necho \"$ANSWER\"\n").unwrap();
-        fs::set_permissions(&askpass, Permissions::from_mode(0o755)).unwrap();
+        let askpass = self.askpass();
         let mut command = self.command("ssh", "-p");
         command.args(["-o", &format!("PreferredAuthentications={methods}"), "-o", "NumberOfPasswordPrompts=1"]);
         command.env("SSH_ASKPASS", askpass).env("SSH_ASKPASS_REQUIRE", "force").env("ANSWER", answer);
         command.arg(format!("{user}@127.0.0.1"));
         command
+    }
+
+    /// A program that answers prompts with `$ANSWER`.
+    pub(super) fn askpass(&self) -> PathBuf {
+        let askpass = self.folder.path().join("askpass");
+        fs::write(&askpass, "#!/bin/sh\necho \"$1\" >> \"$0.log\"\necho \"$ANSWER\"\n").unwrap();
+        fs::set_permissions(&askpass, Permissions::from_mode(0o755)).unwrap();
+        askpass
     }
 
     pub(super) fn prompts(&self) -> String {
