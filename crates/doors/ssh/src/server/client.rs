@@ -19,7 +19,7 @@ use russh::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{MUCH, Service, WINDOW, channel, forward, methods, name::Name, text};
+use super::{MUCH, NO_WINDOW, SMALL_WINDOW, Service, WINDOW, channel, forward, methods, name::Name, text};
 use crate::{place::Place, target::wire::Gate};
 
 /// Asked for the second factor.
@@ -278,7 +278,11 @@ impl Handler for Client {
     }
 
     fn adjust_window(&mut self, _: ChannelId, _: u32) -> u32 {
-        if self.gate.waiting() > MUCH { WINDOW.1 } else { WINDOW.0 }
+        match self.gate.waiting() {
+            _ if self.gate.is_full() => NO_WINDOW,
+            MUCH.. => SMALL_WINDOW,
+            _ => WINDOW,
+        }
     }
 
     async fn data(&mut self, _: ChannelId, data: &[u8], _: &mut Session) -> Result<(), russh::Error> {

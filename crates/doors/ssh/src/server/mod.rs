@@ -43,12 +43,17 @@ use client::Client;
 
 /// Setting that holds the host key.
 const HOST_KEY: &str = "ssh.host_key";
-/// Input of one connection that waits for its target before nothing more is read; and at most, where the client's own window
-/// is waited for.
-const INPUT: (usize, usize) = (4 << 20, 64 << 20);
-/// Window of each channel, bytes, and while much input waits. The library gives windows back when data arrives, not when it
-/// is used: the smaller one bounds what stands before a window change in the client's stream.
-const WINDOW: (u32, u32) = (2 << 20, 64 << 10);
+/// Input of one connection that waits for its target before nothing more is read, bytes; and at most, where the client's own
+/// window is waited for.
+const INPUT: (usize, usize) = (1 << 20, 16 << 20);
+/// Window of each channel, bytes.
+const WINDOW: u32 = 2 << 20;
+/// The same while much input waits.
+const SMALL_WINDOW: u32 = 64 << 10;
+/// The same while so much waits that nothing is read but what is urgent. The library gives a window back when data arrives, not
+/// when it is used, and asks how large the next one is to be only then, from half of it on: with 2 a client that sends what its
+/// window allows comes to a stop, and still shows from time to time, with a byte or two, that it would go on.
+const NO_WINDOW: u32 = 2;
 /// From so much on a lot of input waits.
 const MUCH: i64 = 256 << 10;
 /// Rejections take at least so long.
@@ -119,8 +124,8 @@ fn config(app: &App, key: PrivateKey) -> Config {
         auth_rejection_time: REJECTION,
         auth_rejection_time_initial: Some(Duration::ZERO),
         keys: vec![key],
-        window_size: WINDOW.0,
-        channel_buffer_size: INPUT.0 / 128,
+        window_size: WINDOW,
+        channel_buffer_size: INPUT.1 / 128,
         preferred: algorithm::offered(),
         // Clients begin with a question for the methods, which counts as one.
         max_auth_attempts: tries + 1,

@@ -4,6 +4,7 @@ mod house;
 mod proxied;
 mod quota;
 mod revoked;
+mod stalled;
 mod told;
 
 use std::{fs, path::Path, process::Stdio};
