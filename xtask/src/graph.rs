@@ -21,7 +21,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("kit", &["model", "domain"]),
     ("surfaces", &["model", "domain", "kit"]),
     ("doors", &["model", "domain"]),
-    ("server", &["model", "store", "domain", "kit", "surfaces", "doors"]),
+    ("upstream", &["model", "domain"]),
+    ("server", &["model", "store", "domain", "kit", "surfaces", "doors", "upstream"]),
     ("testkit", &["model", "store", "domain"]),
     ("xtask", &[]),
 ];
@@ -32,6 +33,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("axum", &["crates/kit", "crates/surfaces", "crates/server", "crates/testkit"]),
     ("russh", &["crates/doors/ssh"]),
     ("ssh-key", &["crates/sshkey"]),
+    ("ldap3", &["crates/upstream"]),
 ];
 
 #[derive(Deserialize)]
