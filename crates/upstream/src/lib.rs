@@ -89,7 +89,9 @@ impl Upstream {
         let clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let known = clients.get(&server.id)?;
         let same = Arc::ptr_eq(&known.server, server)
-            || (known.server.kind == server.kind && known.server.secret == server.secret && known.server.name == server.name);
+            || (known.server.kind == server.kind
+                && known.server.secret == server.secret
+                && known.server.name == server.name);
         same.then(|| known.client.clone())
     }
 }

@@ -217,7 +217,9 @@ mod tests {
                 ctrls: vec![],
             })
         };
-        let text = |code| format!("80090308: LdapErr: DSID-0C090447, comment: AcceptSecurityContext error, data {code}, v3839");
+        let text = |code| {
+            format!("80090308: LdapErr: DSID-0C090447, comment: AcceptSecurityContext error, data {code}, v3839")
+        };
         assert_eq!(reason(&text("52e")), "wrong password");
         assert_eq!(reason(&text("775")), "locked there");
         assert_eq!(reason(&text("533")), "disabled there");

@@ -1,0 +1,3 @@
+//! Against real servers: OpenLDAP's slapd and FreeRADIUS.
+
+mod ldap;
