@@ -15,14 +15,15 @@ const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
 /// Surfaces and doors therefore cannot see one another, and only `domain` and `server` see `store`.
 const LAYERS: &[(&str, &[&str])] = &[
     ("model", &[]),
+    ("radius-wire", &[]),
     ("sshkey", &["model"]),
     ("store", &["model"]),
-    ("domain", &["model", "sshkey", "store"]),
+    ("domain", &["model", "radius-wire", "sshkey", "store"]),
     ("kit", &["model", "domain"]),
     ("surfaces", &["model", "domain", "kit"]),
-    ("doors", &["model", "domain"]),
-    ("upstream", &["model", "domain"]),
-    ("server", &["model", "store", "domain", "kit", "surfaces", "doors", "upstream"]),
+    ("doors", &["model", "radius-wire", "domain"]),
+    ("upstream", &["model", "radius-wire", "domain"]),
+    ("server", &["model", "radius-wire", "store", "domain", "kit", "surfaces", "doors", "upstream"]),
     ("testkit", &["model", "store", "domain"]),
     ("xtask", &[]),
 ];
@@ -34,6 +35,8 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("russh", &["crates/doors/ssh"]),
     ("ssh-key", &["crates/sshkey"]),
     ("ldap3", &["crates/upstream"]),
+    ("md4", &["crates/radius-wire"]),
+    ("des", &["crates/radius-wire"]),
 ];
 
 #[derive(Deserialize)]
