@@ -5,6 +5,7 @@
 
 mod health;
 mod ldap;
+mod radius;
 mod remembered;
 
 use std::collections::HashMap;
@@ -15,6 +16,7 @@ use gatehouse_domain::vpn::external::{Answer, AuthServer, Credential, ServerKind
 use gatehouse_model::AuthServerId;
 
 use ldap::Ldap;
+use radius::Radius;
 
 /// Settings that cannot work.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -52,6 +54,7 @@ struct Known {
 #[derive(Debug, Clone)]
 enum Client {
     Ldap(Arc<Ldap>),
+    Radius(Arc<Radius>),
 }
 
 impl Upstream {
@@ -64,6 +67,7 @@ impl Upstream {
     pub async fn probe(&self, server: &Arc<AuthServer>) -> Result<Vec<Probe>, SettingsError> {
         match self.client(server).await? {
             Client::Ldap(ldap) => Ok(ldap.probe().await),
+            Client::Radius(radius) => Ok(radius.probe().await),
         }
     }
 
@@ -100,7 +104,7 @@ impl Client {
     fn new(server: &AuthServer, random: &Random) -> Result<Self, SettingsError> {
         match &server.kind {
             ServerKind::Ldap(settings) => Ok(Self::Ldap(Arc::new(Ldap::new(server, settings, random)?))),
-            ServerKind::Radius(_) => unreachable!(),
+            ServerKind::Radius(settings) => Ok(Self::Radius(Arc::new(Radius::new(server, settings, random)?))),
         }
     }
 
@@ -111,6 +115,7 @@ impl Client {
             (Self::Ldap(_), Credential::Chap { .. } | Credential::MsChap2 { .. }) => {
                 Answer::Refused("needs_clear_password")
             }
+            (Self::Radius(radius), credential) => radius.verify(login, credential).await,
         }
     }
 }
