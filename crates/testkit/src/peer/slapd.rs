@@ -67,7 +67,7 @@ impl Slapd {
 
     /// Every operation so far, as `conn=1000 op=0 BIND dn="…" method=128`.
     pub fn log(&self) -> Result<String> {
-        fs::read_to_string(self.peer.folder_path().join("log")).context("cannot read slapd's log")
+        self.peer.log()
     }
 
     /// Changes entries by LDIF with `changetype`s.

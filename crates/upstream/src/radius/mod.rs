@@ -95,6 +95,9 @@ impl Radius {
 
     /// Whether the server accepts the credential.
     pub(crate) async fn verify(&self, login: &str, credential: &Credential) -> Answer {
+        if login.is_empty() {
+            return Answer::Refused("empty login");
+        }
         if let Credential::Pap(password) = credential {
             if password.expose().is_empty() {
                 return Answer::Refused("empty password");
@@ -115,7 +118,10 @@ impl Radius {
         else {
             return Answer::Refused("login or password longer than RADIUS allows");
         };
-        match self.exchange(&request, |datagram| reply::read(datagram, &request, credential, self.needs_signature)).await {
+        match self
+            .exchange(&request, |datagram| reply::read(datagram, &request, credential, self.needs_signature))
+            .await
+        {
             Ok(answer) => {
                 self.health.answered();
                 if let (Credential::Pap(password), Answer::Accepted { .. }) = (credential, &answer) {

@@ -50,12 +50,7 @@ impl<'a> Request<'a> {
     }
 
     /// Asks whether the server is there.
-    pub(super) fn status(
-        id: u8,
-        authenticator: [u8; 16],
-        secret: &'a Secret,
-        nas_identifier: &str,
-    ) -> Option<Self> {
+    pub(super) fn status(id: u8, authenticator: [u8; 16], secret: &'a Secret, nas_identifier: &str) -> Option<Self> {
         let secret = secret.expose().as_bytes();
         let mut builder = Builder::request(Code::StatusServer, id, authenticator).signed();
         builder.put(NAS_IDENTIFIER, nas_identifier.as_bytes());
