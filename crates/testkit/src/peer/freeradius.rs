@@ -48,7 +48,7 @@ impl FreeRadius {
 /// word for what is asked, such as `auth`. Returns whether the answer was a yes, and what it printed.
 pub fn radclient(port: u16, kind: &str, secret: &str, attributes: &str) -> Result<(bool, String)> {
     let mut command = Command::new(Program::Debian("radclient").path()?);
-    command.args(["-x", "-r", "1", "-t", "5", &format!("127.0.0.1:{port}"), kind, secret]);
+    command.args(["-x", "-r", "1", "-t", "3", &format!("127.0.0.1:{port}"), kind, secret]);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let mut stdin = child.stdin.take().context("radclient has no input")?;
     stdin.write_all(attributes.as_bytes())?;

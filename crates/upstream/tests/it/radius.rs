@@ -212,8 +212,10 @@ async fn forged_replies_are_passed_over_and_the_true_one_counts() -> Result<()> 
     let desk = Desk::new(puppet.port, Puppet::SECRET, |settings| settings.timeout = Span(Duration::from_secs(10)));
     let played = puppet.answer(|request| {
         let accept = reply(Code::AccessAccept, request);
-        let mut other_id = accept.clone();
-        other_id[1] = other_id[1].wrapping_add(1);
+        // Right in itself, under the secret and the authenticator.
+        let mut renamed = request.bytes().to_vec();
+        renamed[1] = renamed[1].wrapping_add(1);
+        let other_id = Packet::parse(&renamed).map(|request| reply(Code::AccessAccept, request)).unwrap_or_default();
         let mut other_authenticator = accept.clone();
         other_authenticator[4] ^= 1;
         // An accept that is right but for an attribute that was added on the way.
