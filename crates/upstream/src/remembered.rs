@@ -14,11 +14,16 @@ const MOST: usize = 10_000;
 /// What one server accepted lately, and which roles came with it.
 ///
 /// The key lives and dies with the process, so the MACs are worth nothing to whoever reads them elsewhere.
-#[derive(Debug)]
 pub(crate) struct Remembered {
     span: Duration,
     key: [u8; 32],
-    entries: Mutex<HashMap<[u8; 32], (Instant, Vec<String>)>>,
+    entries: Mutex<HashMap<[u8; 32], Success>>,
+}
+
+#[derive(Clone)]
+struct Success {
+    until: Instant,
+    roles: Vec<String>,
 }
 
 impl Remembered {
@@ -33,8 +38,8 @@ impl Remembered {
             return None;
         }
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        let (until, roles) = entries.get(&self.mac(login, password))?;
-        (now < *until).then(|| roles.clone())
+        let success = entries.get(&self.mac(login, password))?;
+        (now < success.until).then(|| success.roles.clone())
     }
 
     /// Remembers a success.
@@ -44,10 +49,11 @@ impl Remembered {
         }
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         if entries.len() >= MOST {
-            entries.retain(|_, (until, _)| now < *until);
+            entries.retain(|_, success| now < success.until);
         }
         if entries.len() < MOST {
-            entries.insert(self.mac(login, password), (now + self.span, roles.to_vec()));
+            let success = Success { until: now + self.span, roles: roles.to_vec() };
+            entries.insert(self.mac(login, password), success);
         }
     }
 
@@ -61,11 +67,17 @@ impl Remembered {
     }
 }
 
+impl std::fmt::Debug for Remembered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Remembered").field("span", &self.span).finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const SPAN: Duration = Duration::from_secs(60);
+    const SPAN: Duration = Duration::from_mins(1);
 
     fn secret(text: &str) -> Secret {
         Secret::new(text)

@@ -23,7 +23,7 @@ use request::Request;
 /// So many questions are open at once.
 ///
 /// Each has a socket of its own: a source port that nobody can guess, no identifier that another question uses, and nobody
-/// who must tell replies apart. It costs about 10 µs.
+/// who must tell replies apart. Opening and closing one took 13 µs in a debug build.
 const MOST_OPEN: usize = 256;
 
 /// What we are called where nobody gave us a name; a request must say who asks.

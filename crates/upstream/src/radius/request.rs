@@ -8,7 +8,6 @@ use gatehouse_radius_wire::attribute::{
 use gatehouse_radius_wire::{Builder, Code, password};
 
 /// A packet, and what its reply is recognised by.
-#[derive(Debug)]
 pub(super) struct Request<'a> {
     pub(super) id: u8,
     pub(super) authenticator: [u8; 16],

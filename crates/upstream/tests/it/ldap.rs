@@ -11,6 +11,7 @@ use gatehouse_domain::vpn::external::{Answer, AuthServer, Credential, LdapSettin
 use gatehouse_model::{AuthServerId, Secret, Span};
 use gatehouse_testkit::peer::{SelfSigned, Slapd, free_port};
 use gatehouse_upstream::Upstream;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 /// Two people; `twin` is the mail of both. The second has no password.
@@ -264,6 +265,31 @@ async fn without_any_server_the_answer_is_unreachable_within_the_time_out() -> R
 }
 
 #[tokio::test]
+async fn malformed_answers_are_failures_of_the_server() -> Result<()> {
+    let bind_as_search_entry = [0x30, 0x0c, 2, 1, 1, 0x64, 7, 4, 0, 0x30, 3, 4, 1, b'x'];
+    let empty_message = [0x30, 0];
+    let no_id = [0x30, 5, 0x61, 3, 10, 1, 0];
+    let cut_result = [0x30, 5, 2, 1, 1, 0x61, 0];
+    let endless = [0x30, 0x84, 0x7f, 0xff, 0xff, 0xff];
+    let garbage = *b"HTTP/1.1 400 Bad Request\r\n\r\n";
+    for answer in [&bind_as_search_entry[..], &empty_message, &no_id, &cut_result, &endless, &garbage] {
+        let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
+        let url = format!("ldap://{}", listener.local_addr()?);
+        let desk = Desk::new(LdapSettings { timeout: Span(Duration::from_millis(500)), ..settings(&[&url]) });
+        let played = async {
+            let (mut stream, _) = listener.accept().await?;
+            stream.read_u8().await?;
+            stream.write_all(answer).await?;
+            anyhow::Ok(stream)
+        };
+        let (asked, played) = tokio::join!(desk.ask("ann", RIGHT), played);
+        played?;
+        assert!(is_unreachable(&asked), "{answer:02x?}: {asked:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_wrong_service_account_makes_the_server_useless_not_the_password_wrong() -> Result<()> {
     let slapd = Slapd::start(PEOPLE).await?;
     let mut desk = Desk::new(settings(&[&slapd.url()]));
@@ -311,7 +337,7 @@ async fn groups_become_roles_from_an_attribute_or_from_a_search() -> Result<()> 
 async fn a_success_is_remembered_as_long_as_the_settings_say() -> Result<()> {
     let slapd = Slapd::start(PEOPLE).await?;
     let forgetful = Desk::new(settings(&[&slapd.url()]));
-    let mindful = Desk::new(LdapSettings { remember: Span(Duration::from_secs(600)), ..settings(&[&slapd.url()]) });
+    let mindful = Desk::new(LdapSettings { remember: Span(Duration::from_mins(10)), ..settings(&[&slapd.url()]) });
     assert!(roles(forgetful.ask("ann", RIGHT).await).is_ok());
     assert!(roles(mindful.ask("ann", RIGHT).await).is_ok());
     assert_eq!(reason(&mindful.ask("ann", "new-for-ann").await), "wrong password");
