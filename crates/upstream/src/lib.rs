@@ -6,7 +6,6 @@
 mod health;
 mod ldap;
 mod radius;
-mod remembered;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -58,7 +57,7 @@ enum Client {
 }
 
 impl Upstream {
-    /// Draws identifiers, authenticators and keys from `random`.
+    /// Draws identifiers and authenticators from `random`.
     pub fn new(random: Random) -> Self {
         Self { random, clients: Arc::default() }
     }
@@ -71,8 +70,7 @@ impl Upstream {
         }
     }
 
-    /// The client for these settings: it lives as long as they stay the same, since it knows who is down and who was
-    /// accepted lately.
+    /// The client for these settings: it lives as long as they stay the same, since it knows who is down and how many ask.
     async fn client(&self, server: &Arc<AuthServer>) -> Result<Client, SettingsError> {
         if let Some(known) = self.known(server) {
             return Ok(known);
@@ -103,7 +101,7 @@ impl Upstream {
 impl Client {
     fn new(server: &AuthServer, random: &Random) -> Result<Self, SettingsError> {
         match &server.kind {
-            ServerKind::Ldap(settings) => Ok(Self::Ldap(Arc::new(Ldap::new(server, settings, random)?))),
+            ServerKind::Ldap(settings) => Ok(Self::Ldap(Arc::new(Ldap::new(server, settings)?))),
             ServerKind::Radius(settings) => Ok(Self::Radius(Arc::new(Radius::new(server, settings, random)?))),
         }
     }
@@ -121,6 +119,10 @@ impl Client {
 }
 
 impl Servers for Upstream {
+    fn check(&self, server: &AuthServer) -> Result<(), String> {
+        Client::new(server, &self.random).map(drop).map_err(|error| error.what)
+    }
+
     fn verify(&self, server: Arc<AuthServer>, login: String, credential: Credential) -> Verifying {
         let upstream = self.clone();
         Box::pin(async move {

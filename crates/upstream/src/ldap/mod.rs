@@ -9,7 +9,6 @@ mod tls;
 
 use std::sync::Arc;
 
-use gatehouse_domain::Random;
 use gatehouse_domain::vpn::external::{Answer, AuthServer, LdapSettings};
 use gatehouse_model::Secret;
 use rustls::ClientConfig;
@@ -17,7 +16,6 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
 use crate::health::Health;
-use crate::remembered::Remembered;
 use crate::{Probe, SettingsError};
 use conversation::Verdict;
 use directory::Directory;
@@ -31,7 +29,6 @@ pub(crate) struct Ldap {
     tls: Arc<ClientConfig>,
     servers: Vec<Server>,
     places: Semaphore,
-    remembered: Remembered,
 }
 
 #[derive(Debug)]
@@ -42,7 +39,7 @@ struct Server {
 
 impl Ldap {
     /// Reads the authorities' certificates: blocks for some milliseconds.
-    pub(crate) fn new(server: &AuthServer, settings: &LdapSettings, random: &Random) -> Result<Self, SettingsError> {
+    pub(crate) fn new(server: &AuthServer, settings: &LdapSettings) -> Result<Self, SettingsError> {
         let directory = Directory::new(server, settings)?;
         if !settings.start_tls && directory.urls.iter().any(|url| url.starts_with("ldap://")) {
             tracing::warn!(server = server.name, "upstream.ldap.clear_text: write ldaps:// or `start_tls = true`");
@@ -52,7 +49,6 @@ impl Ldap {
             servers: directory.urls.iter().map(|url| Server { url: url.clone(), health: Health::default() }).collect(),
             directory: Arc::new(directory),
             places: Semaphore::new(settings.max_concurrent),
-            remembered: Remembered::new(settings.remember.0, random),
         })
     }
 
@@ -65,18 +61,12 @@ impl Ldap {
         if login.is_empty() {
             return Answer::Refused("empty login");
         }
-        if let Some(roles) = self.remembered.recall(login, password, Instant::now()) {
-            return Answer::Accepted { success: None, roles };
-        }
         let Ok(Ok(_place)) = timeout(self.directory.timeout, self.places.acquire()).await else {
             tracing::warn!(server = self.directory.name, "upstream.ldap.busy: raise `max_concurrent`");
             return Answer::Unreachable;
         };
         match self.ask_in_turn(login, password).await {
-            Some(Verdict::Right { roles }) => {
-                self.remembered.keep(login, password, &roles, Instant::now());
-                Answer::Accepted { success: None, roles }
-            }
+            Some(Verdict::Right { roles }) => Answer::Accepted { success: None, roles },
             Some(Verdict::Wrong(reason)) => Answer::Refused(reason),
             None => Answer::Unreachable,
         }

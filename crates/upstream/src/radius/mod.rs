@@ -15,7 +15,6 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::health::Health;
-use crate::remembered::Remembered;
 use crate::{Probe, SettingsError};
 use reply::Ignored;
 use request::Request;
@@ -43,7 +42,6 @@ pub(crate) struct Radius {
     random: Random,
     places: Semaphore,
     health: Health,
-    remembered: Remembered,
 }
 
 /// Why no answer came.
@@ -89,7 +87,6 @@ impl Radius {
             random: random.clone(),
             places: Semaphore::new(MOST_OPEN),
             health: Health::default(),
-            remembered: Remembered::new(settings.remember.0, random),
         })
     }
 
@@ -98,13 +95,8 @@ impl Radius {
         if login.is_empty() {
             return Answer::Refused("empty login");
         }
-        if let Credential::Pap(password) = credential {
-            if password.expose().is_empty() {
-                return Answer::Refused("empty password");
-            }
-            if self.remembered.recall(login, password, Instant::now()).is_some() {
-                return Answer::Accepted { success: None, roles: Vec::new() };
-            }
+        if matches!(credential, Credential::Pap(password) if password.expose().is_empty()) {
+            return Answer::Refused("empty password");
         }
         if self.health.is_down(Instant::now()) {
             return Answer::Unreachable;
@@ -124,9 +116,6 @@ impl Radius {
         {
             Ok(answer) => {
                 self.health.answered();
-                if let (Credential::Pap(password), Answer::Accepted { .. }) = (credential, &answer) {
-                    self.remembered.keep(login, password, &[], Instant::now());
-                }
                 answer
             }
             Err(failure) => {
