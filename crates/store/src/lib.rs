@@ -50,7 +50,9 @@ mod tx;
 pub mod visit;
 pub mod visit_terminal;
 pub mod voucher;
+pub mod vpn_group;
 pub mod vpn_pending;
+pub mod vpn_user;
 
 pub use db::{Db, Engine, OpenOptions, Query, Reader};
 pub use error::{Error, Result};
