@@ -22,6 +22,7 @@ pub mod live;
 pub mod lock;
 pub mod login_session;
 mod migrate;
+pub mod nas;
 pub mod node;
 pub mod oa_entry;
 pub mod oa_user;
