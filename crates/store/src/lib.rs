@@ -48,6 +48,7 @@ pub mod stay;
 pub mod target;
 mod tx;
 pub mod visit;
+pub mod visit_radius;
 pub mod visit_terminal;
 pub mod voucher;
 pub mod vpn_pending;

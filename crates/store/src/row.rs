@@ -2,7 +2,8 @@
 
 use gatehouse_model::{
     AccessRequestId, AccountId, ApiTokenId, Bytes, CommandRuleId, HostKeyId, JobId, LoginSessionId, Millis, Money,
-    NodeGroupId, NodeId, OaUserId, ProtocolId, ResourceGroupId, ResourceId, RoleId, SshKeyId, VisitId, VoucherId,
+    NasId, NodeGroupId, NodeId, OaUserId, ProtocolId, ResourceGroupId, ResourceId, RoleId, SshKeyId, VisitId,
+    VoucherId,
 };
 use sqlx::error::BoxDynError;
 use sqlx::{Arguments, Database, Encode, FromRow, Type, postgres::PgRow, sqlite::SqliteRow};
@@ -65,6 +66,7 @@ values! {
     ApiTokenId => Int(|id: ApiTokenId| id.0),
     JobId => Int(|id: JobId| id.0),
     LoginSessionId => Int(|id: LoginSessionId| id.0),
+    NasId => Int(|id: NasId| id.0),
     NodeGroupId => Int(|id: NodeGroupId| id.0),
     NodeId => Int(|id: NodeId| id.0),
     OaUserId => Int(|id: OaUserId| id.0),
