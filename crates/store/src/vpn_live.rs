@@ -149,6 +149,13 @@ pub async fn list_roles(q: &mut impl Query, id: AccountId) -> Result<Vec<String>
     Ok(rows.into_iter().map(|(name,)| name).collect())
 }
 
+/// Whether there is an enabled live role of this name.
+pub async fn is_role_enabled(q: &mut impl Query, name: &str) -> Result<bool> {
+    let row: Option<(i64,)> =
+        q.one(sql!("SELECT id FROM vpn_role_live WHERE name = $1 AND is_enabled ORDER BY id"), args![name]).await?;
+    Ok(row.is_some())
+}
+
 /// Lists the enabled L3VPN resources that a user's enabled roles open, directly or by an enabled resource group.
 pub async fn list_resources(q: &mut impl Query, id: AccountId) -> Result<Vec<LiveResource>> {
     q.all(
