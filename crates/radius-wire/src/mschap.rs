@@ -10,23 +10,20 @@ use zeroize::Zeroizing;
 /// MD4 of the password in UTF-16LE: as good as the password itself.
 pub type NtHash = Zeroizing<[u8; 16]>;
 
-/// Codes of an `E=` text, what the client's machine shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u16)]
-pub enum ErrorCode {
-    /// The account is disabled.
-    Disabled = 647,
-    /// The password, or here the account, has expired.
-    Expired = 648,
-    /// Name or password are wrong, or nothing that is told.
-    AuthenticationFailure = 691,
-}
+/// `E=` of a disabled account.
+pub const DISABLED: u16 = 647;
+/// `E=` of an expired password, or here account.
+pub const EXPIRED: u16 = 648;
+/// `E=` of a wrong name or password, and of everything that is not told.
+pub const AUTHENTICATION_FAILURE: u16 = 691;
 
 /// An MS-CHAP2-Response, and what it answers.
 #[derive(Debug, Clone, Copy)]
 pub struct Response<'a> {
     /// Number of the exchange between NAS and user.
     pub ident: u8,
+    /// Not used by version 2; kept for upstream servers.
+    pub flags: u8,
     /// The challenge of the user's machine.
     pub peer_challenge: &'a [u8; 16],
     /// What it computed.
@@ -36,10 +33,10 @@ pub struct Response<'a> {
 impl<'a> Response<'a> {
     /// Reads the value of MS-CHAP2-Response. `None` unless it is 50 bytes: ident, flags, peer challenge, 8 reserved, response.
     pub fn read(value: &'a [u8]) -> Option<Self> {
-        let (&[ident, _flags], rest) = value.split_first_chunk()?;
+        let (&[ident, flags], rest) = value.split_first_chunk()?;
         let (peer_challenge, rest) = rest.split_first_chunk()?;
         let (_reserved, rest) = rest.split_first_chunk::<8>()?;
-        Some(Self { ident, peer_challenge, nt_response: rest.try_into().ok()? })
+        Some(Self { ident, flags, peer_challenge, nt_response: rest.try_into().ok()? })
     }
 
     /// Tells whether it was computed from this password for this challenge of the NAS; the user name is the one sent.
@@ -57,8 +54,8 @@ impl<'a> Response<'a> {
     }
 
     /// Returns the value of MS-CHAP-Error. Retrying is not allowed; `challenge` is one for the next try that some clients want.
-    pub fn error(&self, code: ErrorCode, challenge: &[u8; 16], message: &str) -> Vec<u8> {
-        let text = format!("E={} R=0 C={} V=3 M={message}", code as u16, hex::encode_upper(challenge));
+    pub fn error(&self, code: u16, challenge: &[u8; 16], message: &str) -> Vec<u8> {
+        let text = format!("E={code} R=0 C={} V=3 M={message}", hex::encode_upper(challenge));
         let mut value = vec![self.ident];
         value.extend(crate::text::cut(&text, crate::MAX_VENDOR_VALUE - 1).bytes());
         value
