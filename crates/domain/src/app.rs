@@ -22,10 +22,16 @@ use crate::{
     live::Live,
     oa,
     password::Passwords,
-    radius::enforce::EnforcerHandle,
+    radius::{
+        behind::{self, Behind},
+        enforce::EnforcerHandle,
+        entrant::Entrants,
+        failure::Failures,
+        recent::Recent,
+    },
     recording::Recordings,
     seal::KeyRing,
-    vpn::external::ServersHandle,
+    vpn::{external::ServersHandle, publish::Turns},
 };
 
 /// What [`App::open`] needs.
@@ -69,6 +75,11 @@ struct Inner {
     enforcer: OnceLock<EnforcerHandle>,
     recordings: Recordings,
     oa_entries: Arc<Gather<oa::EntryKey, oa::Entry>>,
+    publications: Turns,
+    recent: Recent,
+    behind: Behind,
+    failures: Failures,
+    entrants: Entrants,
 }
 
 impl std::fmt::Debug for App {
@@ -85,6 +96,7 @@ impl App {
         let db = Db::open(open.database_url.expose(), &open.options).await?;
         db.migrate().await?;
         let passwords = Passwords::new(&open.settings.login, &open.random)?;
+        let recent = Recent::new(&open.random);
         let app = Self(Arc::new(Inner {
             live: Live::new(),
             db,
@@ -102,6 +114,11 @@ impl App {
             enforcer: OnceLock::new(),
             recordings: Recordings::default(),
             oa_entries: Arc::default(),
+            publications: Turns::default(),
+            recent,
+            behind: Behind::default(),
+            failures: Failures::default(),
+            entrants: Entrants::default(),
         }));
         let first = account::administrator::make_if_new(&app.ctx(Actor::System("first start"), Origin::System)).await?;
         bastion::seed::make_if_new(&app.ctx(Actor::System("first start"), Origin::System)).await?;
@@ -121,6 +138,7 @@ impl App {
 
     /// Says good-bye in order: called after all tasks have ended.
     pub async fn stop(&self) -> Result<()> {
+        self.flush_behind().await?;
         let id = self.process_id();
         if id != 0 {
             let mut tx = self.db().begin().await?;
@@ -170,6 +188,36 @@ impl App {
     /// Look-ups of the oa surface.
     pub(crate) fn oa_entries(&self) -> &Arc<Gather<oa::EntryKey, oa::Entry>> {
         &self.0.oa_entries
+    }
+
+    /// Requests to publish staged changes.
+    pub(crate) fn publications(&self) -> &Turns {
+        &self.0.publications
+    }
+
+    /// What the radius door writes later.
+    pub(crate) fn behind(&self) -> &Behind {
+        &self.0.behind
+    }
+
+    /// Failed logins of the radius door.
+    pub(crate) fn failures(&self) -> &Failures {
+        &self.0.failures
+    }
+
+    /// Who was let in through the radius door a moment ago.
+    pub(crate) fn entrants(&self) -> &Entrants {
+        &self.0.entrants
+    }
+
+    /// Writes down what the radius door did up to now; part of a clean stop and of tests.
+    pub async fn flush_behind(&self) -> Result<()> {
+        behind::flush(self, true).await
+    }
+
+    /// Logins of the radius door that were right a moment ago.
+    pub(crate) fn recent(&self) -> &Recent {
+        &self.0.recent
     }
 
     /// The recordings that this process is making.

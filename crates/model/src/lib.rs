@@ -10,7 +10,7 @@ mod text;
 mod units;
 mod words;
 
-pub use address::client_of;
+pub use address::{IpRange, ParseIpRangeError, client_of};
 pub use ids::{
     AccessRequestId, AccountId, ApiTokenId, AuthServerId, CommandRuleId, HostKeyId, JobId, LoginSessionId, NasId,
     NodeGroupId, NodeId, OaUserId, ProtocolId, ResourceGroupId, ResourceId, RoleId, SshKeyId, VisitId, VoucherId,

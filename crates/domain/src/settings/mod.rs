@@ -1,6 +1,8 @@
 //! What the domain reads of the configuration file. Keys, units and defaults are the documentation (DESIGN §10.6).
 
 mod bastion;
+mod radius;
+mod vpn;
 
 use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
@@ -14,6 +16,8 @@ pub use bastion::{
     BastionAuth, BastionCompat, BastionSettings, HostKeyPolicy, HostKeySettings, RecordingMode, RecordingSettings,
     SshSettings, TerminalSettings,
 };
+pub use radius::RadiusSettings;
+pub use vpn::{ApplyMode, EditOmitted, Messages, VpnSettings};
 
 /// All settings below the file's top level that concern use cases and doors.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -39,6 +43,10 @@ pub struct Settings {
     pub recordings: RecordingSettings,
     /// `[ssh]`
     pub ssh: SshSettings,
+    /// `[vpn]`
+    pub vpn: VpnSettings,
+    /// `[radius]`
+    pub radius: RadiusSettings,
     /// Dotted names of the keys that file or environment set: staff cannot change them while the server runs.
     #[serde(skip)]
     pub pinned: BTreeSet<String>,
@@ -68,6 +76,8 @@ pub struct LoginSettings {
     pub account_window: Span,
     /// How long after a success an address is known to the login.
     pub known_address: Span,
+    /// Whether passwords of VPN users and subscribers are also kept sealed, which CHAP and MS-CHAPv2 need.
+    pub keep_clear_password: bool,
 }
 
 impl Default for LoginSettings {
@@ -84,6 +94,7 @@ impl Default for LoginSettings {
             account_failures: 100,
             account_window: minutes(15),
             known_address: Span(Duration::from_hours(720)),
+            keep_clear_password: false,
         }
     }
 }

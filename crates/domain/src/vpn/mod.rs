@@ -1,4 +1,10 @@
 //! The vpn surface and the logins of VPN users (specs/vpn.md): staged rows, their publication, the decision on live rows.
 
+pub mod auth;
+pub mod auth_server;
 pub mod external;
+pub mod login;
+pub mod policy_set;
+pub mod publish;
+pub mod route;
 pub mod staged;

@@ -41,14 +41,19 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
         ("time_zone", &config.time_zone),
         ("oa.time_zone", &config.oa.time_zone),
         ("bastion.time_zone", &config.bastion.time_zone),
+        ("vpn.time_zone", &config.vpn.time_zone),
     ] {
         let known = zone.as_deref().is_none_or(|zone| jiff::tz::TimeZone::get(zone).is_ok());
         need(known, key, "a zone of the IANA database such as \"Asia/Shanghai\"");
     }
-    let prefix = config.oa.prefix.as_str();
-    let is_path = prefix.starts_with('/') && !prefix.ends_with('/') && !prefix.contains(['{', '}', '*', '?', '#', ' ']);
-    need(prefix.is_empty() || is_path, "oa.prefix", "empty, or begins with / and does not end with it");
-    for (key, host) in [("oa.host", &config.oa.host), ("bastion.host", &config.bastion.host)] {
+    for (key, prefix) in [("oa.prefix", config.oa.prefix.as_str()), ("vpn.prefix", config.vpn.prefix.as_str())] {
+        let is_path =
+            prefix.starts_with('/') && !prefix.ends_with('/') && !prefix.contains(['{', '}', '*', '?', '#', ' ']);
+        need(prefix.is_empty() || is_path, key, "empty, or begins with / and does not end with it");
+    }
+    for (key, host) in
+        [("oa.host", &config.oa.host), ("bastion.host", &config.bastion.host), ("vpn.host", &config.vpn.host)]
+    {
         let is_name = host.as_deref().is_none_or(|host| !host.is_empty() && !host.contains(['/', ' ']));
         need(is_name, key, "a host name without scheme and path");
     }
@@ -83,6 +88,21 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
         ("ssh.login_deadline", ssh.login_deadline),
     ] {
         need(!span.0.is_zero(), key, "longer than 0");
+    }
+
+    let (vpn, radius) = (&settings.vpn, &settings.radius);
+    need(vpn.body_limit.0 > 0, "vpn.body_limit", "larger than 0");
+    need(!vpn.clock_skew.0.is_zero(), "vpn.clock_skew", "longer than 0");
+    for (key, listen) in [("radius.auth", &config.radius.auth), ("radius.acct", &config.radius.acct)] {
+        let is_served = !radius.enabled || !listen.0.is_empty();
+        need(is_served, key, "name at least one address, or set radius.enabled to false");
+    }
+    need(radius.reject_delay.0 <= Duration::from_secs(5), "radius.reject_delay", "at most 5s: a NAS waits no longer");
+    need(radius.stale_intervals >= 1, "radius.stale_intervals", "at least 1");
+    for (name, command) in &radius.commands {
+        let key = format!("radius.commands.{name}");
+        let is_program = command.first().is_some_and(|program| program.starts_with('/'));
+        need(is_program, &key, "a program by its full path, and its arguments");
     }
 
     let domain = oa.user_email_domain.as_str();

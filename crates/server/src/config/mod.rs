@@ -27,8 +27,8 @@ pub(crate) use layer::line_of;
 pub(crate) use problem::ConfigError;
 use problem::Problem;
 pub(crate) use section::{
-    DatabaseConfig, HttpConfig, Listen, LogConfig, LogFormat, MetricsConfig, SshListen, SurfaceConfig, Synchronous,
-    TlsConfig,
+    DatabaseConfig, HttpConfig, Listen, LogConfig, LogFormat, MetricsConfig, RadiusListen, SshListen, SurfaceConfig,
+    Synchronous, TlsConfig,
 };
 
 /// The commented configuration file that documents every key.
@@ -61,8 +61,12 @@ pub(crate) struct Config {
     pub(crate) oa: SurfaceConfig,
     /// The keys of `[bastion]` that every surface has; its prefix stands before every path, slashes at both ends.
     pub(crate) bastion: SurfaceConfig,
+    /// The keys of `[vpn]` that every surface has.
+    pub(crate) vpn: SurfaceConfig,
     /// Where the ssh door listens.
     pub(crate) ssh: SshListen,
+    /// Where the radius door listens.
+    pub(crate) radius: RadiusListen,
     /// What the domain reads.
     pub(crate) settings: Settings,
     /// The original's file, when one was read; `oa import` takes its database from it.
@@ -138,6 +142,8 @@ impl Config {
             time_zone: top.time_zone,
             oa: layers.surface("oa", problems),
             bastion: layers.surface("bastion", problems),
+            vpn: layers.surface("vpn", problems),
+            radius: layers.part("radius", &RadiusListen::KEYS, problems),
             ssh: layers.part("ssh", &SshListen::KEYS, problems),
             http: layers.section("http", problems),
             metrics: layers.section("metrics", problems),
@@ -154,6 +160,8 @@ impl Config {
                 hostkey: layers.section("hostkey", problems),
                 recordings: layers.section("recordings", problems),
                 ssh: layers.section("ssh", problems),
+                vpn: layers.section("vpn", problems),
+                radius: layers.section("radius", problems),
                 pinned,
             },
             ini: None,
@@ -170,6 +178,9 @@ impl Config {
         settings.recordings.dir.get_or_insert_with(|| self.data_dir.join("recordings"));
         if let Some(zone) = self.bastion.time_zone.as_ref().or(self.time_zone.as_ref()) {
             settings.bastion.time_zone.clone_from(zone);
+        }
+        if let Some(zone) = self.vpn.time_zone.as_ref().or(self.time_zone.as_ref()) {
+            settings.vpn.time_zone.clone_from(zone);
         }
         if self.bastion.prefix.is_empty() {
             gatehouse_bastion::DEFAULT_PREFIX.clone_into(&mut self.bastion.prefix);
@@ -213,7 +224,10 @@ impl Config {
             ("metrics.listen", &self.metrics.listen),
             ("oa.listen", &self.oa.listen),
             ("bastion.listen", &self.bastion.listen),
+            ("vpn.listen", &self.vpn.listen),
             ("ssh.listen", &self.ssh.listen),
+            ("radius.auth", &self.radius.auth),
+            ("radius.acct", &self.radius.acct),
         ];
         let addresses =
             listeners.into_iter().flat_map(|(key, listen)| listen.0.iter().map(move |address| (key, address.ip())));

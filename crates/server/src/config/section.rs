@@ -177,6 +177,27 @@ impl Default for SshListen {
     }
 }
 
+/// The keys of `[radius]` that the server itself reads.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RadiusListen {
+    /// UDP addresses for logins.
+    pub(crate) auth: Listen,
+    /// UDP addresses for accounting.
+    pub(crate) acct: Listen,
+}
+
+impl RadiusListen {
+    /// The names of its keys.
+    pub(crate) const KEYS: [&'static str; 2] = ["auth", "acct"];
+}
+
+impl Default for RadiusListen {
+    fn default() -> Self {
+        Self { auth: Listen::local(1812), acct: Listen::local(1813) }
+    }
+}
+
 /// One `address:port` or a list of them. Port 0: any free one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Listen(pub(crate) Vec<SocketAddr>);

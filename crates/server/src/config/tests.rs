@@ -3,8 +3,8 @@
 use std::{cell::RefCell, collections::BTreeSet, path::Path, rc::Rc};
 
 use gatehouse_domain::settings::{
-    AuditSettings, BastionSettings, HostKeySettings, LoginSettings, OaSettings, ProxySettings, RecordingSettings,
-    SshSettings, TerminalSettings, VisitSettings,
+    AuditSettings, BastionSettings, HostKeySettings, LoginSettings, OaSettings, ProxySettings, RadiusSettings,
+    RecordingSettings, SshSettings, TerminalSettings, VisitSettings, VpnSettings,
 };
 use serde::{
     Deserializer,
@@ -86,6 +86,10 @@ fn the_example_file_names_every_key() {
         ("recordings", keys::<RecordingSettings>()),
         ("ssh", keys::<SshSettings>()),
         ("ssh", keys::<SshListen>()),
+        ("vpn", keys::<VpnSettings>()),
+        ("vpn", keys::<SurfaceConfig>()),
+        ("radius", keys::<RadiusSettings>()),
+        ("radius", keys::<RadiusListen>()),
     ];
     let mut missing = BTreeSet::new();
     for (section, keys) in known {
