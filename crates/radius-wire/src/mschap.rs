@@ -22,8 +22,6 @@ pub const AUTHENTICATION_FAILURE: u16 = 691;
 pub struct Response<'a> {
     /// Number of the exchange between NAS and user.
     pub ident: u8,
-    /// Not used by version 2; kept for upstream servers.
-    pub flags: u8,
     /// The challenge of the user's machine.
     pub peer_challenge: &'a [u8; 16],
     /// What it computed.
@@ -33,10 +31,10 @@ pub struct Response<'a> {
 impl<'a> Response<'a> {
     /// Reads the value of MS-CHAP2-Response. `None` unless it is 50 bytes: ident, flags, peer challenge, 8 reserved, response.
     pub fn read(value: &'a [u8]) -> Option<Self> {
-        let (&[ident, flags], rest) = value.split_first_chunk()?;
+        let (&[ident, _flags], rest) = value.split_first_chunk()?;
         let (peer_challenge, rest) = rest.split_first_chunk()?;
         let (_reserved, rest) = rest.split_first_chunk::<8>()?;
-        Some(Self { ident, flags, peer_challenge, nt_response: rest.try_into().ok()? })
+        Some(Self { ident, peer_challenge, nt_response: rest.try_into().ok()? })
     }
 
     /// Tells whether it was computed from this password for this challenge of the NAS; the user name is the one sent.

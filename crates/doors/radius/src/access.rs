@@ -133,7 +133,8 @@ fn credential(peer: &Peer, packet: &Packet<'_>) -> Result<Credential, Refusal> {
             let challenge = challenge.and_then(|challenge| challenge.try_into().ok()).ok_or(malformed)?;
             Ok(Credential::MsChap2 {
                 ident: response.ident,
-                flags: response.flags,
+                // Of no meaning to us; an upstream server gets it as it came.
+                flags: value.get(1).copied().unwrap_or_default(),
                 challenge,
                 peer_challenge: *response.peer_challenge,
                 nt_response: *response.nt_response,

@@ -18,9 +18,6 @@ pub(crate) async fn answer(
     // Tunnel reports and those of vendors are not kept.
     if let Some(status) = status(kind) {
         let report = read(status, source, &packet);
-        if report.session_id.is_empty() && !matches!(status, Status::On | Status::Off) {
-            return Err("no_session_id");
-        }
         peer.meter.reported(status);
         tracing::debug!(
             nas = peer.nas.name,

@@ -15,6 +15,7 @@ mod meter;
 mod peer;
 mod receive;
 mod reply;
+mod rows;
 #[cfg(test)]
 mod tests;
 

@@ -89,7 +89,6 @@ async fn other_kinds_are_acknowledged_and_forged_ones_have_no_effect() {
     let client = running.accounting_client().await;
     assert_eq!(code(&client.ask(&sealed(report(1, 9, "nemo"))).await), Code::AccountingResponse);
     client.send(&report(2, 7, "nemo").finish(b"another secret").unwrap()).await;
-    client.send(&sealed(report(3, 1, "nemo"))).await;
     client.send(&sealed(Builder::request(Code::AccountingRequest, 4, [0; 16]))).await;
     client.send(&sealed(pap(5, "nemo", PASSWORD))).await;
     client.hears_nothing().await;
