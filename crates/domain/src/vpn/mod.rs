@@ -1,4 +1,6 @@
 //! The vpn surface and the logins of VPN users (specs/vpn.md): staged rows, their publication, the decision on live rows.
 
+pub mod call;
 pub mod external;
+pub mod secret;
 pub mod staged;
