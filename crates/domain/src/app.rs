@@ -25,7 +25,7 @@ use crate::{
     radius::enforce::EnforcerHandle,
     recording::Recordings,
     seal::KeyRing,
-    vpn::{self, external::ServersHandle},
+    vpn::external::ServersHandle,
 };
 
 /// What [`App::open`] needs.
@@ -105,7 +105,6 @@ impl App {
         }));
         let first = account::administrator::make_if_new(&app.ctx(Actor::System("first start"), Origin::System)).await?;
         bastion::seed::make_if_new(&app.ctx(Actor::System("first start"), Origin::System)).await?;
-        vpn::secret::make_if_none(&app.ctx(Actor::System("first start"), Origin::System)).await?;
         app.live().refresh(&app).await?;
         Ok((app, first))
     }

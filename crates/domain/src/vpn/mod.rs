@@ -2,5 +2,4 @@
 
 pub mod call;
 pub mod external;
-pub mod secret;
 pub mod staged;
