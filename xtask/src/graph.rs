@@ -15,13 +15,14 @@ const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
 /// Surfaces and doors therefore cannot see one another, and only `domain` and `server` see `store`.
 const LAYERS: &[(&str, &[&str])] = &[
     ("model", &[]),
+    ("radius-wire", &[]),
     ("sshkey", &["model"]),
     ("store", &["model"]),
-    ("domain", &["model", "sshkey", "store"]),
+    ("domain", &["model", "radius-wire", "sshkey", "store"]),
     ("kit", &["model", "domain"]),
     ("surfaces", &["model", "domain", "kit"]),
-    ("doors", &["model", "domain"]),
-    ("server", &["model", "store", "domain", "kit", "surfaces", "doors"]),
+    ("doors", &["model", "radius-wire", "domain"]),
+    ("server", &["model", "radius-wire", "store", "domain", "kit", "surfaces", "doors"]),
     ("testkit", &["model", "store", "domain"]),
     ("xtask", &[]),
 ];
@@ -32,6 +33,8 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("axum", &["crates/kit", "crates/surfaces", "crates/server", "crates/testkit"]),
     ("russh", &["crates/doors/ssh"]),
     ("ssh-key", &["crates/sshkey"]),
+    ("md4", &["crates/radius-wire"]),
+    ("des", &["crates/radius-wire"]),
 ];
 
 #[derive(Deserialize)]
