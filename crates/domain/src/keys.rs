@@ -133,9 +133,12 @@ const fn purpose(column: SealedColumn) -> Option<&'static str> {
         SealedColumn::ProxyPassUuid => Some("proxy_pass.uuid"),
         SealedColumn::ProxyPassToken => Some("proxy_pass.token"),
         SealedColumn::ApiToken => Some(token::PURPOSE),
-        SealedColumn::NodeServerKey | SealedColumn::NodeTlsKey | SealedColumn::Voucher | SealedColumn::SecondFactor => {
-            None
-        }
+        SealedColumn::NodeServerKey
+        | SealedColumn::NodeTlsKey
+        | SealedColumn::Voucher
+        | SealedColumn::SecondFactor
+        | SealedColumn::NasSecret
+        | SealedColumn::NasCoaSecret => None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The live snapshot: what hot paths and doors read without asking the database (DESIGN §4).
 //!
 //! A commit bumps the revision of each aspect it touched and lists the objects. The poller follows: woken at once by
-//! commits of this process, within 75 ms by those of others. Nodes are reloaded whole; users as the listed ones only.
+//! commits of this process, within 75 ms by those of others. Nodes and NAS entries are reloaded whole; users as the listed ones only.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -20,6 +20,7 @@ use tokio::sync::{Mutex, broadcast, watch};
 use crate::{
     App, Result,
     proxy::{node::Node, row},
+    radius::nas::{self, NasSet},
 };
 
 /// How often other processes' commits are looked for: often enough that a change takes effect within 100 ms (specs/proxy.md), and
@@ -76,6 +77,8 @@ pub struct Live {
     nodes: ArcSwap<NodeSet>,
     node_changes: watch::Sender<u64>,
     access_changes: watch::Sender<u64>,
+    nas: ArcSwap<NasSet>,
+    nas_changes: watch::Sender<u64>,
     users: broadcast::Sender<UserChange>,
     followed: Mutex<HashMap<String, i64>>,
     answered_at: AtomicI64,
@@ -87,6 +90,8 @@ impl Live {
             nodes: ArcSwap::default(),
             node_changes: watch::Sender::new(0),
             access_changes: watch::Sender::new(0),
+            nas: ArcSwap::default(),
+            nas_changes: watch::Sender::new(0),
             users: broadcast::Sender::new(BACKLOG),
             followed: Mutex::default(),
             answered_at: AtomicI64::new(0),
@@ -106,6 +111,16 @@ impl Live {
     /// Counts up after anything changed that an open stay at a target rests on; then it is to be checked again.
     pub fn access_changes(&self) -> watch::Receiver<u64> {
         self.access_changes.subscribe()
+    }
+
+    /// All NAS entries as of the last revision followed, secrets opened.
+    pub fn nas(&self) -> Arc<NasSet> {
+        self.nas.load_full()
+    }
+
+    /// Counts up after [`Self::nas`] changed.
+    pub fn nas_changes(&self) -> watch::Receiver<u64> {
+        self.nas_changes.subscribe()
     }
 
     /// Changes of proxy users from now on. Subscribe first, load everybody second.
@@ -134,6 +149,9 @@ impl Live {
                 self.node_changes.send_modify(|n| *n += 1);
             } else if aspect == Aspect::Access.as_str() {
                 self.access_changes.send_modify(|n| *n += 1);
+            } else if aspect == Aspect::Nas.as_str() {
+                self.nas.store(Arc::new(nas::load(app).await?));
+                self.nas_changes.send_modify(|n| *n += 1);
             } else if aspect == Aspect::ProxyUser.as_str() {
                 // Nobody may be listening yet.
                 let _ = self.users.send(changed_users(app, known, revision).await?);

@@ -8,6 +8,9 @@ const RIGHTS: i64 = 0x6761_7465_0001;
 /// Number of the lock between staged writes and their publication.
 const STAGED: i64 = 0x6761_7465_0002;
 
+/// Number of the lock between users of VPN groups and roles and changes of these.
+const TREE: i64 = 0x6761_7465_0003;
+
 /// Holds off changes of rights until the transaction ends. On SQLite the one writer does so already.
 pub async fn share_rights(tx: &mut Tx) -> Result<()> {
     let lock = sql! {
@@ -42,4 +45,24 @@ pub async fn own_staged(tx: &mut Tx) -> Result<()> {
         postgres: "SELECT CAST(1 AS BIGINT) AS n FROM pg_advisory_xact_lock($1)"
     };
     tx.one::<(i64,)>(lock, args![STAGED]).await.map(drop)
+}
+
+/// Holds off changes of the tree of VPN groups, and of VPN roles, until the transaction ends: what it puts a user into stays
+/// there. Taken after [`share_staged`].
+pub async fn share_tree(tx: &mut Tx) -> Result<()> {
+    let lock = sql! {
+        sqlite: "SELECT CAST($1 AS BIGINT) AS n",
+        postgres: "SELECT CAST(1 AS BIGINT) AS n FROM pg_advisory_xact_lock_shared($1)"
+    };
+    tx.one::<(i64,)>(lock, args![TREE]).await.map(drop)
+}
+
+/// Waits for everybody who puts users into VPN groups and roles, and holds off others until the transaction ends. Taken
+/// after [`share_staged`].
+pub async fn own_tree(tx: &mut Tx) -> Result<()> {
+    let lock = sql! {
+        sqlite: "SELECT CAST($1 AS BIGINT) AS n",
+        postgres: "SELECT CAST(1 AS BIGINT) AS n FROM pg_advisory_xact_lock($1)"
+    };
+    tx.one::<(i64,)>(lock, args![TREE]).await.map(drop)
 }

@@ -19,6 +19,10 @@ pub enum SealedColumn {
     Voucher,
     /// The secret of a second factor.
     SecondFactor,
+    /// The shared secret of a NAS.
+    NasSecret,
+    /// The secret of a NAS for Disconnect and CoA.
+    NasCoaSecret,
 }
 
 /// A sealed value.
@@ -34,7 +38,7 @@ pub struct SealedRow {
 
 impl SealedColumn {
     /// Every such column.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::ProxyPassUuid,
         Self::ProxyPassToken,
         Self::ApiToken,
@@ -42,6 +46,8 @@ impl SealedColumn {
         Self::NodeTlsKey,
         Self::Voucher,
         Self::SecondFactor,
+        Self::NasSecret,
+        Self::NasCoaSecret,
     ];
 
     /// Table and column as the associated data name them.
@@ -54,6 +60,8 @@ impl SealedColumn {
             Self::NodeTlsKey => ("node", "tls_key"),
             Self::Voucher => ("voucher", "secret"),
             Self::SecondFactor => ("second_factor", "secret"),
+            Self::NasSecret => ("nas", "secret"),
+            Self::NasCoaSecret => ("nas", "coa_secret"),
         }
     }
 
@@ -87,6 +95,13 @@ impl SealedColumn {
                 "SELECT account_id AS id, seal_ref, secret_sealed AS value FROM second_factor WHERE account_id > $1 \
                  ORDER BY account_id LIMIT $2"
             ),
+            Self::NasSecret => {
+                sql!("SELECT id, seal_ref, secret_sealed AS value FROM nas WHERE id > $1 ORDER BY id LIMIT $2")
+            }
+            Self::NasCoaSecret => sql!(
+                "SELECT id, seal_ref, coa_secret_sealed AS value FROM nas WHERE id > $1 AND coa_secret_sealed IS NOT NULL \
+                 ORDER BY id LIMIT $2"
+            ),
         };
         q.all(list, args![after, limit]).await
     }
@@ -113,6 +128,10 @@ impl SealedColumn {
             Self::Voucher => sql!("UPDATE voucher SET secret_sealed = $3 WHERE id = $1 AND secret_sealed = $2"),
             Self::SecondFactor => {
                 sql!("UPDATE second_factor SET secret_sealed = $3 WHERE account_id = $1 AND secret_sealed = $2")
+            }
+            Self::NasSecret => sql!("UPDATE nas SET secret_sealed = $3 WHERE id = $1 AND secret_sealed = $2"),
+            Self::NasCoaSecret => {
+                sql!("UPDATE nas SET coa_secret_sealed = $3 WHERE id = $1 AND coa_secret_sealed = $2")
             }
         };
         let mut args = args![id, old, new];

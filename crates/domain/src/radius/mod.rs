@@ -3,3 +3,6 @@
 pub mod enforce;
 pub mod grant;
 pub mod nas;
+pub mod outbox;
+pub mod report;
+pub mod request;

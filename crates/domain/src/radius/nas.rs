@@ -3,7 +3,18 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use gatehouse_model::{NasId, PassKind, Secret, Span};
+use gatehouse_store::{
+    Aspect, Tx,
+    nas::{self as rows, NasFields, NasRow},
+};
 use ipnet::IpNet;
+
+use crate::{
+    App, Ctx, Error, Result,
+    audit::{self, Object},
+    proxy::manage::Change,
+    seal::Place,
+};
 
 /// A NAS entry, its secrets opened.
 #[derive(Debug, Clone)]
@@ -179,6 +190,22 @@ pub struct AttributeSets {
     pub disconnect: Vec<String>,
 }
 
+impl NasSettings {
+    /// What an Accounting Start of an account that may not be in gets: what is set, else as the profile wants it.
+    pub fn on_denied_start(&self) -> OnDeniedStart {
+        self.on_denied_start.unwrap_or(match self.profile {
+            Profile::Ocserv => OnDeniedStart::Silent,
+            Profile::Generic | Profile::Mikrotik | Profile::AccelPpp => OnDeniedStart::Answer,
+        })
+    }
+
+    /// Upper bound of Session-Timeout.
+    pub fn session_cap(&self) -> Option<Duration> {
+        let unless_cut = (self.disconnect == Disconnect::None).then_some(Duration::from_hours(1));
+        self.session_cap.map(|span| span.0).or(unless_cut)
+    }
+}
+
 /// All NAS entries as of the last revision followed, most specific network first.
 #[derive(Debug, Default)]
 pub struct NasSet {
@@ -192,4 +219,155 @@ impl NasSet {
         let source = source.to_canonical();
         self.entries.iter().find(|nas| nas.network.contains(&source))
     }
+}
+
+/// Loads every entry. One whose secrets cannot be opened is left out and logged, so that the others go on.
+pub(crate) async fn load(app: &App) -> Result<NasSet> {
+    let mut entries = Vec::new();
+    for row in rows::list(&mut app.db().read()).await? {
+        let name = row.name.clone();
+        match read(app, row) {
+            Ok(nas) => entries.push(Arc::new(nas)),
+            Err(error) => {
+                tracing::error!(event = "nas.unreadable", nas = name, error = error.chain(), "NAS {name} is left out");
+            }
+        }
+    }
+    entries.sort_by_key(|nas| std::cmp::Reverse(nas.network.prefix_len()));
+    Ok(NasSet { entries })
+}
+
+/// Names of entries that cannot be read and are served by nobody; for `gatehouse doctor`.
+pub(crate) async fn unreadable(ctx: &Ctx) -> Result<Vec<String>> {
+    let all = rows::list(&mut ctx.read()).await?;
+    let bad = |row: NasRow| (row.name.clone(), read(&ctx.app, row));
+    Ok(all.into_iter().map(bad).filter(|(_, read)| read.is_err()).map(|(name, _)| name).collect())
+}
+
+/// A row with its secrets opened.
+pub(crate) fn read(app: &App, row: NasRow) -> Result<Nas> {
+    let fault = |what: &str| Error::internal(format!("NAS {}: {what}", row.name));
+    let secret = app.keys().open_text(secret_place(&row.seal_ref), &row.secret_sealed)?;
+    let coa_secret = match &row.coa_secret_sealed {
+        Some(sealed) => app.keys().open_text(coa_secret_place(&row.seal_ref), sealed)?,
+        None => secret.clone(),
+    };
+    Ok(Nas {
+        id: row.id,
+        network: row.address.parse().map_err(|_| fault("unknown address"))?,
+        settings: serde_json::from_str(&row.settings).map_err(Error::internal)?,
+        name: row.name,
+        secret,
+        coa_secret,
+    })
+}
+
+fn secret_place(row: &str) -> Place<'_> {
+    Place { table: "nas", column: "secret", row }
+}
+
+fn coa_secret_place(row: &str) -> Place<'_> {
+    Place { table: "nas", column: "coa_secret", row }
+}
+
+/// An entry as it shall be.
+#[derive(Debug, Clone)]
+pub struct NasSpec {
+    /// Unique name.
+    pub name: String,
+    /// Where it asks from; unique.
+    pub network: IpNet,
+    /// The shared secret.
+    pub secret: Secret,
+    /// For Disconnect and CoA; none: the shared one.
+    pub coa_secret: Option<Secret>,
+    /// The rest.
+    pub settings: NasSettings,
+}
+
+/// Makes or changes an entry, found by name. Source: specs/radius.md §1.
+///
+/// Errors: `Invalid` naming the key that cannot be; `Conflict nas_address_key` for a network that another entry has.
+pub async fn save(ctx: &Ctx, spec: &NasSpec) -> Result<(NasId, Change)> {
+    ctx.require("radius.nas.update")?;
+    let mut tx = ctx.begin().await?;
+    let done = save_in(ctx, &mut tx, spec).await?;
+    tx.commit().await?;
+    Ok(done)
+}
+
+/// As [`save`] inside a transaction, without the permission check.
+pub(crate) async fn save_in(ctx: &Ctx, tx: &mut Tx, spec: &NasSpec) -> Result<(NasId, Change)> {
+    check(spec)?;
+    let old = rows::find_by_name(tx, &spec.name).await?;
+    // What cannot be opened any more is written anew.
+    if let Some(Ok(same)) = old.clone().map(|row| read(&ctx.app, row))
+        && same.network == spec.network.trunc()
+        && same.secret == spec.secret
+        && same.coa_secret == *spec.coa_secret.as_ref().unwrap_or(&spec.secret)
+        && old.as_ref().is_some_and(|row| row.coa_secret_sealed.is_some() == spec.coa_secret.is_some())
+        && same.settings == spec.settings
+    {
+        return Ok((same.id, Change::Unchanged));
+    }
+    let random = ctx.app.random();
+    let seal_ref = old.as_ref().map_or_else(|| random.uuid().to_string(), |row| row.seal_ref.clone());
+    let seal = |place, secret: &Secret| ctx.app.keys().seal(random, place, secret.expose().as_bytes());
+    let secret_sealed = seal(secret_place(&seal_ref), &spec.secret)?;
+    let coa_secret_sealed =
+        spec.coa_secret.as_ref().map(|secret| seal(coa_secret_place(&seal_ref), secret)).transpose()?;
+    let settings = serde_json::to_string(&spec.settings).map_err(Error::internal)?;
+    let fields = NasFields {
+        address: &spec.network.trunc().to_string(),
+        secret_sealed: &secret_sealed,
+        coa_secret_sealed: coa_secret_sealed.as_deref(),
+        settings: &settings,
+    };
+    let (id, change) = match old {
+        Some(row) => {
+            rows::update(tx, row.id, &fields, ctx.now()).await?;
+            (row.id, Change::Updated)
+        }
+        None => (rows::insert(tx, &spec.name, &seal_ref, &fields, ctx.now()).await?, Change::Created),
+    };
+    tx.touch(Aspect::Nas, Some(id.0));
+    audit::changed(tx, ctx, "radius.nas.save", Object::new("nas", id.0, &spec.name)).await?;
+    Ok((id, change))
+}
+
+/// Removes an entry; its open sessions become stale.
+pub(crate) async fn remove_in(ctx: &Ctx, tx: &mut Tx, name: &str) -> Result<Change> {
+    let Some(row) = rows::find_by_name(tx, name).await? else { return Ok(Change::Unchanged) };
+    rows::delete(tx, row.id).await?;
+    tx.touch(Aspect::Nas, Some(row.id.0));
+    audit::changed(tx, ctx, "radius.nas.remove", Object::new("nas", row.id.0, name)).await?;
+    Ok(Change::Removed)
+}
+
+fn check(spec: &NasSpec) -> Result<()> {
+    let settings = &spec.settings;
+    if spec.name.trim().is_empty() || spec.name.chars().count() > 100 {
+        return Err(Error::invalid("name", "1 to 100 characters"));
+    }
+    if spec.secret.expose().is_empty() || spec.coa_secret.as_ref().is_some_and(|secret| secret.expose().is_empty()) {
+        return Err(Error::invalid("secret", "must not be empty"));
+    }
+    if settings.serves.is_empty()
+        || settings.serves.iter().any(|pass| !matches!(pass, PassKind::Vpn | PassKind::Subscriber))
+    {
+        return Err(Error::invalid("serves", "`vpn`, `subscriber` or both"));
+    }
+    if settings.methods.is_empty() {
+        return Err(Error::invalid("methods", "at least one of `pap`, `chap`, `mschapv2`"));
+    }
+    if settings.interim.0 < Duration::from_secs(1) {
+        return Err(Error::invalid("interim", "at least `1s`; under `60s` makes much work"));
+    }
+    if (settings.disconnect == Disconnect::Command) != settings.command.is_some() {
+        return Err(Error::invalid(
+            "command",
+            "goes with `disconnect = \"command\"`, and names a program of `radius.commands`",
+        ));
+    }
+    Ok(())
 }

@@ -2,4 +2,10 @@
 
 pub mod call;
 pub mod external;
+pub mod group;
+pub mod method;
+pub mod secret;
 pub mod staged;
+mod text;
+mod trail;
+pub mod user;
