@@ -185,6 +185,11 @@ pub async fn update_password_scheme(
     .await
 }
 
+/// Keeps a sealed clear copy of the password.
+pub async fn update_clear(tx: &mut Tx, id: AccountId, sealed: &str) -> Result<u64> {
+    tx.exec(sql!("UPDATE account SET password_clear_sealed = $2 WHERE id = $1"), args![id, sealed]).await
+}
+
 /// Sets name, e-mail and phone.
 pub async fn update_profile(
     tx: &mut Tx,

@@ -2,6 +2,7 @@
 
 pub mod administrator;
 pub mod change;
+pub(crate) mod clear;
 pub mod door;
 pub mod own;
 pub mod pass;

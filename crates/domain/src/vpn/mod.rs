@@ -1,9 +1,15 @@
 //! The vpn surface and the logins of VPN users (specs/vpn.md): staged rows, their publication, the decision on live rows.
 
+pub mod auth;
+pub mod auth_server;
 pub mod call;
 pub mod external;
 pub mod group;
+pub mod login;
 pub mod method;
+pub mod policy_set;
+pub mod publish;
+pub mod route;
 pub mod secret;
 pub mod staged;
 mod text;
