@@ -51,6 +51,9 @@ pub mod visit;
 pub mod visit_terminal;
 pub mod voucher;
 pub mod vpn_pending;
+pub mod vpn_resource;
+pub mod vpn_resource_group;
+pub mod vpn_role;
 
 pub use db::{Db, Engine, OpenOptions, Query, Reader};
 pub use error::{Error, Result};
