@@ -1,8 +1,9 @@
 //! What goes into a statement and what comes out.
 
 use gatehouse_model::{
-    AccessRequestId, AccountId, ApiTokenId, Bytes, CommandRuleId, HostKeyId, JobId, LoginSessionId, Millis, Money,
-    NodeGroupId, NodeId, OaUserId, ProtocolId, ResourceGroupId, ResourceId, RoleId, SshKeyId, VisitId, VoucherId,
+    AccessRequestId, AccountId, ApiTokenId, AuthServerId, Bytes, CommandRuleId, HostKeyId, JobId, LoginSessionId,
+    Millis, Money, NasId, NodeGroupId, NodeId, OaUserId, ProtocolId, ResourceGroupId, ResourceId, RoleId, SshKeyId,
+    VisitId, VoucherId, VpnGroupId, VpnPolicySetId, VpnResourceGroupId, VpnResourceId, VpnRoleId,
 };
 use sqlx::error::BoxDynError;
 use sqlx::{Arguments, Database, Encode, FromRow, Type, postgres::PgRow, sqlite::SqliteRow};
@@ -78,6 +79,13 @@ values! {
     SshKeyId => Int(|id: SshKeyId| id.0),
     VisitId => Int(|id: VisitId| id.0),
     VoucherId => Int(|id: VoucherId| id.0),
+    AuthServerId => Int(|id: AuthServerId| id.0),
+    NasId => Int(|id: NasId| id.0),
+    VpnGroupId => Int(|id: VpnGroupId| id.0),
+    VpnPolicySetId => Int(|id: VpnPolicySetId| id.0),
+    VpnResourceGroupId => Int(|id: VpnResourceGroupId| id.0),
+    VpnResourceId => Int(|id: VpnResourceId| id.0),
+    VpnRoleId => Int(|id: VpnRoleId| id.0),
     Millis => Int(|at: Millis| at.0),
     Bytes => Int(|count: Bytes| count.0),
     Money => Int(|amount: Money| amount.0),
