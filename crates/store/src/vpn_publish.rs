@@ -10,8 +10,11 @@ use crate::{Query, Result, Tx, args, sql};
 
 /// How many rows wait, by kind.
 pub async fn count_pending(q: &mut impl Query) -> Result<Vec<(String, i64)>> {
-    q.all(sql!("SELECT kind, CAST(COUNT(*) AS BIGINT) AS waiting FROM vpn_pending GROUP BY kind ORDER BY kind"), args![])
-        .await
+    q.all(
+        sql!("SELECT kind, CAST(COUNT(*) AS BIGINT) AS waiting FROM vpn_pending GROUP BY kind ORDER BY kind"),
+        args![],
+    )
+    .await
 }
 
 /// Copies groups, with who has which role through them.
@@ -158,7 +161,9 @@ pub async fn copy_users(tx: &mut Tx) -> Result<()> {
     )
     .await?;
     tx.exec(
-        sql!("DELETE FROM vpn_role_user_live WHERE account_id IN (SELECT object_id FROM vpn_pending WHERE kind = 'user')"),
+        sql!(
+            "DELETE FROM vpn_role_user_live WHERE account_id IN (SELECT object_id FROM vpn_pending WHERE kind = 'user')"
+        ),
         args![],
     )
     .await?;

@@ -105,25 +105,9 @@ pub async fn update(tx: &mut Tx, row: &VpnResourceRow, at: Millis) -> Result<u64
     .await
 }
 
-/// Deletes a resource with what refers to it; gives its id when it existed.
-pub async fn delete(tx: &mut Tx, name: &str) -> Result<Option<VpnResourceId>> {
-    let row: Option<(VpnResourceId,)> =
-        tx.one(sql!("DELETE FROM vpn_resource WHERE name = $1 RETURNING id"), args![name]).await?;
-    Ok(row.map(|(id,)| id))
-}
-
-/// Roles that open a resource, by name: they change when it goes.
-pub async fn list_roles(q: &mut impl Query, name: &str) -> Result<Vec<i64>> {
-    let rows: Vec<(i64,)> = q
-        .all(
-            sql!(
-                "SELECT l.vpn_role_id FROM vpn_role_resource l JOIN vpn_resource r ON r.id = l.vpn_resource_id WHERE r.name = $1 \
-                 ORDER BY l.vpn_role_id"
-            ),
-            args![name],
-        )
-        .await?;
-    Ok(rows.into_iter().map(|(id,)| id).collect())
+/// Deletes a resource with what refers to it.
+pub async fn delete(tx: &mut Tx, id: VpnResourceId) -> Result<u64> {
+    tx.exec(sql!("DELETE FROM vpn_resource WHERE id = $1"), args![id]).await
 }
 
 /// Moves the resources of a group to the default group; gives their ids.

@@ -158,6 +158,24 @@ pub async fn unlink(tx: &mut Tx, role: VpnRoleId, linked: Linked, id: i64) -> Re
     tx.exec(statement, args![role, id]).await
 }
 
+/// Lists the roles that something hangs on, by id.
+pub async fn list_opening(q: &mut impl Query, linked: Linked, id: i64) -> Result<Vec<VpnRoleId>> {
+    let statement: Statement = match linked {
+        Linked::Users => sql!("SELECT vpn_role_id FROM vpn_role_user WHERE account_id = $1 ORDER BY vpn_role_id"),
+        Linked::Groups => sql!("SELECT vpn_role_id FROM vpn_role_group WHERE vpn_group_id = $1 ORDER BY vpn_role_id"),
+        Linked::Resources => {
+            sql!("SELECT vpn_role_id FROM vpn_role_resource WHERE vpn_resource_id = $1 ORDER BY vpn_role_id")
+        }
+        Linked::ResourceGroups => {
+            sql!(
+                "SELECT vpn_role_id FROM vpn_role_resource_group WHERE vpn_resource_group_id = $1 ORDER BY vpn_role_id"
+            )
+        }
+    };
+    let rows: Vec<(VpnRoleId,)> = q.all(statement, args![id]).await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
 /// Lists the roles that a user has directly: (id, name), by id.
 pub async fn list_of_user(q: &mut impl Query, account: AccountId) -> Result<Vec<(VpnRoleId, String)>> {
     q.all(
