@@ -74,3 +74,5 @@ mod throttle;
 mod trail;
 #[cfg(test)]
 mod usage;
+#[cfg(test)]
+mod vpn_role;
