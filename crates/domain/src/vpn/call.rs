@@ -1,5 +1,5 @@
-//! What is kept of a call of the WebApi that changed nothing: every call leaves a row in the audit trail (specs/vpn.md §13).
-//! Calls that change something leave theirs in the transaction of the change.
+//! Who calls the WebApi, and what is kept of a call that changed nothing: every call leaves a row in the audit trail (specs/vpn.md
+//! §13). Calls that change something leave theirs in the transaction of the change.
 
 use std::time::Duration;
 
@@ -8,10 +8,19 @@ use gatehouse_model::Origin;
 use crate::{
     Actor, App, Caller, Ctx, Error,
     audit::{self, Object, Stream},
+    permission::CATALOGUE,
 };
 
 /// Longest text of names in a row, characters.
 const MAX_NAMES: usize = 200;
+
+/// Who signed with the secret: a machine that holds all codes of the surface, and nothing else.
+pub fn verified(app: &App, caller: Caller) -> Ctx {
+    let codes = CATALOGUE.iter().filter(|code| code.starts_with("vpn."));
+    let codes = codes.map(|code| (*code).to_owned()).collect();
+    let actor = Actor::Machine { id: None, label: "vpn api".to_owned(), codes };
+    Ctx { app: app.clone(), actor, origin: Origin::Vpn, caller }
+}
 
 /// What a call was about.
 #[derive(Debug, Clone, Copy)]

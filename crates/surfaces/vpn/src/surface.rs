@@ -102,11 +102,11 @@ impl Vpn {
         if !ranges.is_empty() && !asked.address().is_some_and(is_allowed) {
             return Err(Unverified::Refused("address not allowed"));
         }
-        let key = secret::current(&self.app).await.map_err(Unverified::Error)?;
+        let secret = secret::load(&self.app).await.map_err(Unverified::Error)?;
         let terms =
-            Terms { name: address.token, secret: &key.secret, now: self.app.now(), skew: settings.clock_skew.0 };
+            Terms { name: address.token, secret: &secret, now: self.app.now(), skew: settings.clock_skew.0 };
         let signed = token::verify(given, terms).map_err(Unverified::Refused)?;
-        Ok((key.ctx(&self.app, asked.caller().clone()), Params::from_pairs(signed)))
+        Ok((call::verified(&self.app, asked.caller().clone()), Params::from_pairs(signed)))
     }
 
     /// Lets the action answer a verified call, and keeps a note of what it changed nothing for.
