@@ -58,6 +58,7 @@ pub mod vpn_live;
 pub mod vpn_pending;
 pub mod vpn_policy_set;
 pub mod vpn_publish;
+pub mod vpn_twin;
 pub mod vpn_user;
 pub mod vpn_visitor;
 
