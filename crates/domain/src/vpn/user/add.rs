@@ -78,17 +78,14 @@ async fn insert(ctx: &Ctx, new: &NewUser) -> Result<AccountId> {
     let mut tx = staged::begin(ctx, CODE).await?;
     lock::share_tree(&mut tx).await?;
     let plan = check_all(ctx, &mut tx, new).await?;
-    let id = match &plan.replaced {
-        Some(account) => {
-            rows::delete_activity(&mut tx, account.id).await?;
-            rows::update_replaced(&mut tx, account.id, Origin::Vpn.as_str(), ctx.now()).await?;
-            account.id
-        }
-        None => {
-            let login = Login::new(&new.name).map_err(|_| Error::field("name", "malformed"))?;
-            let new = account::NewAccount { login, name: None, email: None, phone: None, password: None };
-            account::insert(ctx, &mut tx, &new, None, false).await.map_err(taken)?
-        }
+    let id = if let Some(account) = &plan.replaced {
+        rows::delete_activity(&mut tx, account.id).await?;
+        rows::update_replaced(&mut tx, account.id, Origin::Vpn.as_str(), ctx.now()).await?;
+        account.id
+    } else {
+        let login = Login::new(&new.name).map_err(|_| Error::field("name", "malformed"))?;
+        let new = account::NewAccount { login, name: None, email: None, phone: None, password: None };
+        account::insert(ctx, &mut tx, &new, None, false).await.map_err(taken)?
     };
     let external = if plan.server.is_some() { method::EXTERNAL } else { 0 };
     let mut pass = rows::VpnPassRow {

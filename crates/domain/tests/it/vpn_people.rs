@@ -1,0 +1,96 @@
+//! Users and groups for stories of the vpn surface.
+
+use std::collections::BTreeSet;
+
+use gatehouse_domain::{
+    Actor, Ctx,
+    vpn::{
+        group::{self, NewGroup},
+        method,
+        user::{self, NewUser, UserEdit},
+    },
+};
+use gatehouse_model::{AccountId, ApiTokenId, Origin, Secret, VpnGroupId, VpnPolicySetId};
+use gatehouse_store::audit;
+use gatehouse_testkit::TestApp;
+
+/// Whoever signs with the API secret.
+pub(crate) fn caller(app: &TestApp) -> Ctx {
+    let codes: BTreeSet<String> = ["user", "group", "role", "resource"]
+        .iter()
+        .flat_map(|object| ["create", "read", "update", "delete"].map(|action| format!("vpn.{object}.{action}")))
+        .collect();
+    app.app.ctx(Actor::Machine { id: ApiTokenId(0), label: "vpn api".to_owned(), codes }, Origin::Vpn)
+}
+
+/// A user as the seed's example asks for one.
+pub(crate) fn new(name: &str, group: &str) -> NewUser {
+    NewUser {
+        name: name.to_owned(),
+        group: group.to_owned(),
+        note: String::new(),
+        phone: String::new(),
+        password: Some(Secret::new("a password")),
+        roles: Vec::new(),
+        inherits_auth: true,
+        inherits_policy: true,
+        methods: method::PASSWORD,
+        server: None,
+        token_server_id: 0,
+        is_public: false,
+        expires_on: None,
+    }
+}
+
+/// An edit that changes nothing.
+pub(crate) fn edit(name: &str, group: &str) -> UserEdit {
+    UserEdit { old_name: name.to_owned(), group: group.to_owned(), ..UserEdit::default() }
+}
+
+pub(crate) async fn add(app: &TestApp, name: &str, group: &str) -> AccountId {
+    user::add(&caller(app), &new(name, group)).await.unwrap()
+}
+
+/// A group with the defaults of the WebApi.
+pub(crate) fn new_group(parent: &str, name: &str) -> NewGroup {
+    NewGroup {
+        name: name.to_owned(),
+        parent: parent.to_owned(),
+        note: String::new(),
+        roles: Vec::new(),
+        inherits_auth: true,
+        inherits_policy: true,
+        inherits_roles: true,
+        forces_auth: false,
+        forces_policy: false,
+        methods: method::PASSWORD,
+        is_any_of: false,
+        server: None,
+        token_server_id: 0,
+        policy_set_id: VpnPolicySetId(0),
+    }
+}
+
+pub(crate) async fn add_group(app: &TestApp, parent: &str, name: &str) -> VpnGroupId {
+    group::add(&caller(app), &new_group(parent, name)).await.unwrap()
+}
+
+/// Makes what is staged live, as far as these stories look.
+pub(crate) async fn make_live(app: &TestApp) {
+    app.execute(
+        "DELETE FROM vpn_pass_live; \
+         INSERT INTO vpn_pass_live (account_id, vpn_group_id, note, phone, is_enabled, is_public, expires_at, inherits_auth, \
+         inherits_policy, methods, is_any_of, auth_server_id, token_server_id, policy_set_id, fixed_ip, created_at, updated_at) \
+         SELECT account_id, vpn_group_id, note, phone, is_enabled, is_public, expires_at, inherits_auth, inherits_policy, \
+         methods, is_any_of, auth_server_id, token_server_id, policy_set_id, fixed_ip, created_at, updated_at FROM vpn_pass; \
+         DELETE FROM vpn_group_live; INSERT INTO vpn_group_live SELECT * FROM vpn_group; DELETE FROM vpn_pending;",
+    )
+    .await
+    .unwrap();
+}
+
+/// Name, outcome and object of the newest audit rows of an action, newest first.
+pub(crate) async fn trail(app: &TestApp, action: &str) -> Vec<(String, String)> {
+    let rows = audit::list(&mut app.app.db().read(), i64::MAX, Some(action), 100).await.unwrap();
+    rows.into_iter().map(|row| (row.object_name, row.outcome)).collect()
+}
