@@ -3,8 +3,14 @@
 pub mod auth;
 pub mod auth_server;
 pub mod external;
+pub mod group;
 pub mod login;
+pub mod method;
 pub mod policy_set;
 pub mod publish;
 pub mod route;
+pub mod secret;
 pub mod staged;
+mod text;
+mod trail;
+pub mod user;

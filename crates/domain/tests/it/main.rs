@@ -74,3 +74,9 @@ mod throttle;
 mod trail;
 #[cfg(test)]
 mod usage;
+#[cfg(test)]
+mod vpn_group;
+#[cfg(test)]
+mod vpn_people;
+#[cfg(test)]
+mod vpn_user;
