@@ -33,6 +33,7 @@ pub mod pass;
 mod pool;
 pub mod process;
 pub mod protocol;
+pub mod radius_outbox;
 pub mod rate_counter;
 pub mod recording;
 pub mod resource;
@@ -61,6 +62,7 @@ pub mod vpn_publish;
 pub mod vpn_resource;
 pub mod vpn_resource_group;
 pub mod vpn_role;
+pub mod vpn_twin;
 pub mod vpn_user;
 pub mod vpn_visitor;
 

@@ -51,7 +51,7 @@ pub async fn rotate(ctx: &Ctx) -> Result<Secret> {
 }
 
 /// Sets the secret, for the state file; false: it is this one already. Errors: `Invalid` for one that is too short or unprintable.
-pub(crate) async fn set_in(ctx: &Ctx, tx: &mut Tx, secret: &Secret) -> Result<bool> {
+pub async fn set_in(ctx: &Ctx, tx: &mut Tx, secret: &Secret) -> Result<bool> {
     let text = secret.expose();
     if !(16..=128).contains(&text.len()) || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(Error::invalid("secret", "16 to 128 printable ASCII characters without blanks"));

@@ -75,4 +75,8 @@ mod trail;
 #[cfg(test)]
 mod usage;
 #[cfg(test)]
+mod vpn_group;
+#[cfg(test)]
+mod vpn_people;
+mod vpn_user;
 mod vpn_role;

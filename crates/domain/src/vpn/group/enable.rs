@@ -39,5 +39,5 @@ async fn switch(ctx: &Ctx, action: &'static str, path: &str, is_enabled: bool) -
     }
     trail::changed(&mut tx, ctx, action, Object::new(OBJECT, group.id.0, &trail::label([path])), None).await?;
     tx.commit().await?;
-    Ok(ctx.app.live().refresh(&ctx.app).await?)
+    ctx.app.live().refresh(&ctx.app).await
 }

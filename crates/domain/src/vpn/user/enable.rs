@@ -41,5 +41,5 @@ async fn switch(ctx: &Ctx, action: &'static str, name: &str, is_enabled: bool) -
     }
     trail::changed(&mut tx, ctx, action, Object::new(OBJECT, id.0, &trail::label([name])), None).await?;
     tx.commit().await?;
-    Ok(ctx.app.live().refresh(&ctx.app).await?)
+    ctx.app.live().refresh(&ctx.app).await
 }
