@@ -53,8 +53,14 @@ pub mod visit_radius;
 pub mod visit_terminal;
 pub mod voucher;
 pub mod vpn_group;
+pub mod vpn_live;
 pub mod vpn_pending;
+pub mod vpn_publish;
+pub mod vpn_resource;
+pub mod vpn_resource_group;
+pub mod vpn_role;
 pub mod vpn_user;
+pub mod vpn_visitor;
 
 pub use db::{Db, Engine, OpenOptions, Query, Reader};
 pub use error::{Error, Result};

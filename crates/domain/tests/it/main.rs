@@ -78,5 +78,5 @@ mod usage;
 mod vpn_group;
 #[cfg(test)]
 mod vpn_people;
-#[cfg(test)]
 mod vpn_user;
+mod vpn_role;
