@@ -22,10 +22,10 @@ use crate::{
     live::Live,
     oa,
     password::Passwords,
-    radius::enforce::EnforcerHandle,
+    radius::{enforce::EnforcerHandle, recent::Recent},
     recording::Recordings,
     seal::KeyRing,
-    vpn::external::ServersHandle,
+    vpn::{external::ServersHandle, publish::Turns},
 };
 
 /// What [`App::open`] needs.
@@ -69,6 +69,8 @@ struct Inner {
     enforcer: OnceLock<EnforcerHandle>,
     recordings: Recordings,
     oa_entries: Arc<Gather<oa::EntryKey, oa::Entry>>,
+    publications: Turns,
+    recent: Recent,
 }
 
 impl std::fmt::Debug for App {
@@ -85,6 +87,7 @@ impl App {
         let db = Db::open(open.database_url.expose(), &open.options).await?;
         db.migrate().await?;
         let passwords = Passwords::new(&open.settings.login, &open.random)?;
+        let recent = Recent::new(&open.random);
         let app = Self(Arc::new(Inner {
             live: Live::new(),
             db,
@@ -102,6 +105,8 @@ impl App {
             enforcer: OnceLock::new(),
             recordings: Recordings::default(),
             oa_entries: Arc::default(),
+            publications: Turns::default(),
+            recent,
         }));
         let first = account::administrator::make_if_new(&app.ctx(Actor::System("first start"), Origin::System)).await?;
         bastion::seed::make_if_new(&app.ctx(Actor::System("first start"), Origin::System)).await?;
@@ -170,6 +175,16 @@ impl App {
     /// Look-ups of the oa surface.
     pub(crate) fn oa_entries(&self) -> &Arc<Gather<oa::EntryKey, oa::Entry>> {
         &self.0.oa_entries
+    }
+
+    /// Requests to publish staged changes.
+    pub(crate) fn publications(&self) -> &Turns {
+        &self.0.publications
+    }
+
+    /// Logins of the radius door that were right a moment ago.
+    pub(crate) fn recent(&self) -> &Recent {
+        &self.0.recent
     }
 
     /// The recordings that this process is making.

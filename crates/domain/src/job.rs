@@ -14,6 +14,7 @@ use crate::{
     keys,
     live::Live,
     oa, recording, throttle,
+    vpn::publish,
 };
 
 /// What kinds of jobs there are. The names are published: additions only.
@@ -306,7 +307,9 @@ async fn run_periodic_once(app: &App, task: Periodic) -> Result<()> {
     // What has nothing to do each second does not write each second that it looked.
     let is_idle = match task {
         Periodic::AuditSeal => !audit::is_open(app).await?,
-        Periodic::AccessExpire => !terminal::has_expired(app).await? && !request::is_due(app).await?,
+        Periodic::AccessExpire => {
+            !terminal::has_expired(app).await? && !request::is_due(app).await? && !publish::has_expired(app).await?
+        }
         Periodic::ProcessReap | Periodic::SessionPurge | Periodic::Recordings | Periodic::Retention => false,
     };
     if is_idle {
@@ -339,6 +342,7 @@ async fn work(app: &App, task: Periodic) -> Result<()> {
         Periodic::AuditSeal => app.seal_audit().await,
         Periodic::AccessExpire => {
             request::expire(app).await?;
+            publish::end_expired(app).await?;
             terminal::note_expired(app).await
         }
         Periodic::ProcessReap => {
@@ -350,7 +354,7 @@ async fn work(app: &App, task: Periodic) -> Result<()> {
                 tracing::warn!(event = "process.lost", process = id, "process {id} vanished; its visits are closed");
             }
             recording::try_recover(app).await;
-            Ok(())
+            publish::measure(app).await
         }
         Periodic::SessionPurge => {
             let mut tx = app.db().begin().await?;

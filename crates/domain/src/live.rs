@@ -47,7 +47,7 @@ impl NodeSet {
     }
 }
 
-/// Which proxy users changed.
+/// Which users changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UserChange {
     /// Reload everybody.
@@ -154,7 +154,15 @@ impl Live {
                 self.nas_changes.send_modify(|n| *n += 1);
             } else if aspect == Aspect::ProxyUser.as_str() {
                 // Nobody may be listening yet.
-                let _ = self.users.send(changed_users(app, known, revision).await?);
+                let _ = self.users.send(changed(app, Aspect::ProxyUser, known, revision).await?);
+            } else if aspect == Aspect::VpnUser.as_str() {
+                match changed(app, Aspect::VpnUser, known, revision).await? {
+                    UserChange::All => app.recent().forget_all(),
+                    UserChange::Some(accounts) => accounts.into_iter().for_each(|account| app.recent().forget(account)),
+                }
+            }
+            if [Aspect::Nas, Aspect::Vpn].iter().any(|wide| aspect == wide.as_str()) {
+                app.recent().forget_all();
             }
             followed.insert(aspect, revision);
         }
@@ -188,8 +196,9 @@ impl Live {
     }
 }
 
-async fn changed_users(app: &App, known: Option<i64>, revision: i64) -> Result<UserChange> {
-    let aspect = Aspect::ProxyUser.as_str();
+/// Which objects of an aspect changed since a revision.
+async fn changed(app: &App, aspect: Aspect, known: Option<i64>, revision: i64) -> Result<UserChange> {
+    let aspect = aspect.as_str();
     let Some(mut after) = known else { return Ok(UserChange::All) };
     // Pruned changes cannot be followed.
     let oldest = rows::find_oldest_change(&mut app.db().read(), aspect).await?;

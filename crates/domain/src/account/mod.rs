@@ -2,11 +2,13 @@
 
 pub mod administrator;
 pub mod change;
+pub(crate) mod clear;
 pub mod door;
 pub mod own;
 pub mod pass;
 pub mod staff;
 pub mod view;
+pub mod vpn;
 
 use gatehouse_model::{AccountId, Login, Secret, email_key, fold_key};
 use gatehouse_store::{Query, Tx, account as rows, account::AccountRow};

@@ -4,5 +4,6 @@ pub mod enforce;
 pub mod grant;
 pub mod nas;
 pub mod outbox;
+pub(crate) mod recent;
 pub mod report;
 pub mod request;

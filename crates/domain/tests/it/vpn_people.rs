@@ -6,7 +6,7 @@ use gatehouse_domain::{
     Actor, Ctx,
     vpn::{
         group::{self, NewGroup},
-        method,
+        method, publish,
         user::{self, NewUser, UserEdit},
     },
 };
@@ -75,18 +75,9 @@ pub(crate) async fn add_group(app: &TestApp, parent: &str, name: &str) -> VpnGro
     group::add(&caller(app), &new_group(parent, name)).await.unwrap()
 }
 
-/// Makes what is staged live, as far as these stories look.
+/// Publishes what is staged.
 pub(crate) async fn make_live(app: &TestApp) {
-    app.execute(
-        "DELETE FROM vpn_pass_live; \
-         INSERT INTO vpn_pass_live (account_id, vpn_group_id, note, phone, is_enabled, is_public, expires_at, inherits_auth, \
-         inherits_policy, methods, is_any_of, auth_server_id, token_server_id, policy_set_id, fixed_ip, created_at, updated_at) \
-         SELECT account_id, vpn_group_id, note, phone, is_enabled, is_public, expires_at, inherits_auth, inherits_policy, \
-         methods, is_any_of, auth_server_id, token_server_id, policy_set_id, fixed_ip, created_at, updated_at FROM vpn_pass; \
-         DELETE FROM vpn_group_live; INSERT INTO vpn_group_live SELECT * FROM vpn_group; DELETE FROM vpn_pending;",
-    )
-    .await
-    .unwrap();
+    publish::apply(&app.operator()).await.unwrap();
 }
 
 /// Name, outcome and object of the newest audit rows of an action, newest first.

@@ -78,14 +78,16 @@ async fn insert(ctx: &Ctx, new: &NewUser) -> Result<AccountId> {
     let mut tx = staged::begin(ctx, CODE).await?;
     lock::share_tree(&mut tx).await?;
     let plan = check_all(ctx, &mut tx, new).await?;
-    let id = if let Some(account) = &plan.replaced {
+    let (id, seal_ref) = if let Some(account) = &plan.replaced {
         rows::delete_activity(&mut tx, account.id).await?;
         rows::update_replaced(&mut tx, account.id, Origin::Vpn.as_str(), ctx.now()).await?;
-        account.id
+        (account.id, account.seal_ref.clone())
     } else {
         let login = Login::new(&new.name).map_err(|_| Error::field("name", "malformed"))?;
         let new = account::NewAccount { login, name: None, email: None, phone: None, password: None };
-        account::insert(ctx, &mut tx, &new, None, false).await.map_err(taken)?
+        let id = account::insert(ctx, &mut tx, &new, None, false).await.map_err(taken)?;
+        let account = accounts::find(&mut tx, id).await?.ok_or(Error::NotFound { what: "account" })?;
+        (id, account.seal_ref)
     };
     let external = if plan.server.is_some() { method::EXTERNAL } else { 0 };
     let mut pass = rows::VpnPassRow {
@@ -110,11 +112,11 @@ async fn insert(ctx: &Ctx, new: &NewUser) -> Result<AccountId> {
         password_hash: None,
         password_clear_sealed: None,
         password_changed_at: None,
-        seal_ref: ctx.app.request_id(),
+        seal_ref,
         created_at: ctx.now(),
         updated_at: ctx.now(),
     };
-    check::put(ctx, &mut pass, password);
+    check::put(ctx, &mut pass, password)?;
     rows::insert(&mut tx, &pass).await.map_err(|error| taken(error.into()))?;
     for role in new.roles.iter().filter(|role| text::is_askable(role)) {
         rows::insert_role(&mut tx, id, role).await?;

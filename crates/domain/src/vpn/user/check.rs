@@ -6,7 +6,7 @@ use gatehouse_store::{Query, account::AccountRow, vpn_group, vpn_user as rows};
 use super::ServerName;
 use crate::{
     Ctx, Error, Result,
-    account::pass,
+    account::{clear, pass},
     vpn::text::{PHONE, SHORT, is_askable, is_name, is_text},
 };
 
@@ -58,21 +58,26 @@ pub(super) async fn has_further_pass(q: &mut impl Query, account: &AccountRow) -
 pub(super) struct StagedPassword {
     scheme: i64,
     hash: String,
-    clear: Option<String>,
+    clear: Secret,
 }
 
-/// Hashes a password, and seals a copy if the operator keeps such.
+/// Hashes a password.
 pub(super) async fn stage(ctx: &Ctx, password: &Secret) -> Result<StagedPassword> {
     let (scheme, hash) = ctx.app.passwords().hash(ctx.app.random(), password).await?;
-    Ok(StagedPassword { scheme, hash, clear: None })
+    Ok(StagedPassword { scheme, hash, clear: password.clone() })
 }
 
-/// Puts a password into a staged pass; none: it has no password any more.
-pub(super) fn put(ctx: &Ctx, pass: &mut rows::VpnPassRow, password: Option<StagedPassword>) {
+/// Puts a password into a staged pass, with a sealed copy if the operator keeps such; none: it has no password any more. The pass has
+/// the account's `seal_ref`.
+pub(super) fn put(ctx: &Ctx, pass: &mut rows::VpnPassRow, password: Option<StagedPassword>) -> Result<()> {
     pass.is_password_staged = true;
     pass.password_changed_at = password.as_ref().map(|_| ctx.now());
     (pass.password_scheme, pass.password_hash, pass.password_clear_sealed) = match password {
-        Some(password) => (Some(password.scheme), Some(password.hash), password.clear),
+        Some(password) => {
+            let clear = clear::seal(&ctx.app, &pass.seal_ref, &password.clear)?;
+            (Some(password.scheme), Some(password.hash), clear)
+        }
         None => (None, None, None),
     };
+    Ok(())
 }

@@ -104,7 +104,7 @@ async fn update(ctx: &Ctx, edit: &UserEdit) -> Result<()> {
         stage_login(&mut tx, id, &account.login, name).await?;
     }
     if password.is_some() {
-        check::put(ctx, &mut pass, password);
+        check::put(ctx, &mut pass, password)?;
     }
     pass.updated_at = ctx.now();
     rows::update(&mut tx, &pass).await?;
