@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod auth_server;
+pub mod call;
 pub mod external;
 mod field;
 pub mod group;
