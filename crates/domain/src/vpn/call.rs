@@ -61,7 +61,11 @@ fn note(ctx: &Ctx, stream: Stream, call: Call<'_>, outcome: String) {
             tx.commit().await.map_err(Error::from)
         };
         if let Err(error) = written.await {
-            tracing::warn!(event = "audit.failed", error = error.chain(), "a call of the vpn surface could not be audited");
+            tracing::warn!(
+                event = "audit.failed",
+                error = error.chain(),
+                "a call of the vpn surface could not be audited"
+            );
         }
     });
 }
