@@ -78,3 +78,9 @@ mod throttle;
 mod trail;
 #[cfg(test)]
 mod usage;
+#[cfg(test)]
+mod vpn_group;
+#[cfg(test)]
+mod vpn_people;
+mod vpn_user;
+mod vpn_role;
