@@ -61,6 +61,10 @@ mod people;
 #[cfg(test)]
 mod picture;
 #[cfg(test)]
+mod radius;
+#[cfg(test)]
+mod radius_accounting;
+#[cfg(test)]
 mod recording;
 #[cfg(test)]
 mod role;
@@ -76,3 +80,9 @@ mod throttle;
 mod trail;
 #[cfg(test)]
 mod usage;
+#[cfg(test)]
+mod vpn_group;
+#[cfg(test)]
+mod vpn_people;
+mod vpn_user;
+mod vpn_role;
