@@ -63,6 +63,10 @@ mod radius;
 #[cfg(test)]
 mod radius_accounting;
 #[cfg(test)]
+mod radius_admit;
+#[cfg(test)]
+mod radius_outbox;
+#[cfg(test)]
 mod recording;
 #[cfg(test)]
 mod role;
