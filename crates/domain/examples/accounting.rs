@@ -53,7 +53,7 @@ async fn main() -> anyhow::Result<()> {
     let entry = app.live().nas().find(source).cloned().context("the entry is there")?;
     for (what, count) in [("starts", sessions), ("interims", updates)] {
         let (told, begun) = (Arc::new(AtomicU32::new(0)), Instant::now());
-        let mut workers = tokio::task::JoinSet::new();
+        let mut workers = tokio::task::JoinSet::<gatehouse_domain::Result<()>>::new();
         for _ in 0..at_once {
             let (ctx, entry, told) = (ctx.clone(), entry.clone(), Arc::clone(&told));
             workers.spawn(async move {
@@ -77,7 +77,7 @@ async fn main() -> anyhow::Result<()> {
             });
         }
         for worker in workers.join_all().await {
-            gatehouse_domain::Result::Ok(worker?)?;
+            worker?;
         }
         let seconds = begun.elapsed().as_secs_f64();
         println!("{count} {what}, {at_once} at once: {:.0} a second", f64::from(count) / seconds);
