@@ -41,6 +41,8 @@ mod bastion;
 #[cfg(test)]
 mod bastion_access;
 #[cfg(test)]
+mod bastion_parallel;
+#[cfg(test)]
 mod bastion_resource;
 #[cfg(test)]
 mod doctor;

@@ -4,6 +4,7 @@
 //! decides who may, and keeps the rows ([`ledger::Ledger`]).
 
 pub mod ledger;
+mod line;
 mod rows;
 mod server;
 mod stay;

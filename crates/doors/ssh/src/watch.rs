@@ -2,14 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use gatehouse_domain::{
     App,
     bastion::terminal::{self, Ended, Ground, Stay},
 };
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
-use crate::Inner;
+use crate::{Inner, line::Line};
 
 /// How often wishes are looked for.
 const TICK: Duration = Duration::from_millis(500);
@@ -17,6 +19,8 @@ const TICK: Duration = Duration::from_millis(500);
 const SEEN: Duration = Duration::from_secs(10);
 /// Pause after the database did not answer.
 const RETRY: Duration = Duration::from_millis(250);
+/// Stays that are asked about at the same time: half the connections to PostgreSQL that a process has by default.
+const AT_ONCE: usize = 8;
 
 /// Ends stays whose rows ask for it, and keeps the rows alive, until the stop.
 pub(crate) async fn wishes(app: App, inner: Arc<Inner>, stop: CancellationToken) {
@@ -49,36 +53,46 @@ pub(crate) async fn wishes(app: App, inner: Arc<Inner>, stop: CancellationToken)
 }
 
 /// Asks anew about a stay once it is open, and about every one whenever something changed that stays rest on, until the stop.
+/// Several are asked about at the same time, and the next change does not wait until all answers to the last one are there.
 pub(crate) async fn ground(app: App, inner: Arc<Inner>, stop: CancellationToken) {
     let mut changes = app.live().access_changes();
+    let mut line = Line::new(AT_ONCE);
+    let mut asking = FuturesUnordered::new();
     loop {
-        let due = tokio::select! {
+        while let Some(visit) = line.next() {
+            asking.push(ask(&app, &inner, visit));
+        }
+        tokio::select! {
             () = stop.cancelled() => return,
-            fresh = inner.stays.opened() => fresh,
+            fresh = inner.stays.opened() => line.add(fresh),
             changed = changes.changed() => match changed {
-                Ok(()) => inner.stays.all(),
+                Ok(()) => line.add(inner.stays.visits()),
                 Err(_) => return,
             },
-        };
-        for shared in due {
-            let stay = Stay::of(&shared.admitted);
-            // A stay is not ended because the database is away, and not forgotten either.
-            let ground = loop {
-                match terminal::recheck(&app, &stay).await {
-                    Ok(ground) => break ground,
-                    Err(error) => {
-                        tracing::warn!(event = "ssh.recheck_failed", error = error.chain(), "tried again");
-                        if stop.run_until_cancelled(tokio::time::sleep(RETRY)).await.is_none() {
-                            return;
-                        }
-                    }
-                }
-            };
-            match ground {
-                Ground::Gone(why) => shared.end(Ended { why, by: None, exit_code: None, exit_signal: None }),
-                Ground::Holds(Some(terms)) => shared.retime(terms.idle, terms.max_duration),
-                Ground::Holds(None) => {}
-            }
+            Some(visit) = asking.next() => line.answered(visit),
         }
     }
+}
+
+/// Asks about one stay until there is an answer, and acts on it. A stay is not ended because the database is away, and not
+/// forgotten either.
+async fn ask(app: &App, inner: &Inner, visit: Uuid) -> Uuid {
+    let mut is_told = false;
+    // It may end while nobody answers.
+    while let Some(shared) = inner.stays.find(visit) {
+        match terminal::recheck(app, &Stay::of(&shared.admitted)).await {
+            Ok(Ground::Gone(why)) => shared.end(Ended { why, by: None, exit_code: None, exit_signal: None }),
+            Ok(Ground::Holds(Some(terms))) => shared.retime(terms.idle, terms.max_duration),
+            Ok(Ground::Holds(None)) => {}
+            Err(error) => {
+                if !std::mem::replace(&mut is_told, true) {
+                    tracing::warn!(event = "ssh.recheck_failed", %visit, error = error.chain(), "tried again");
+                }
+                sleep(RETRY).await;
+                continue;
+            }
+        }
+        break;
+    }
+    visit
 }

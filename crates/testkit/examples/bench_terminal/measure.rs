@@ -56,7 +56,7 @@ pub(crate) fn median(values: &[f64]) -> f64 {
 }
 
 fn percentile(values: &[f64], percent: usize) -> f64 {
-    let mut sorted = values.to_vec();
+    let mut sorted: Vec<f64> = values.iter().copied().filter(|value| !value.is_nan()).collect();
     sorted.sort_by(f64::total_cmp);
     sorted.get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
 }
@@ -95,7 +95,14 @@ pub(crate) async fn all(world: &World, kind: Kind) -> Result<Figures> {
     drop(term);
     let flooded = echo_under_flood(world, kind).await.context("echo under flood")?;
     let (stop, late) = interrupt(world, kind).await.context("Ctrl-C")?;
-    let fan = fan_out(world, kind).await.context("fan-out")?;
+    let fan = match fan_out(world, kind).await.context("fan-out") {
+        // Eight at once are now and then more than the peer lets in: it forgets a login before its socket comes.
+        Err(error) if kind == Kind::Webssh => {
+            println!("{kind:?} lost a session of eight: {error:#}");
+            f64::NAN
+        }
+        fan => fan?,
+    };
     let percentiles = |samples: &[f64]| (percentile(samples, 50), percentile(samples, 99));
     let ((p50, p99), (f50, f99)) = (percentiles(&echo), percentiles(&flooded));
     Ok(Figures([open, throughput, cpu, p50, p99, f50, f99, stop, late, fan]))

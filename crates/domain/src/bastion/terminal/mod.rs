@@ -22,6 +22,7 @@ pub use recheck::{Ground, Stay, recheck};
 pub(crate) use recheck::{has_expired, note_expired};
 pub use visit::{AskedEnd, Direction, Moved, Transfer, closed, failed, opened, seen, to_end, transferred};
 
+use super::rule::Verdict;
 use crate::{
     Ctx, Error, Via,
     settings::{HostKeyPolicy, RecordingMode},
@@ -211,6 +212,8 @@ pub struct Admitted {
     pub pins: Vec<PinnedKey>,
     /// What holds.
     pub terms: Terms,
+    /// What the command rules said of the command of exec.
+    pub verdict: Verdict,
     /// The approved request it rests on.
     pub request: Option<AccessRequestId>,
     /// Whether files may be written to the target (112).

@@ -36,12 +36,21 @@ impl Stays {
         self.opened.notify_one();
     }
 
-    /// Waits for stays that opened, and gives those that are still open. What was allowed when the way to the target began may
-    /// have been taken away on the way, when nobody could see that the stay would come.
-    pub(crate) async fn opened(&self) -> Vec<Arc<Shared>> {
+    /// Waits for stays that opened. What was allowed when the way to the target began may have been taken away on the way,
+    /// when nobody could see that the stay would come.
+    pub(crate) async fn opened(&self) -> Vec<Uuid> {
         self.opened.notified().await;
-        let fresh = std::mem::take(&mut *self.fresh.lock().unwrap_or_else(PoisonError::into_inner));
-        self.with(|stays| fresh.iter().filter_map(|visit| stays.get(visit).cloned()).collect())
+        std::mem::take(&mut *self.fresh.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// An open stay.
+    pub(crate) fn find(&self, visit: Uuid) -> Option<Arc<Shared>> {
+        self.with(|stays| stays.get(&visit).cloned())
+    }
+
+    /// All that are open.
+    pub(crate) fn visits(&self) -> Vec<Uuid> {
+        self.with(|stays| stays.keys().copied().collect())
     }
 
     pub(super) fn remove(&self, visit: Uuid) {
@@ -55,8 +64,7 @@ impl Stays {
 
     /// Ends a stay; false: it is not open here.
     pub(crate) fn cut(&self, visit: Uuid, why: EndedWhy, by: Option<(String, String)>) -> bool {
-        let found = self.with(|stays| stays.get(&visit).cloned());
-        let Some(stay) = found else { return false };
+        let Some(stay) = self.find(visit) else { return false };
         stay.end(Ended { why, by, exit_code: None, exit_signal: None });
         true
     }

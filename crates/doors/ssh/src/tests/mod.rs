@@ -259,6 +259,7 @@ impl World {
             credential,
             pins: vec![pin(&self.sshd.host_keys()[0])],
             terms: terms(&self.test.app.settings().terminal),
+            verdict: gatehouse_domain::bastion::rule::Verdict::default(),
             request: None,
             may_upload: true,
             may_download: true,
