@@ -79,4 +79,8 @@ mod vpn_group;
 #[cfg(test)]
 mod vpn_people;
 #[cfg(test)]
+mod vpn_publish;
+#[cfg(test)]
+mod vpn_stay;
+#[cfg(test)]
 mod vpn_user;
