@@ -106,7 +106,9 @@ pub(crate) fn told(words: Words) -> impl Fn(Error) -> Failure {
     move |error| {
         let what = match &error {
             Error::Fields(faults) => faults.first().map(|Fault { field, rule }| (*field, *rule)),
-            Error::Invalid { field, .. } => words.iter().find(|(name, _, _)| name == field).map(|(name, _, _)| (*name, "")),
+            Error::Invalid { field, .. } => {
+                words.iter().find(|(name, _, _)| name == field).map(|(name, _, _)| (*name, ""))
+            }
             Error::NotFound { what } => Some((*what, "unknown")),
             Error::Conflict { what, .. } => Some((*what, "taken")),
             Error::Unauthenticated { .. }

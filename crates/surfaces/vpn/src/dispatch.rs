@@ -6,10 +6,8 @@ use crate::endpoint::Endpoint;
 const ENDPOINTS: &[&Endpoint] = &[];
 
 /// Other names of actions: controller, name, action.
-const ALIASES: &[(&str, &str, &str)] = &[
-    ("Group", "DelGroupByNameCloud", "DeleteGroupCloud"),
-    ("Group", "MoveUserGroupCloud", "MoveGrpUserCloud"),
-];
+const ALIASES: &[(&str, &str, &str)] =
+    &[("Group", "DelGroupByNameCloud", "DeleteGroupCloud"), ("Group", "MoveUserGroupCloud", "MoveGrpUserCloud")];
 
 /// Finds an action by its exact names.
 pub(crate) fn find(controller: &str, action: &str) -> Option<&'static Endpoint> {

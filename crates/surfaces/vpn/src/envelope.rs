@@ -180,7 +180,9 @@ mod tests {
             let response = SEED.transport(fault);
             assert_eq!(response.status(), status);
             assert_eq!(response.headers().contains_key(header::ALLOW), status == 405);
-            assert!(body(response).await.starts_with(&format!("{{\"code\":{code},\"success\":false,\"message\":\"\\u")));
+            assert!(
+                body(response).await.starts_with(&format!("{{\"code\":{code},\"success\":false,\"message\":\"\\u"))
+            );
         }
     }
 }

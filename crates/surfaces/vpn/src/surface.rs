@@ -103,8 +103,7 @@ impl Vpn {
             return Err(Unverified::Refused("address not allowed"));
         }
         let secret = secret::load(&self.app).await.map_err(Unverified::Error)?;
-        let terms =
-            Terms { name: address.token, secret: &secret, now: self.app.now(), skew: settings.clock_skew.0 };
+        let terms = Terms { name: address.token, secret: &secret, now: self.app.now(), skew: settings.clock_skew.0 };
         let signed = token::verify(given, terms).map_err(Unverified::Refused)?;
         Ok((call::verified(&self.app, asked.caller().clone()), Params::from_pairs(signed)))
     }

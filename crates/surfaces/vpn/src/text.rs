@@ -59,8 +59,7 @@ pub(crate) const PARENT_GROUP_UNKNOWN: Text = text("该用户组不存在", "The
 pub(crate) const GROUP_UNKNOWN: Text = text("用户组不存在", "The user group does not exist");
 pub(crate) const GROUP_EXISTS: Text =
     text("用户组名错误或已存在", "The name of the user group is wrong or exists already");
-pub(crate) const GROUP_CHILDLESS: Text =
-    text("该用户组下不允许创建子组", "This user group takes no groups below it");
+pub(crate) const GROUP_CHILDLESS: Text = text("该用户组下不允许创建子组", "This user group takes no groups below it");
 pub(crate) const USER_OR_GROUP_UNKNOWN: Text = text("用户或用户组不存在", "The user or user group does not exist");
 
 pub(crate) const RESOURCE_UNKNOWN: Text = text("资源不存在", "The resource does not exist");

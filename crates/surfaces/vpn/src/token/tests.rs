@@ -106,7 +106,8 @@ const V10_A: &str = "463a0b678dd4462b3716057a86afe13ce296e94404fa0878d52d34b8ea5
 const V10_C: &str = "b63bc4b39948ccb1e226516b58cdaaeb97653f2586320fa47175f99f62cab619";
 
 fn encoded(pairs: &[(&str, &str)]) -> String {
-    let encode = |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+    let encode =
+        |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
     let pairs = pairs.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
     pairs.collect::<Vec<_>>().join("&")
 }
@@ -151,7 +152,8 @@ fn every_vector_holds_on_every_encoding() {
             ("application/X-WWW-form-urlencoded", format!("{raw}&sinfor_apitoken={token}")),
             ("multipart/form-data; boundary=B", multipart),
         ] {
-            let read = at(now, secret, &query, kind, body.as_bytes()).unwrap_or_else(|why| panic!("{name} {kind}: {why}"));
+            let read =
+                at(now, secret, &query, kind, body.as_bytes()).unwrap_or_else(|why| panic!("{name} {kind}: {why}"));
             assert!(!read.contains_key(b"sinfor_apitoken".as_slice()));
             for (key, expected) in pairs.iter().filter(|(key, _)| *key != "sinfor_apitoken") {
                 assert_eq!(value(&read, key), *expected, "{name} {kind}");
@@ -192,7 +194,8 @@ fn a_body_may_be_signed_and_sent_undecoded() {
 #[test]
 fn the_alias_signs_its_own_names() {
     let token = "7beeedb9fa5409cf137d5df24d4234d925034ddbcb4cbd482527baed09e52327";
-    let (query, body) = ("controller=User&action=ExGetUserInfo", format!("username=user1&timestamp=1700000000&apitoken={token}"));
+    let (query, body) =
+        ("controller=User&action=ExGetUserInfo", format!("username=user1&timestamp=1700000000&apitoken={token}"));
     assert!(at(1_700_000_000, SECRET, query, FORM, body.as_bytes()).is_ok());
     // The other address's token is an ordinary parameter here, and is signed.
     let body = format!("{body}&sinfor_apitoken={token}");
