@@ -22,7 +22,13 @@ use crate::{
     live::Live,
     oa,
     password::Passwords,
-    radius::{enforce::EnforcerHandle, recent::Recent},
+    radius::{
+        behind::{self, Behind},
+        enforce::EnforcerHandle,
+        entrant::Entrants,
+        failure::Failures,
+        recent::Recent,
+    },
     recording::Recordings,
     seal::KeyRing,
     vpn::{external::ServersHandle, publish::Turns},
@@ -71,6 +77,9 @@ struct Inner {
     oa_entries: Arc<Gather<oa::EntryKey, oa::Entry>>,
     publications: Turns,
     recent: Recent,
+    behind: Behind,
+    failures: Failures,
+    entrants: Entrants,
 }
 
 impl std::fmt::Debug for App {
@@ -107,6 +116,9 @@ impl App {
             oa_entries: Arc::default(),
             publications: Turns::default(),
             recent,
+            behind: Behind::default(),
+            failures: Failures::default(),
+            entrants: Entrants::default(),
         }));
         let first = account::administrator::make_if_new(&app.ctx(Actor::System("first start"), Origin::System)).await?;
         bastion::seed::make_if_new(&app.ctx(Actor::System("first start"), Origin::System)).await?;
@@ -126,6 +138,7 @@ impl App {
 
     /// Says good-bye in order: called after all tasks have ended.
     pub async fn stop(&self) -> Result<()> {
+        self.flush_behind().await?;
         let id = self.process_id();
         if id != 0 {
             let mut tx = self.db().begin().await?;
@@ -180,6 +193,26 @@ impl App {
     /// Requests to publish staged changes.
     pub(crate) fn publications(&self) -> &Turns {
         &self.0.publications
+    }
+
+    /// What the radius door writes later.
+    pub(crate) fn behind(&self) -> &Behind {
+        &self.0.behind
+    }
+
+    /// Failed logins of the radius door.
+    pub(crate) fn failures(&self) -> &Failures {
+        &self.0.failures
+    }
+
+    /// Who was let in through the radius door a moment ago.
+    pub(crate) fn entrants(&self) -> &Entrants {
+        &self.0.entrants
+    }
+
+    /// Writes down what the radius door did up to now; part of a clean stop and of tests.
+    pub async fn flush_behind(&self) -> Result<()> {
+        behind::flush(self, true).await
     }
 
     /// Logins of the radius door that were right a moment ago.

@@ -8,12 +8,14 @@ use std::time::Duration;
 use gatehouse_model::Millis;
 use gatehouse_store::{Aspect, Tx, job as rows, job::JobRow, live as live_rows, process, visit};
 
+use tokio::task::JoinSet;
+
 use crate::{
     App, Error, Result, audit,
     bastion::{request, terminal},
     keys,
     live::Live,
-    oa, recording, throttle,
+    oa, radius, recording, throttle,
     vpn::publish,
 };
 
@@ -24,23 +26,36 @@ pub enum Kind {
     OaCreate,
     /// Removes an oa user.
     OaDelete,
+    /// Ends a stay through the radius door.
+    RadiusDisconnect,
+    /// Sends a stay through the radius door what its person now gets.
+    RadiusChange,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 2] = [Self::OaCreate, Self::OaDelete];
+    pub const ALL: [Self; 4] = [Self::OaCreate, Self::OaDelete, Self::RadiusDisconnect, Self::RadiusChange];
 
     /// The stored name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::OaCreate => "oa.create",
             Self::OaDelete => "oa.delete",
+            Self::RadiusDisconnect => "radius.disconnect",
+            Self::RadiusChange => "radius.change",
         }
+    }
+
+    const fn is_radius(self) -> bool {
+        matches!(self, Self::RadiusDisconnect | Self::RadiusChange)
     }
 
     /// How many are claimed and worked at the same time per process: enough to share a commit among, few enough that each
     /// leaves the queue when its own turn has come.
     const PARALLEL: i64 = 32;
+
+    /// How many rounds of the radius door may be under way per process; at most [`Self::PARALLEL`] more are begun at once.
+    const ROUNDS: usize = 256;
 }
 
 /// Longest time an attempt may take before somebody else takes the job over.
@@ -56,6 +71,7 @@ pub(crate) async fn start(app: &App) -> Result<()> {
     app.spawn("recording.note", recording::run_note(app.clone()));
     let recovering = app.clone();
     app.spawn("recording.recover", async move { recording::try_recover(&recovering).await });
+    app.spawn("radius.behind", radius::behind::run(app.clone()));
     app.spawn("keys", keys::follow(app.clone()));
     for kind in Kind::ALL {
         app.spawn(kind.as_str(), run_kind(app.clone(), kind));
@@ -94,9 +110,11 @@ async fn lose(tx: &mut Tx, process_id: i64, now: Millis) -> Result<()> {
 
 async fn run_kind(app: App, kind: Kind) {
     let mut commits = app.db().signals().jobs();
+    let mut running = JoinSet::new();
     loop {
         commits.borrow_and_update();
-        let wait = match run_batch(&app, kind).await {
+        while running.try_join_next().is_some() {}
+        let wait = match run_some(&app, kind, &mut running).await {
             Ok(0) => next_in(&app, kind).await,
             // More may be waiting: no pause, but a shutdown between two batches is heard.
             Ok(_) => Duration::ZERO,
@@ -128,11 +146,29 @@ async fn next_in(app: &App, kind: Kind) -> Duration {
     }
 }
 
+/// Claims one batch of a kind and works it off, or begins to, where one job must not wait for another; gives how many jobs were
+/// claimed.
+async fn run_some(app: &App, kind: Kind, running: &mut JoinSet<()>) -> Result<usize> {
+    if !kind.is_radius() {
+        return run_batch(app, kind).await;
+    }
+    // A NAS that does not answer takes seconds.
+    if running.len() >= Kind::ROUNDS {
+        running.join_next().await;
+    }
+    let jobs = claim(app, kind).await?;
+    let claimed = jobs.len();
+    for job in jobs {
+        running.spawn(run_one(app.clone(), kind, job));
+    }
+    Ok(claimed)
+}
+
 /// Claims one batch of a kind and works it off; gives how many jobs were claimed.
 async fn run_batch(app: &App, kind: Kind) -> Result<usize> {
     let jobs = claim(app, kind).await?;
     let claimed = jobs.len();
-    let mut running = tokio::task::JoinSet::new();
+    let mut running = JoinSet::new();
     for job in jobs {
         running.spawn(run_one(app.clone(), kind, job));
     }
@@ -143,6 +179,10 @@ async fn run_batch(app: &App, kind: Kind) -> Result<usize> {
 /// Claims due jobs and commits the claim, together with what it means for the rows: that their work has begun.
 async fn claim(app: &App, kind: Kind) -> Result<Vec<JobRow>> {
     let now = app.now();
+    // Only a process that serves the door can do these.
+    if kind.is_radius() && app.enforcer().is_none() {
+        return Ok(Vec::new());
+    }
     // Reading first keeps an idle server from writing.
     if rows::find_next_at(&mut app.db().read(), kind.as_str()).await?.is_none_or(|at| at > now) {
         return Ok(Vec::new());
@@ -161,10 +201,12 @@ async fn run_one(app: App, kind: Kind, job: JobRow) {
     let result = match kind {
         Kind::OaCreate => oa::job::create(&app, &job).await,
         Kind::OaDelete => oa::job::delete(&app, &job).await,
+        Kind::RadiusDisconnect => radius::enforcing::disconnect(&app, &job).await,
+        Kind::RadiusChange => radius::enforcing::change(&app, &job).await,
     };
     let Err(error) = result else { return };
     metrics::counter!("gatehouse_job_failures_total", "kind" => kind.as_str()).increment(1);
-    let (wait, attempts) = (backoff(&app, job.attempts), job.attempts);
+    let (wait, attempts) = (backoff(&app, kind, job.attempts), job.attempts);
     if attempts == 1 || wait >= app.settings().oa.retry_max.0 && attempts % 12 == 0 {
         tracing::warn!(
             event = "job.failed",
@@ -203,8 +245,12 @@ async fn give_back(app: &App, kind: Kind, job: &JobRow, error: &Error, wait: Dur
     Ok(())
 }
 
-/// `oa.retry_min` doubling to `oa.retry_max`, ±20 %.
-fn backoff(app: &App, attempts: i64) -> Duration {
+/// `oa.retry_min` doubling to `oa.retry_max`, ±20 %. Of radius jobs, whose own failures are no errors, only a fault of ours
+/// comes here.
+fn backoff(app: &App, kind: Kind, attempts: i64) -> Duration {
+    if kind.is_radius() {
+        return radius::enforcing::pause(usize::try_from(attempts).unwrap_or_default());
+    }
     let (min, max) = (app.settings().oa.retry_min.0, app.settings().oa.retry_max.0);
     let doublings = u32::try_from(attempts.saturating_sub(1)).unwrap_or(0).min(20);
     let base = min.saturating_mul(1 << doublings).min(max);
@@ -232,21 +278,33 @@ pub async fn run_due(app: &App) -> Result<usize> {
 enum Periodic {
     AuditSeal,
     AccessExpire,
+    RadiusExpire,
     ProcessReap,
+    RadiusStale,
     SessionPurge,
     Recordings,
     Retention,
 }
 
 impl Periodic {
-    const ALL: [Self; 6] =
-        [Self::AuditSeal, Self::AccessExpire, Self::ProcessReap, Self::SessionPurge, Self::Recordings, Self::Retention];
+    const ALL: [Self; 8] = [
+        Self::AuditSeal,
+        Self::AccessExpire,
+        Self::RadiusExpire,
+        Self::ProcessReap,
+        Self::RadiusStale,
+        Self::SessionPurge,
+        Self::Recordings,
+        Self::Retention,
+    ];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::AuditSeal => "audit.seal",
             Self::AccessExpire => "access.expire",
+            Self::RadiusExpire => "radius.expire",
             Self::ProcessReap => "process.reap",
+            Self::RadiusStale => "radius.stale",
             Self::SessionPurge => "session.purge",
             Self::Recordings => "recording.retention",
             Self::Retention => "retention",
@@ -255,8 +313,8 @@ impl Periodic {
 
     const fn every(self) -> Duration {
         Duration::from_secs(match self {
-            Self::AuditSeal | Self::AccessExpire => 1,
-            Self::ProcessReap => 10,
+            Self::AuditSeal | Self::AccessExpire | Self::RadiusExpire => 1,
+            Self::ProcessReap | Self::RadiusStale => 10,
             Self::SessionPurge | Self::Recordings => 3_600,
             Self::Retention => 86_400,
         })
@@ -310,7 +368,12 @@ async fn run_periodic_once(app: &App, task: Periodic) -> Result<()> {
         Periodic::AccessExpire => {
             !terminal::has_expired(app).await? && !request::is_due(app).await? && !publish::has_expired(app).await?
         }
-        Periodic::ProcessReap | Periodic::SessionPurge | Periodic::Recordings | Periodic::Retention => false,
+        Periodic::RadiusExpire => !radius::stale::has_expired(app).await?,
+        Periodic::ProcessReap
+        | Periodic::RadiusStale
+        | Periodic::SessionPurge
+        | Periodic::Recordings
+        | Periodic::Retention => false,
     };
     if is_idle {
         return Ok(());
@@ -367,6 +430,8 @@ async fn work(app: &App, task: Periodic) -> Result<()> {
             tx.commit().await?;
             Ok(())
         }
+        Periodic::RadiusExpire => radius::stale::expire(app).await,
+        Periodic::RadiusStale => radius::stale::close(app).await,
         Periodic::Recordings => recording::retain(app).await.map(drop),
         Periodic::Retention => {
             let before = now.minus(app.settings().visits.proxy_retention.0);

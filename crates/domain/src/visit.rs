@@ -1,11 +1,12 @@
 //! Access sessions as staff see them: who is in, through which door; put them out.
 
 use gatehouse_model::EndedWhy;
-use gatehouse_store::{Aspect, visit as rows, visit::VisitRow};
+use gatehouse_store::{Aspect, radius_outbox, visit as rows, visit::VisitRow};
 
 use crate::{
     Ctx, Error, Result, account,
     audit::{self, Object, Stream},
+    radius::outbox,
 };
 
 /// Lists visits newest first before an id: open ones only, or all; of one login or of everybody.
@@ -24,7 +25,7 @@ pub async fn list(
     Ok(rows::list(&mut ctx.read(), before.unwrap_or(i64::MAX), only_open, account, limit.clamp(1, 1_000)).await?)
 }
 
-/// Asks the process that holds a visit to end it; it obeys within a second. `NotFound` when it is over.
+/// Asks the process that holds a visit, or its NAS, to end it; it obeys within a second. `NotFound` when it is over.
 pub async fn end(ctx: &Ctx, uuid: &str) -> Result<()> {
     ctx.require("audit.session.terminate")?;
     let (_, _, by) = ctx.actor_name();
@@ -32,6 +33,8 @@ pub async fn end(ctx: &Ctx, uuid: &str) -> Result<()> {
     if rows::ask_end(&mut tx, uuid, EndedWhy::Kicked.as_str(), &by, ctx.now()).await? == 0 {
         return Err(Error::NotFound { what: "open visit" });
     }
+    // A stay through the radius door is its NAS's.
+    radius_outbox::insert_end_job(&mut tx, uuid, &outbox::payload(EndedWhy::Kicked), ctx.now()).await?;
     // The ssh door looks at once, not at its next second.
     tx.touch(Aspect::Access, None);
     audit::record(

@@ -23,6 +23,8 @@ pub struct JobRow {
     pub lease_until: Option<Millis>,
     /// Why the last attempt failed.
     pub last_error: Option<String>,
+    /// When it was enqueued.
+    pub created_at: Millis,
 }
 
 /// Inserts a job; an open one with the same key is left alone. Wakes the runner at commit.

@@ -33,6 +33,7 @@ pub mod pass;
 mod pool;
 pub mod process;
 pub mod protocol;
+pub mod radius_outbox;
 pub mod rate_counter;
 pub mod recording;
 pub mod resource;

@@ -222,6 +222,20 @@ pub async fn note_login(tx: &mut Tx, id: AccountId, at: Millis) -> Result<u64> {
     .await
 }
 
+/// Notes a sign of life, if it is the latest one and the account still has the pass.
+pub async fn note_active(tx: &mut Tx, id: AccountId, at: Millis) -> Result<u64> {
+    tx.exec(
+        sql!(
+            "INSERT INTO vpn_activity (account_id, last_login_at, last_active_at) SELECT l.account_id, NULL, $2 \
+             FROM vpn_pass_live l WHERE l.account_id = $1 \
+             ON CONFLICT (account_id) DO UPDATE SET last_active_at = excluded.last_active_at \
+             WHERE vpn_activity.last_active_at IS NULL OR vpn_activity.last_active_at < excluded.last_active_at"
+        ),
+        args![id, at],
+    )
+    .await
+}
+
 /// Keeps a sealed clear copy of a password that was verified in clear, if the password is still the one of this hash.
 pub async fn update_clear(tx: &mut Tx, id: AccountId, hash: &str, sealed: &str) -> Result<u64> {
     tx.exec(

@@ -1,9 +1,43 @@
 //! What the radius door rests on (specs/radius.md): NAS entries, who may come in, accounting, and how stays are cut or changed.
 
+pub mod accounting;
+pub mod admit;
+pub(crate) mod behind;
+pub(crate) mod class;
+pub(crate) mod counter;
 pub mod enforce;
+pub(crate) mod enforcing;
+pub(crate) mod entrant;
+pub(crate) mod failure;
 pub mod grant;
 pub mod nas;
 pub mod outbox;
 pub(crate) mod recent;
 pub mod report;
 pub mod request;
+pub(crate) mod stale;
+pub(crate) mod standing;
+
+use nas::UserName;
+
+/// The login that a User-Name stands for at a NAS.
+pub(crate) fn login_of(user_name: UserName, sent: &str) -> &str {
+    match user_name {
+        UserName::Keep => sent,
+        UserName::StripRealm => sent.rsplit_once('@').map_or(sent, |(login, _)| login),
+        UserName::StripDomain => sent.split_once('\\').map_or(sent, |(_, login)| login),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_stripped_as_the_entry_says() {
+        assert_eq!(login_of(UserName::Keep, "bob@example.com"), "bob@example.com");
+        assert_eq!(login_of(UserName::StripRealm, "bob@b@example.com"), "bob@b");
+        assert_eq!(login_of(UserName::StripRealm, "bob"), "bob");
+        assert_eq!(login_of(UserName::StripDomain, "OFFICE\\bob"), "bob");
+    }
+}

@@ -4,7 +4,7 @@
 //! first packet leaves within a second of the commit, by a process that serves the door.
 
 use gatehouse_model::{AccountId, EndedWhy, Millis};
-use gatehouse_store::{Tx, visit, visit_radius as rows};
+use gatehouse_store::{Tx, radius_outbox as rows, visit};
 
 use crate::Result;
 
@@ -50,6 +50,6 @@ pub(crate) fn below(path: &str) -> (String, String) {
     (format!("{path}/"), format!("{path}0"))
 }
 
-fn payload(why: EndedWhy) -> String {
+pub(crate) fn payload(why: EndedWhy) -> String {
     serde_json::json!({ "why": why.as_str() }).to_string()
 }

@@ -296,7 +296,8 @@ CREATE TABLE nas (
 );
 
 -- What a visit through the radius door adds. Texts are the NAS's own, octets that are no UTF-8 in session_id included.
--- session_time and terminate_cause as in RFC 2866; rates are octets a second between the last two reports.
+-- session_time (seconds) and terminate_cause as in RFC 2866, the cause 0 when a Stop named none; has_gigawords: the NAS sent some;
+-- event_at: of the last report by the clock of the NAS; interim in milliseconds; rates are octets a second between the last two reports.
 CREATE TABLE visit_radius (
   visit_id BIGINT NOT NULL PRIMARY KEY REFERENCES visit (id) ON DELETE CASCADE,
   nas_id BIGINT NOT NULL,
@@ -317,6 +318,7 @@ CREATE TABLE visit_radius (
   multi_session_id TEXT,
   event_at BIGINT NOT NULL,
   session_time BIGINT NOT NULL,
+  has_gigawords BOOLEAN NOT NULL,
   packets_up BIGINT NOT NULL,
   packets_down BIGINT NOT NULL,
   rate_up BIGINT NOT NULL,

@@ -1,9 +1,15 @@
 //! Which action a call asks for: the one table of all controllers and actions (specs/vpn.md §7, §8).
 
-use crate::endpoint::Endpoint;
+use crate::{
+    endpoint::Endpoint,
+    updater::{data_sync_cloud, updater_cloud},
+};
 
 /// Every action.
-const ENDPOINTS: &[&Endpoint] = &[];
+const ENDPOINTS: &[&Endpoint] = &[
+    &updater_cloud::ENDPOINT,
+    &data_sync_cloud::ENDPOINT,
+];
 
 /// Other names of actions: controller, name, action.
 const ALIASES: &[(&str, &str, &str)] =

@@ -10,6 +10,7 @@ mod refused;
 mod surface;
 mod text;
 mod token;
+mod updater;
 
 use std::sync::Arc;
 

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{extract::Request, response::Response};
 use gatehouse_domain::{
     App, Ctx, Error,
+    settings::{ApplyMode, Messages},
     vpn::{call, secret},
 };
 use gatehouse_kit::{Asked, BodyRule, Fault, log_error, read_body};
@@ -18,6 +19,7 @@ use crate::{
     params::{Given, Params, TooMany},
     refused::Refused,
     token::{self, Terms},
+    updater,
 };
 
 /// How long a body may take.
@@ -118,7 +120,13 @@ impl Vpn {
         let outcome = match endpoint.effect {
             // A publication takes the time it takes: cut off, it would never end.
             Effect::Apply => (endpoint.handle)(&call).await,
-            Effect::Query | Effect::Staged | Effect::Immediate => in_time((endpoint.handle)(&call)).await,
+            Effect::Query | Effect::Immediate => in_time((endpoint.handle)(&call)).await,
+            Effect::Staged => match in_time((endpoint.handle)(&call)).await {
+                Ok(success) if self.is_effective_at_once(&call.params) => {
+                    updater::apply(&call.ctx).await.map(|()| success)
+                }
+                outcome => outcome,
+            },
         };
         let names = call.params.joined(endpoint.names);
         match outcome {
@@ -130,7 +138,7 @@ impl Vpn {
                 self.envelope.success(success)
             }
             Err(Failure::Refused(refusal)) => {
-                let why = refusal.text.shown(gatehouse_domain::settings::Messages::En);
+                let why = refusal.text.shown(Messages::En);
                 call::note_refused(&call.ctx, endpoint.noted(&names), format!("{}: {why}", refusal.code));
                 self.counted(endpoint.action, refusal, endpoint.dialect)
             }
@@ -145,6 +153,15 @@ impl Vpn {
                     }
                 }
             }
+        }
+    }
+
+    /// Whether an apply follows a write: by its own word, else as configured (specs/vpn.md §9). An empty word is none: publishing
+    /// what somebody else has staged needs one.
+    fn is_effective_at_once(&self, params: &Params) -> bool {
+        match params.filled("delay_flush") {
+            Some(word) => word != "1",
+            None => self.app.settings().vpn.apply_mode == ApplyMode::Auto,
         }
     }
 
