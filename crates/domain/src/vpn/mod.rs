@@ -2,15 +2,19 @@
 
 pub mod auth;
 pub mod auth_server;
+pub mod call;
 pub mod external;
+mod field;
 pub mod group;
 pub mod login;
 pub mod method;
 pub mod policy_set;
 pub mod publish;
+pub mod resource;
+pub mod resource_group;
+pub mod role;
 pub mod route;
 pub mod secret;
 pub mod staged;
-mod text;
 mod trail;
 pub mod user;

@@ -84,7 +84,6 @@ mod vpn_group;
 mod vpn_people;
 #[cfg(test)]
 mod vpn_publish;
-#[cfg(test)]
 mod vpn_stay;
-#[cfg(test)]
+mod vpn_role;
 mod vpn_user;
