@@ -3,12 +3,16 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use gatehouse_kit::{BodyKind, Fields};
+use gatehouse_model::Paging;
 use http::HeaderMap;
 
 use crate::answer::Refusal;
 
 /// Most parameters of one call, query and body together.
 const MAX_PARAMS: usize = 256;
+
+/// Most rows of one page.
+const MAX_ROWS: i64 = 50_000;
 
 /// Keys and values in the order in which they are signed.
 pub(crate) type Pairs = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -130,6 +134,13 @@ impl Params {
     /// A number; unreadable and negative ones count as absent.
     pub(crate) fn number(&self, name: &str) -> Option<i64> {
         self.get(name)?.trim().parse().ok().filter(|number| *number >= 0)
+    }
+
+    /// Which part of a list is asked for: where it begins, under any of some names (0), and `limit` (25).
+    pub(crate) fn paging(&self, start: &[&str]) -> Paging {
+        let offset = start.iter().find_map(|name| self.number(name)).unwrap_or(0);
+        let limit = self.number("limit").unwrap_or(25).min(MAX_ROWS);
+        Paging { limit, offset, is_descending: false }
     }
 
     /// The entries of a list separated by commas, blanks around them cut, empty ones left out. None when it is absent.
