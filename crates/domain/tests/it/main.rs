@@ -87,3 +87,4 @@ mod vpn_publish;
 mod vpn_stay;
 mod vpn_user;
 mod vpn_role;
+mod vpn_user;
