@@ -85,5 +85,6 @@ mod vpn_people;
 #[cfg(test)]
 mod vpn_publish;
 mod vpn_stay;
+mod vpn_user;
 mod vpn_role;
 mod vpn_user;
