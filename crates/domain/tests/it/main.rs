@@ -81,10 +81,14 @@ mod usage;
 #[cfg(test)]
 mod vpn_group;
 #[cfg(test)]
+mod vpn_login;
+#[cfg(test)]
 mod vpn_people;
 #[cfg(test)]
 mod vpn_publish;
-mod vpn_stay;
-mod vpn_user;
+#[cfg(test)]
 mod vpn_role;
+#[cfg(test)]
+mod vpn_stay;
+#[cfg(test)]
 mod vpn_user;
