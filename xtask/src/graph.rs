@@ -22,7 +22,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("kit", &["model", "domain"]),
     ("surfaces", &["model", "domain", "kit"]),
     ("doors", &["model", "radius-wire", "domain"]),
-    ("server", &["model", "radius-wire", "store", "domain", "kit", "surfaces", "doors"]),
+    ("upstream", &["model", "radius-wire", "domain"]),
+    ("server", &["model", "radius-wire", "store", "domain", "kit", "surfaces", "doors", "upstream"]),
     ("testkit", &["model", "store", "domain"]),
     ("xtask", &[]),
 ];
@@ -33,6 +34,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("axum", &["crates/kit", "crates/surfaces", "crates/server", "crates/testkit"]),
     ("russh", &["crates/doors/ssh"]),
     ("ssh-key", &["crates/sshkey"]),
+    ("ldap3", &["crates/upstream"]),
     ("md4", &["crates/radius-wire"]),
     ("des", &["crates/radius-wire"]),
 ];

@@ -22,6 +22,10 @@ const DEBIAN: &[(&str, &str)] = &[
     ("openssh-server", "sshd"),
     ("openssh-client", "ssh"),
     ("openssh-sftp-server", "sftp"),
+    ("slapd", "slapd"),
+    ("ldap-utils", "ldapmodify"),
+    ("freeradius", "freeradius"),
+    ("freeradius-utils", "radclient"),
     ("python3-venv", "python3"),
     ("python3-websocket", "wsdump"),
 ];

@@ -27,8 +27,8 @@ pub enum Actor {
     Operator,
     /// A machine credential.
     Machine {
-        /// Its row.
-        id: ApiTokenId,
+        /// Its row; the secret of the vpn surface, of which there is one, has none.
+        id: Option<ApiTokenId>,
         /// Its name.
         label: String,
         /// Its codes.
@@ -145,7 +145,7 @@ impl Ctx {
         match &self.actor {
             Actor::System(name) => ("system", None, (*name).to_owned()),
             Actor::Operator => ("operator", None, "operator".to_owned()),
-            Actor::Machine { id, label, .. } => ("machine", Some(id.0), label.clone()),
+            Actor::Machine { id, label, .. } => ("machine", id.map(|id| id.0), label.clone()),
             Actor::Account { id, login, .. } => ("account", Some(id.0), login.clone()),
             Actor::Anonymous => ("anonymous", None, String::new()),
         }

@@ -2,7 +2,7 @@
 
 use gatehouse_model::{AccountId, Millis, fold_key};
 
-use crate::{Query, Result, Tx, args, sql};
+use crate::{Query, Result, Tx, args, lock, sql};
 
 /// A row of `account`.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -158,8 +158,18 @@ pub async fn update_enabled(
     .await
 }
 
-/// Sets the password and raises the epoch, which ends every session.
+/// Sets the password and raises the epoch, which ends every session. A password of the VPN pass that is only staged is dropped.
 pub async fn update_password(tx: &mut Tx, id: AccountId, scheme: i64, hash: &str, at: Millis) -> Result<u64> {
+    // First, as a publication locks in this order, too.
+    lock::share_staged(tx).await?;
+    tx.exec(
+        sql!(
+            "UPDATE vpn_pass SET is_password_staged = $2, password_scheme = NULL, password_hash = NULL, password_clear_sealed = NULL, \
+             password_changed_at = NULL WHERE account_id = $1 AND is_password_staged"
+        ),
+        args![id, false],
+    )
+    .await?;
     tx.exec(
         sql!(
             "UPDATE account SET password_scheme = $2, password_hash = $3, password_changed_at = $4, password_clear_sealed = NULL, \

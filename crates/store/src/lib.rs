@@ -60,6 +60,10 @@ pub mod vpn_online;
 pub mod vpn_pending;
 pub mod vpn_policy_set;
 pub mod vpn_publish;
+pub mod vpn_resource;
+pub mod vpn_resource_group;
+pub mod vpn_role;
+pub mod vpn_twin;
 pub mod vpn_user;
 pub mod vpn_visitor;
 

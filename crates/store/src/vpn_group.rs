@@ -1,6 +1,6 @@
 //! VPN groups as they are staged: a tree by paths.
 
-use gatehouse_model::{AccountId, AuthServerId, Millis, VpnGroupId, VpnPolicySetId, VpnRoleId};
+use gatehouse_model::{AuthServerId, Millis, VpnGroupId, VpnPolicySetId, VpnRoleId};
 
 use crate::{Query, Result, Tx, args, sql};
 
@@ -103,19 +103,10 @@ pub async fn list_roles(q: &mut impl Query, id: VpnGroupId) -> Result<Vec<(VpnRo
     .await
 }
 
-/// Lists the live users in a live group and everywhere below it, by id.
-pub async fn list_live_members(q: &mut impl Query, id: VpnGroupId) -> Result<Vec<AccountId>> {
-    let rows: Vec<(AccountId,)> = q
-        .all(
-            sql!(
-                "SELECT p.account_id FROM vpn_group_live t JOIN vpn_group_live g ON g.path = t.path OR t.path = '/' \
-                 OR (g.path >= t.path || '/' AND g.path < t.path || '0') JOIN vpn_pass_live p ON p.vpn_group_id = g.id \
-                 WHERE t.id = $1 ORDER BY p.account_id"
-            ),
-            args![id],
-        )
-        .await?;
-    Ok(rows.into_iter().map(|(id,)| id).collect())
+/// Finds the path of a live group.
+pub async fn find_live_path(q: &mut impl Query, id: VpnGroupId) -> Result<Option<String>> {
+    let row: Option<(String,)> = q.one(sql!("SELECT path FROM vpn_group_live WHERE id = $1"), args![id]).await?;
+    Ok(row.map(|(path,)| path))
 }
 
 /// Finds an external server by name: its id and its kind, `ldap` or `radius`.

@@ -42,6 +42,7 @@ pub(super) async fn set_enabled_in(
     if !is_enabled {
         login_session::revoke_others(tx, account.id, None, "disabled", ctx.now()).await?;
     }
+    super::vpn::switched(ctx, tx, account.id, is_enabled).await?;
     tx.touch(Aspect::ProxyUser, Some(account.id.0));
     tx.touch(Aspect::Access, Some(account.id.0));
     let action = if is_enabled { "account.enable" } else { "account.disable" };
@@ -56,6 +57,7 @@ pub async fn set_password(ctx: &Ctx, login: &str, password: &Secret) -> Result<(
     let mut tx = ctx.begin().await?;
     guard(ctx, &mut tx, &account).await?;
     rows::update_password(&mut tx, account.id, scheme, &hash, ctx.now()).await?;
+    super::vpn::repassworded(ctx, &mut tx, &account, password).await?;
     let own = match &ctx.actor {
         Actor::Account { id, via: Via::Session(session) | Via::Limited(Some(session)), .. } if *id == account.id => {
             Some(*session)
@@ -104,6 +106,7 @@ pub async fn edit(ctx: &Ctx, login: &str, profile: &Profile) -> Result<()> {
         .map_err(taken)?;
     // The proxy door keeps names for the visits it opens.
     tx.touch(Aspect::ProxyUser, Some(account.id.0));
+    tx.touch(Aspect::VpnUser, Some(account.id.0));
     audit::changed(&mut tx, ctx, "account.edit", Object::new("account", account.id.0, &account.login)).await?;
     tx.commit().await?;
     Ok(())

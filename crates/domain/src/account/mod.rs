@@ -8,6 +8,7 @@ pub mod own;
 pub mod pass;
 pub mod staff;
 pub mod view;
+pub mod vpn;
 
 use gatehouse_model::{AccountId, Login, Secret, email_key, fold_key};
 use gatehouse_store::{Query, Tx, account as rows, account::AccountRow};

@@ -179,11 +179,10 @@ pub async fn change_password(ctx: &Ctx, old: &Secret, new: &Secret) -> Result<()
     }
     let (scheme, hash) = ctx.app.passwords().hash(ctx.app.random(), new).await?;
     let (ctx, mut tx) = permission::begin(ctx, Change::Rights).await?;
-    let row = accounts::find(&mut tx, id).await?;
-    if row.is_none_or(|row| row.epoch != verified.epoch) {
-        return Err(Error::Unauthenticated { why: "the password was changed meanwhile" });
-    }
+    let row = accounts::find(&mut tx, id).await?.filter(|row| row.epoch == verified.epoch);
+    let row = row.ok_or(Error::Unauthenticated { why: "the password was changed meanwhile" })?;
     accounts::update_password(&mut tx, id, scheme, &hash, ctx.now()).await?;
+    super::vpn::repassworded(&ctx, &mut tx, &row, new).await?;
     login_session::update_epoch(&mut tx, session).await?;
     login_session::revoke_others(&mut tx, id, Some(session), "credentials_changed", ctx.now()).await?;
     tx.touch(Aspect::Access, Some(id.0));

@@ -2,9 +2,11 @@
 
 use gatehouse_model::{AccountId, Millis, NodeGroupId, PassKind};
 use gatehouse_store::{
-    Aspect, Query, Tx, account as accounts, account::AccountRow, login_session, node, pass as rows, role,
+    Aspect, Query, Tx, account as accounts, account::AccountRow, lock, login_session, node, pass as rows, role,
+    vpn_twin,
 };
 
+use super::vpn;
 use crate::{
     Ctx, Error, Result,
     audit::{self, Object},
@@ -66,7 +68,23 @@ pub async fn grant(ctx: &Ctx, login: &str, kind: PassKind) -> Result<()> {
     Ok(())
 }
 
+/// Grants a VPN pass in a group, by its path; live at once.
+///
+/// Errors: `Conflict` when the account holds it; `Invalid` for a group that is unknown or not published.
+pub async fn grant_vpn(ctx: &Ctx, login: &str, group: &str) -> Result<()> {
+    ctx.require("system.user.update")?;
+    let account = super::find(ctx, login).await?;
+    let mut tx = ctx.begin().await?;
+    super::guard(ctx, &mut tx, &account).await?;
+    vpn::grant(ctx, &mut tx, &account, group).await?;
+    audit::changed(&mut tx, ctx, "account.grant", Object::new("vpn", account.id.0, &account.login)).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
 pub(crate) async fn grant_in(ctx: &Ctx, tx: &mut Tx, account: &AccountRow, kind: PassKind) -> Result<()> {
+    // A publication that takes the account's last pass must not miss this one.
+    lock::share_staged(tx).await?;
     let held = || Error::Conflict { what: "pass", key: kind.as_str().to_owned() };
     match kind {
         PassKind::Proxy => {
@@ -82,10 +100,11 @@ pub(crate) async fn grant_in(ctx: &Ctx, tx: &mut Tx, account: &AccountRow, kind:
             }
             rows::insert_staff(tx, account.id, ctx.now()).await?;
         }
-        PassKind::Vpn | PassKind::Subscriber => {
+        PassKind::Vpn => vpn::grant(ctx, tx, account, vpn::DEFAULT_GROUP).await?,
+        PassKind::Subscriber => {
             return Err(Error::invalid(
                 "pass",
-                format!("this release has no {kind} surface yet; it knows proxy and staff"),
+                format!("this release has no {kind} surface yet; it knows proxy, staff and vpn"),
             ));
         }
     }
@@ -123,7 +142,11 @@ pub(crate) async fn revoke_in(ctx: &Ctx, tx: &mut Tx, account: &AccountRow, kind
             audit::changed(tx, ctx, "account.revoke", Object::new("staff", account.id.0, &account.login)).await?;
             remove_if_last(ctx, tx, account).await
         }
-        PassKind::Vpn | PassKind::Subscriber => Err(Error::NotFound { what: "pass" }),
+        PassKind::Vpn => {
+            vpn::revoke(ctx, tx, account).await?;
+            remove_if_last(ctx, tx, account).await
+        }
+        PassKind::Subscriber => Err(Error::NotFound { what: "pass" }),
     }
 }
 
@@ -148,6 +171,7 @@ async fn remove_if_last(ctx: &Ctx, tx: &mut Tx, account: &AccountRow) -> Result<
 
 /// Deletes an account with everything that hangs on it; audit and visits stay.
 pub(crate) async fn delete(ctx: &Ctx, tx: &mut Tx, account: &AccountRow) -> Result<()> {
+    vpn::ending(ctx, tx, account.id).await?;
     accounts::delete(tx, account.id).await?;
     tx.touch(Aspect::ProxyUser, Some(account.id.0));
     tx.touch(Aspect::Access, Some(account.id.0));
@@ -162,6 +186,10 @@ pub(crate) async fn kinds(q: &mut impl Query, id: AccountId) -> Result<Vec<PassK
     }
     if rows::has_staff(q, id).await? {
         kinds.push(PassKind::Staff);
+    }
+    let twins = vpn_twin::find(q, id).await?;
+    if twins.is_staged || twins.is_live {
+        kinds.push(PassKind::Vpn);
     }
     Ok(kinds)
 }

@@ -3,6 +3,7 @@
 use gatehouse_model::{AccountId, Millis, PassKind};
 use gatehouse_store::{account as rows, account::AccountRow, node, pass, role, second_factor, ssh_key};
 
+use super::vpn::VpnView;
 use crate::{Ctx, Result};
 
 /// An account with its passes, roles and traffic.
@@ -36,6 +37,8 @@ pub struct AccountView {
     pub staff: Option<StaffView>,
     /// Its proxy pass.
     pub proxy: Option<ProxyView>,
+    /// Its VPN pass.
+    pub vpn: Option<VpnView>,
 }
 
 /// What a staff pass logs in with.
@@ -112,6 +115,7 @@ async fn view(ctx: &Ctx, account: AccountRow) -> Result<AccountView> {
         roles: roles.into_iter().map(|role| role.code).collect(),
         staff,
         proxy: proxy(ctx, id).await?,
+        vpn: super::vpn::view(ctx, id).await?,
     })
 }
 

@@ -103,6 +103,8 @@ pub async fn apply(ctx: &Ctx, file: &StateFile, mode: Mode) -> Result<Applied> {
     let mut tx = ctx.begin().await?;
     // Whatever a file changes, it may change rights: nothing may land under the old ones afterwards.
     gatehouse_store::lock::own_rights(&mut tx).await?;
+    // What it writes of the vpn surface is staged and live at once, beside nobody who stages or publishes.
+    gatehouse_store::lock::own_staged(&mut tx).await?;
     let written = async {
         let mut names = Names::load(&mut tx).await?;
         role::ensure(ctx, &mut tx, file, &mut names, &mut work).await?;

@@ -110,6 +110,7 @@ async fn group_of(ctx: &Ctx, tx: &mut Tx, name: Option<&str>) -> Result<NodeGrou
 /// Cuts a user off at the request of the deletion (`oa.close_doors_on_delete_request`); `gatehouse oa user restore` undoes it.
 pub(crate) async fn close_doors(ctx: &Ctx, tx: &mut Tx, id: AccountId) -> Result<()> {
     accounts::update_enabled(tx, id, false, Some(DELETE_REQUESTED), ctx.now()).await?;
+    account::vpn::switched(ctx, tx, id, false).await?;
     tx.touch(Aspect::ProxyUser, Some(id.0));
     Ok(())
 }

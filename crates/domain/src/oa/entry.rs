@@ -80,7 +80,7 @@ pub async fn ask(app: &App, caller: Caller, token: &str, username: &[u8]) -> Res
         return Err(Error::invalid("username", "reserved: staff"));
     }
     let actor =
-        Actor::Machine { id: token.id, label: token.label.clone(), codes: crate::app::parse_codes(&token.codes) };
+        Actor::Machine { id: Some(token.id), label: token.label.clone(), codes: crate::app::parse_codes(&token.codes) };
     let ctx = Ctx { app: app.clone(), actor, origin: Origin::Oa, caller };
     let state = State::of(&entry)?;
     Ok(Asked { ctx, username, entry, state })

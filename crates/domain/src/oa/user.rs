@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     Ctx, Error, Result,
+    account::vpn,
     audit::{self, Object},
     job::Kind,
 };
@@ -127,6 +128,7 @@ pub async fn restore(ctx: &Ctx, username: &str) -> Result<()> {
         && account.disabled_why.as_deref() == Some(backend::DELETE_REQUESTED)
     {
         accounts::update_enabled(&mut tx, id, true, None, ctx.now()).await?;
+        vpn::switched(ctx, &mut tx, id, true).await?;
         tx.touch(Aspect::ProxyUser, Some(id.0));
     }
     audit::changed(&mut tx, ctx, "oa.user.restore", Object::new("oa_user", row.id.0, username)).await?;

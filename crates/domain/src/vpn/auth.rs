@@ -7,21 +7,9 @@ use gatehouse_store::vpn_live::{LiveGroup, LiveUser};
 use super::{
     auth_server,
     external::{Answer, AuthServer, Credential, MsChapSuccess, Secret16, ServerKind},
+    method::{CERTIFICATE, EXTERNAL, HARDWARE_ID, PASSWORD, SMS, TOKEN},
 };
 use crate::{Ctx, Result, account::clear, password::Verdict};
-
-/// Password.
-pub const PASSWORD: i64 = 1;
-/// Foreign authentication server.
-pub const EXTERNAL: i64 = 2;
-/// Certificate.
-pub const CERTIFICATE: i64 = 4;
-/// Code by SMS.
-pub const SMS: i64 = 8;
-/// Hardware id.
-pub const HARDWARE: i64 = 16;
-/// Token.
-pub const TOKEN: i64 = 32;
 
 /// What counts for a user after inheritance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +86,7 @@ pub(crate) async fn prove(
 ) -> Result<Proof> {
     let wants = |method| in_force.methods & method != 0;
     let here = wants(PASSWORD) || wants(EXTERNAL);
-    let elsewhere = in_force.methods & (CERTIFICATE | SMS | HARDWARE | TOKEN) != 0;
+    let elsewhere = in_force.methods & (CERTIFICATE | SMS | HARDWARE_ID | TOKEN) != 0;
     if matches!(credential, Credential::Pap(password) if password.expose().is_empty()) {
         return Ok(Proof::Wrong("wrong_password", None));
     }

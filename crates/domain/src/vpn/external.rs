@@ -197,6 +197,11 @@ pub type Verifying = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
 /// Asks foreign servers. Must never block, and must be bounded in time and number.
 pub trait Servers: Send + Sync + std::fmt::Debug {
+    /// Says what is wrong with settings that can never work, and what to write instead. May read files.
+    fn check(&self, _server: &AuthServer) -> Result<(), String> {
+        Ok(())
+    }
+
     /// Asks whether a credential of a login is right. An empty password is refused before anybody is asked.
     fn verify(&self, server: Arc<AuthServer>, login: String, credential: Credential) -> Verifying;
 }

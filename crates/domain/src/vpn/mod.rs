@@ -2,9 +2,18 @@
 
 pub mod auth;
 pub mod auth_server;
+pub mod call;
 pub mod external;
+mod field;
+pub mod group;
 pub mod login;
+pub mod method;
 pub mod policy_set;
 pub mod publish;
-pub mod route;
+pub mod resource;
+pub mod resource_group;
+pub mod role;
+pub mod secret;
 pub mod staged;
+mod trail;
+pub mod user;

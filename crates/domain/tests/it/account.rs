@@ -56,7 +56,7 @@ both!(the_account_goes_with_its_last_pass, |engine| async {
     pass::grant(&ctx, "ola", PassKind::Proxy).await?;
     pass::grant(&ctx, "ola", PassKind::Staff).await?;
     assert!(matches!(pass::grant(&ctx, "ola", PassKind::Staff).await, Err(Error::Conflict { .. })));
-    assert!(matches!(pass::grant(&ctx, "ola", PassKind::Vpn).await, Err(Error::Invalid { .. })));
+    assert!(matches!(pass::grant(&ctx, "ola", PassKind::Subscriber).await, Err(Error::Invalid { .. })));
     pass::revoke(&ctx, "ola", PassKind::Proxy).await?;
     assert_eq!(view::show(&ctx, "ola").await?.passes, vec![PassKind::Staff]);
     pass::revoke(&ctx, "ola", PassKind::Staff).await?;

@@ -150,7 +150,7 @@ async fn nobody_grants_what_he_does_not_hold_nor_acts_on_somebody_mightier() {
     .await;
     let machine = |codes: &str| {
         let codes = codes.split(' ').map(str::to_owned).collect();
-        test.app.ctx(Actor::Machine { id: ApiTokenId(1), label: "m".to_owned(), codes }, Origin::Cli)
+        test.app.ctx(Actor::Machine { id: Some(ApiTokenId(1)), label: "m".to_owned(), codes }, Origin::Cli)
     };
     let weak = machine(
         "system.role.create system.role.update system.role.delete system.user.create system.user.update \

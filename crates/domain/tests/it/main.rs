@@ -84,3 +84,17 @@ mod throttle;
 mod trail;
 #[cfg(test)]
 mod usage;
+#[cfg(test)]
+mod vpn_group;
+#[cfg(test)]
+mod vpn_login;
+#[cfg(test)]
+mod vpn_people;
+#[cfg(test)]
+mod vpn_publish;
+#[cfg(test)]
+mod vpn_role;
+#[cfg(test)]
+mod vpn_stay;
+#[cfg(test)]
+mod vpn_user;

@@ -1,9 +1,12 @@
 //! Opens the installation for a command: the same database a running server works on.
 
+use std::sync::Arc;
+
 use anyhow::Context;
 use gatehouse_domain::{Actor, App, Clock, Ctx, Open, Random, seal::KeyRing};
 use gatehouse_model::{Origin, Secret};
 use gatehouse_store::{Db, OpenOptions};
+use gatehouse_upstream::Upstream;
 
 use super::{Global, output};
 use crate::{
@@ -56,16 +59,19 @@ pub(crate) async fn open_app(config: &Config) -> anyhow::Result<(App, Option<Sec
     let random = Random::System;
     let keys = KeyRing::open(&config.key_ring_file, &random)
         .with_context(|| format!("cannot use the key ring {}", config.key_ring_file.display()))?;
-    App::open(Open {
+    let (app, password) = App::open(Open {
         database_url: Secret::new(config.database_url()),
         options: store_options(config),
         keys,
         settings: config.settings.clone(),
         clock: Clock::System,
-        random,
+        random: random.clone(),
     })
     .await
-    .context("cannot open the database")
+    .context("cannot open the database")?;
+    // For the server as for `check-login`: both decide alike.
+    app.serve_external(Arc::new(Upstream::new(random)));
+    Ok((app, password))
 }
 
 /// How the store opens a database.

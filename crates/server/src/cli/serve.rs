@@ -39,6 +39,9 @@ pub(crate) struct Addresses {
     /// Own listener of the bastion surface
     #[arg(long, value_name = "ADDRESS:PORT")]
     bastion_listen: Option<String>,
+    /// Own listener of the vpn surface
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    vpn_listen: Option<String>,
     /// Address and port of the ssh door [default: 127.0.0.1:2222]
     #[arg(long, value_name = "ADDRESS:PORT")]
     ssh_listen: Option<String>,
@@ -54,6 +57,7 @@ impl Addresses {
         sources.flag("--metrics-listen", "metrics.listen", self.metrics_listen);
         sources.flag("--oa-listen", "oa.listen", self.oa_listen);
         sources.flag("--bastion-listen", "bastion.listen", self.bastion_listen);
+        sources.flag("--vpn-listen", "vpn.listen", self.vpn_listen);
         sources.flag("--ssh-listen", "ssh.listen", self.ssh_listen);
         sources.flag("--proxy-listen", "proxy.listen", self.proxy_listen);
     }

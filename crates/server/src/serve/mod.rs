@@ -41,6 +41,7 @@ pub(crate) struct Listeners {
     shared: Vec<TcpListener>,
     oa: Vec<TcpListener>,
     bastion: Vec<TcpListener>,
+    vpn: Vec<TcpListener>,
     ssh: Vec<TcpListener>,
     metrics: Vec<TcpListener>,
     tls: Option<Arc<tls::Tls>>,
@@ -53,6 +54,7 @@ impl Listeners {
         let none = crate::config::Listen::default();
         let own = if config.oa.enabled { &config.oa.listen } else { &none };
         let bastion = if config.bastion.enabled { &config.bastion.listen } else { &none };
+        let vpn = if config.vpn.enabled { &config.vpn.listen } else { &none };
         let ssh = if config.settings.ssh.enabled { &config.ssh.listen } else { &none };
         let metrics = if config.metrics.enabled { &config.metrics.listen } else { &none };
         Ok(Self {
@@ -60,6 +62,7 @@ impl Listeners {
             shared: listen::bind(&config.http.listen, "http.listen")?,
             oa: listen::bind(own, "oa.listen")?,
             bastion: listen::bind(bastion, "bastion.listen")?,
+            vpn: listen::bind(vpn, "vpn.listen")?,
             ssh: listen::bind(ssh, "ssh.listen")?,
             metrics: listen::bind(metrics, "metrics.listen")?,
             _lock: Lock::take(config)?,
@@ -72,6 +75,7 @@ impl Listeners {
             ("http", &self.shared),
             ("oa", &self.oa),
             ("bastion", &self.bastion),
+            ("vpn", &self.vpn),
             ("ssh", &self.ssh),
             ("metrics", &self.metrics),
         ];
@@ -158,6 +162,7 @@ pub(crate) async fn run(
         (listeners.shared, &public, sites.shared),
         (listeners.oa, &public, sites.oa),
         (listeners.bastion, &public, sites.bastion),
+        (listeners.vpn, &public, sites.vpn),
         (listeners.metrics, &private, metrics),
     ] {
         for listener in list {
@@ -208,6 +213,7 @@ struct Sites {
     shared: Arc<Site>,
     oa: Arc<Site>,
     bastion: Arc<Site>,
+    vpn: Arc<Site>,
 }
 
 /// The shared site, and those of the surfaces' own listeners.
@@ -215,9 +221,15 @@ fn sites(app: &App, config: &Config) -> Sites {
     let mut shared = Site::new(pages::health(app.clone()));
     let mut oa = Site::new(Router::new());
     let mut bastion = Site::new(Router::new());
+    let mut vpn = Site::new(Router::new());
     match (config.oa.enabled, config.oa.listen.0.is_empty()) {
         (true, true) => shared.add(gatehouse_oa::router(app.clone()), &config.oa),
         (true, false) => oa = Site::own(gatehouse_oa::own_router(app.clone()), &config.oa),
+        (false, _) => {}
+    }
+    match (config.vpn.enabled, config.vpn.listen.0.is_empty()) {
+        (true, true) => shared.add(gatehouse_vpn::router(app.clone()), &config.vpn),
+        (true, false) => vpn = Site::own(gatehouse_vpn::own_router(app.clone()), &config.vpn),
         (false, _) => {}
     }
     // The surface itself puts its prefix before its paths, as it also stands in its cookies.
@@ -227,7 +239,7 @@ fn sites(app: &App, config: &Config) -> Sites {
         (true, false) => bastion = Site::own(gatehouse_bastion::own_router(app.clone(), prefix), &placed),
         (false, _) => {}
     }
-    Sites { shared: Arc::new(shared), oa: Arc::new(oa), bastion: Arc::new(bastion) }
+    Sites { shared: Arc::new(shared), oa: Arc::new(oa), bastion: Arc::new(bastion), vpn: Arc::new(vpn) }
 }
 
 /// Starts the door to targets; web terminals need it even where nobody listens for native clients.

@@ -3,6 +3,7 @@
 //! * [`Client::start`] starts an unmodified proxy client that points at a [`Server`]; what it offers is a SOCKS port.
 //! * [`RealServer`] starts other people's proxy servers, to prove the clients and to compare with in benches.
 //! * [`Sshd`] is OpenSSH's server with a user of its own: a target of the bastion.
+//! * [`Slapd`] is a directory, [`FreeRadius`] a RADIUS server: what external authentication asks.
 //! * [`Origin`], [`Nginx`] and [`Echo`] are what lies behind a proxy.
 //! * [`Socks`] speaks to a client's port, and [`Socks::exercise`] does one cell of the table in specs/proxy.md §18.
 //!
@@ -10,9 +11,11 @@
 
 mod client;
 mod echo;
+mod freeradius;
 mod origin;
 mod process;
 mod server;
+mod slapd;
 mod socks;
 mod sshd;
 mod tls;
@@ -20,9 +23,11 @@ mod websocket;
 
 pub use client::{Client, Protocol, Server};
 pub use echo::Echo;
+pub use freeradius::{FreeRadius, radclient};
 pub use origin::{Nginx, Origin, random_bytes};
 pub use process::{Peer, Program, free_port, peers_dir, wait_for};
 pub use server::RealServer;
+pub use slapd::Slapd;
 pub use socks::{Association, Socks, Target, Traffic};
 pub use sshd::{KeyFormat, Sshd};
 pub use tls::{SelfSigned, Tls, certificate_of, trusting_client_config};

@@ -94,6 +94,15 @@ pub async fn wait_for(what: &str, mut ready: impl AsyncFnMut() -> Result<bool>) 
     Ok(())
 }
 
+/// What shows that a program is ready.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Ready {
+    /// It accepts TCP connections.
+    Accepts,
+    /// It logs this.
+    Logs(&'static str),
+}
+
 /// A running program; it is killed when dropped. Its folder is removed, unless the test panics: then it stays, and its
 /// path is printed.
 #[derive(Debug)]
@@ -117,6 +126,17 @@ impl Peer {
         folder: TempDir,
         port: u16,
     ) -> Result<Self> {
+        Self::start_until(program, args, folder, port, Ready::Accepts).await
+    }
+
+    /// The same for a program that shows in another way that it is ready.
+    pub(super) async fn start_until<A: AsRef<OsStr>>(
+        program: Program,
+        args: impl IntoIterator<Item = A>,
+        folder: TempDir,
+        port: u16,
+        ready: Ready,
+    ) -> Result<Self> {
         let path = program.path()?;
         let args: Vec<OsString> = args.into_iter().map(|arg| arg.as_ref().to_owned()).collect();
         let log = File::create(folder.path().join("log"))?;
@@ -131,17 +151,20 @@ impl Peer {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let mut peer = Self { name, address, child, folder: Some(folder) };
-        let ready = peer.wait_until_ready().await;
+        let ready = peer.wait_until(ready).await;
         ready.with_context(|| format!("{} did not start; its log ends:\n{}", peer.name, peer.log_tail()))?;
         Ok(peer)
     }
 
-    async fn wait_until_ready(&mut self) -> Result<()> {
+    async fn wait_until(&mut self, ready: Ready) -> Result<()> {
         wait_for("the start", async || {
             if let Some(status) = self.child.try_wait()? {
                 bail!("it ended by itself: {status}");
             }
-            Ok(TcpStream::connect(self.address).await.is_ok())
+            match ready {
+                Ready::Accepts => Ok(TcpStream::connect(self.address).await.is_ok()),
+                Ready::Logs(text) => Ok(self.log()?.contains(text)),
+            }
         })
         .await
     }
@@ -161,11 +184,15 @@ impl Peer {
         self.folder.as_ref().map_or(Path::new(""), TempDir::path)
     }
 
+    /// What it wrote so far.
+    pub(super) fn log(&self) -> Result<String> {
+        let log = fs::read(self.folder_path().join("log")).context("cannot read the log")?;
+        Ok(String::from_utf8_lossy(&log).into_owned())
+    }
+
     /// The last lines it wrote.
     pub fn log_tail(&self) -> String {
-        let log = fs::read(self.folder_path().join("log"));
-        let text = log.unwrap_or_else(|error| error.to_string().into_bytes());
-        let text = String::from_utf8_lossy(&text);
+        let text = self.log().unwrap_or_else(|error| format!("{error:#}"));
         let lines: Vec<_> = text.lines().collect();
         lines.get(lines.len().saturating_sub(30)..).unwrap_or_default().join("\n")
     }

@@ -8,7 +8,7 @@ use gatehouse_store::{Aspect, Tx, account as accounts, account::AccountRow, logi
 use super::{require_administrator_left, require_power};
 use crate::{
     Ctx, Result,
-    account::pass::kinds,
+    account::{pass::kinds, vpn},
     audit::{self, Object, Stream},
     permission::{self, Change, watched},
 };
@@ -63,6 +63,7 @@ async fn remove(ctx: &Ctx, tx: &mut Tx, account: &AccountRow) -> Result<bool> {
     if !kinds(tx, account.id).await?.is_empty() {
         return Ok(false);
     }
+    vpn::ending(ctx, tx, account.id).await?;
     accounts::delete(tx, account.id).await?;
     tx.touch(Aspect::ProxyUser, Some(account.id.0));
     Ok(true)

@@ -6,7 +6,7 @@ use gatehouse_store::{Aspect, account as accounts, login_session, staff as rows}
 use super::{find, require_administrator_left, require_other, require_power, require_unprotected};
 use crate::{
     Ctx, Result,
-    account::change,
+    account::{change, vpn},
     audit::{self, Object},
     permission::{self, Change, watched},
 };
@@ -42,17 +42,24 @@ pub async fn set_password(ctx: &Ctx, id: AccountId, password: &Secret, must_chan
     ctx.require("system.user.update")?;
     let hash = ctx.app.passwords().hash(ctx.app.random(), password).await?;
     let object = Object::new("account", id.0, "");
-    let change = write_password(ctx, id, hash, must_change);
+    let change = write_password(ctx, id, password, hash, must_change);
     watched(ctx, "system.user.update", "account.password", object, change).await
 }
 
-async fn write_password(ctx: &Ctx, id: AccountId, (scheme, hash): (i64, String), must_change: bool) -> Result<()> {
+async fn write_password(
+    ctx: &Ctx,
+    id: AccountId,
+    password: &Secret,
+    (scheme, hash): (i64, String),
+    must_change: bool,
+) -> Result<()> {
     let (ctx, mut tx) = permission::begin(ctx, Change::Rights).await?;
     ctx.require("system.user.update")?;
     let account = find(&mut tx, id).await?;
     require_other(&ctx, &account)?;
     require_power(&ctx, &mut tx, &account).await?;
     accounts::update_password(&mut tx, id, scheme, &hash, ctx.now()).await?;
+    vpn::repassworded(&ctx, &mut tx, &account, password).await?;
     rows::update_must_change(&mut tx, id, must_change).await?;
     login_session::revoke_others(&mut tx, id, None, "credentials_changed", ctx.now()).await?;
     tx.touch(Aspect::Access, Some(id.0));

@@ -122,6 +122,7 @@ impl Writer<'_> {
                 .await
                 .map_err(account::taken)?;
             tx.touch(Aspect::ProxyUser, Some(id.0));
+            tx.touch(Aspect::VpnUser, Some(id.0));
             audit::changed(tx, ctx, "account.edit", object).await?;
         }
         if let Some(is_enabled) = update.is_enabled {
@@ -129,6 +130,7 @@ impl Writer<'_> {
             if !is_enabled {
                 login_session::revoke_others(tx, id, None, "disabled", ctx.now()).await?;
             }
+            account::vpn::switched(ctx, tx, id, is_enabled).await?;
             tx.touch(Aspect::ProxyUser, Some(id.0));
             let action = if is_enabled { "account.enable" } else { "account.disable" };
             audit::changed(tx, ctx, action, object).await?;
@@ -136,6 +138,9 @@ impl Writer<'_> {
         if let Some((scheme, hash)) = &update.password {
             rows::update_password(tx, id, *scheme, hash, ctx.now()).await?;
             login_session::revoke_others(tx, id, None, "credentials_changed", ctx.now()).await?;
+            if let Some(clear) = &entry.password {
+                account::vpn::repassworded(ctx, tx, row, clear).await?;
+            }
             audit::changed(tx, ctx, "account.password", object).await?;
         }
         // Given before taken: an account goes with its last pass.

@@ -1,0 +1,11 @@
+//! Exchanges with the vpn surface through its real router.
+
+#![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
+
+mod form;
+mod fuzz;
+mod order;
+mod support;
+mod trail;
+mod transport;
+mod updater;

@@ -1,0 +1,4 @@
+//! Against real servers: OpenLDAP's slapd and FreeRADIUS.
+
+mod ldap;
+mod radius;
