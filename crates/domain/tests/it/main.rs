@@ -65,6 +65,10 @@ mod radius;
 #[cfg(test)]
 mod radius_accounting;
 #[cfg(test)]
+mod radius_admit;
+#[cfg(test)]
+mod radius_outbox;
+#[cfg(test)]
 mod recording;
 #[cfg(test)]
 mod role;
@@ -83,6 +87,14 @@ mod usage;
 #[cfg(test)]
 mod vpn_group;
 #[cfg(test)]
+mod vpn_login;
+#[cfg(test)]
 mod vpn_people;
-mod vpn_user;
+#[cfg(test)]
+mod vpn_publish;
+#[cfg(test)]
 mod vpn_role;
+#[cfg(test)]
+mod vpn_stay;
+#[cfg(test)]
+mod vpn_user;
