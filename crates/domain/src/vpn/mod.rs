@@ -16,6 +16,5 @@ pub mod role;
 pub mod route;
 pub mod secret;
 pub mod staged;
-mod text;
 mod trail;
 pub mod user;
