@@ -56,6 +56,7 @@ pub mod visit_terminal;
 pub mod voucher;
 pub mod vpn_group;
 pub mod vpn_live;
+pub mod vpn_online;
 pub mod vpn_pending;
 pub mod vpn_policy_set;
 pub mod vpn_publish;

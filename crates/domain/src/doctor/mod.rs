@@ -1,10 +1,11 @@
 //! What `gatehouse doctor` looks at besides configuration, files and ports: database, clock, keys, audit chain, jobs, the
-//! oa surface, the proxy door and recordings.
+//! oa surface, the proxy door, the radius door and recordings.
 //!
 //! Nothing is changed. A check that cannot be made is a finding, not the end of the others.
 
 mod oa;
 mod proxy;
+mod radius;
 mod recordings;
 
 use std::time::Duration;
@@ -32,7 +33,7 @@ pub struct Finding {
     /// How bad it is.
     pub level: Level,
     /// What was looked at: `database`, `clock`, `servers`, `keys`, `audit`, `jobs`, `oa`, `proxy`,
-    /// `recordings`.
+    /// `radius`, `recordings`.
     pub area: &'static str,
     /// What was found.
     pub message: String,
@@ -79,6 +80,7 @@ pub async fn examine(ctx: &Ctx) -> Result<Vec<Finding>> {
     take(&mut findings, "jobs", waiting_jobs(ctx).await);
     take(&mut findings, "oa", oa::look(ctx).await);
     take(&mut findings, "proxy", proxy::look(ctx).await);
+    take(&mut findings, "radius", radius::look(ctx).await);
     take(&mut findings, "recordings", recordings::look(ctx).await);
     Ok(findings)
 }
@@ -175,7 +177,11 @@ async fn waiting_jobs(ctx: &Ctx) -> Result<Vec<Finding>> {
         open += all;
         if stuck > 0 {
             let message = format!("{stuck} of {} wait for more than an hour", kind.as_str());
-            findings.push(Finding::warn("jobs", message, "`gatehouse oa user list` shows attempts and the last error"));
+            let advice = match kind {
+                Kind::OaCreate | Kind::OaDelete => "`gatehouse oa user list` shows attempts and the last error",
+                Kind::RadiusDisconnect | Kind::RadiusChange => "a process that serves the radius door must run",
+            };
+            findings.push(Finding::warn("jobs", message, advice));
         }
     }
     if findings.is_empty() {

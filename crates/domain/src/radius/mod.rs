@@ -11,6 +11,7 @@ pub(crate) mod entrant;
 pub(crate) mod failure;
 pub mod grant;
 pub mod nas;
+pub mod online;
 pub mod outbox;
 pub(crate) mod recent;
 pub mod report;

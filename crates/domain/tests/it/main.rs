@@ -59,6 +59,10 @@ mod people;
 #[cfg(test)]
 mod picture;
 #[cfg(test)]
+mod radius;
+#[cfg(test)]
+mod radius_accounting;
+#[cfg(test)]
 mod recording;
 #[cfg(test)]
 mod role;
