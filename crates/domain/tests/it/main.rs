@@ -82,5 +82,9 @@ mod usage;
 mod vpn_group;
 #[cfg(test)]
 mod vpn_people;
+#[cfg(test)]
+mod vpn_publish;
+mod vpn_stay;
+mod vpn_user;
 mod vpn_role;
 mod vpn_user;
