@@ -2,6 +2,7 @@
 
 use crate::{
     endpoint::Endpoint,
+    state::{get_online_user_cloud, kill_online_user_cloud},
     updater::{data_sync_cloud, updater_cloud},
 };
 
@@ -9,6 +10,8 @@ use crate::{
 const ENDPOINTS: &[&Endpoint] = &[
     &updater_cloud::ENDPOINT,
     &data_sync_cloud::ENDPOINT,
+    &get_online_user_cloud::ENDPOINT,
+    &kill_online_user_cloud::ENDPOINT,
 ];
 
 /// Other names of actions: controller, name, action.
