@@ -94,7 +94,6 @@ mod vpn_people;
 mod vpn_publish;
 #[cfg(test)]
 mod vpn_role;
-#[cfg(test)]
 mod vpn_stay;
-#[cfg(test)]
+mod vpn_user;
 mod vpn_user;

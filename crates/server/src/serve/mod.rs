@@ -5,6 +5,7 @@ mod listen;
 mod lock;
 pub(crate) mod log;
 mod pages;
+mod radius;
 pub(crate) mod signal;
 mod site;
 mod tls;
@@ -43,6 +44,7 @@ pub(crate) struct Listeners {
     bastion: Vec<TcpListener>,
     vpn: Vec<TcpListener>,
     ssh: Vec<TcpListener>,
+    radius: gatehouse_radius::Listening,
     metrics: Vec<TcpListener>,
     tls: Option<Arc<tls::Tls>>,
     _lock: Lock,
@@ -64,6 +66,7 @@ impl Listeners {
             bastion: listen::bind(bastion, "bastion.listen")?,
             vpn: listen::bind(vpn, "vpn.listen")?,
             ssh: listen::bind(ssh, "ssh.listen")?,
+            radius: radius::bind(config)?,
             metrics: listen::bind(metrics, "metrics.listen")?,
             _lock: Lock::take(config)?,
         })
@@ -77,10 +80,12 @@ impl Listeners {
             ("bastion", &self.bastion),
             ("vpn", &self.vpn),
             ("ssh", &self.ssh),
-            ("metrics", &self.metrics),
         ];
         let listeners = named.into_iter().flat_map(|(name, list)| list.iter().map(move |listener| (name, listener)));
-        listeners.filter_map(|(name, listener)| Some((name, listener.local_addr().ok()?))).collect()
+        let metrics = self.metrics.iter().map(|listener| ("metrics", listener));
+        let address = |(name, listener): (&'static str, &TcpListener)| Some((name, listener.local_addr().ok()?));
+        let radius = radius::addresses(&self.radius);
+        listeners.filter_map(address).chain(radius).chain(metrics.filter_map(address)).collect()
     }
 
     /// The HTTP listeners a test picks, as entries of `proxy.egress_allow`; never the metrics one.
@@ -88,7 +93,7 @@ impl Listeners {
         let public = self
             .addresses()
             .into_iter()
-            .filter(|(name, _)| !matches!(*name, "metrics" | "ssh"))
+            .filter(|(name, _)| !matches!(*name, "metrics" | "ssh" | "radius-auth" | "radius-acct"))
             .map(|(_, address)| address);
         public.filter(picks).map(EgressRule::listener).collect()
     }
@@ -111,6 +116,7 @@ pub(crate) fn announce(listeners: &Listeners) -> std::io::Result<()> {
         let (scheme, path) = match name {
             "metrics" => ("http", "/metrics"),
             "ssh" => ("ssh", ""),
+            "radius-auth" | "radius-acct" => ("udp", ""),
             _ => (listeners.scheme(), ""),
         };
         output::line(format_args!("{name:<8} {scheme}://{address}{path}"))?;
@@ -156,6 +162,7 @@ pub(crate) async fn run(
     let sites = sites(&app, config);
     ready(&app, &listeners)?;
     start_ssh(&app, listeners.ssh, &config.ssh).await?;
+    radius::start(&app, listeners.radius);
 
     let metrics = Arc::new(Site::new(pages::health(app.clone()).merge(pages::metrics(recorder))));
     for (list, server, site) in [

@@ -2,11 +2,17 @@
 
 use crate::{
     endpoint::Endpoint,
+    state::{get_online_user_cloud, kill_online_user_cloud},
     updater::{data_sync_cloud, updater_cloud},
 };
 
 /// Every action.
-const ENDPOINTS: &[&Endpoint] = &[&updater_cloud::ENDPOINT, &data_sync_cloud::ENDPOINT];
+const ENDPOINTS: &[&Endpoint] = &[
+    &updater_cloud::ENDPOINT,
+    &data_sync_cloud::ENDPOINT,
+    &get_online_user_cloud::ENDPOINT,
+    &kill_online_user_cloud::ENDPOINT,
+];
 
 /// Other names of actions: controller, name, action.
 const ALIASES: &[(&str, &str, &str)] =

@@ -7,6 +7,7 @@ mod endpoint;
 mod envelope;
 mod params;
 mod refused;
+mod state;
 mod surface;
 mod text;
 mod token;
