@@ -84,7 +84,7 @@ mod vpn_group;
 mod vpn_people;
 #[cfg(test)]
 mod vpn_publish;
+mod vpn_role;
 mod vpn_stay;
 mod vpn_user;
-mod vpn_role;
 mod vpn_user;

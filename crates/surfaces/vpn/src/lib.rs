@@ -5,12 +5,15 @@ mod ascii;
 mod dispatch;
 mod endpoint;
 mod envelope;
+mod group;
 mod params;
 mod refused;
+mod shown;
 mod surface;
 mod text;
 mod token;
 mod updater;
+mod user;
 
 use std::sync::Arc;
 
