@@ -4,8 +4,10 @@
 
 mod form;
 mod fuzz;
+mod group;
 mod order;
 mod support;
 mod trail;
 mod transport;
 mod updater;
+mod user;
