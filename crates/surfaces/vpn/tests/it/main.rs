@@ -4,9 +4,11 @@
 
 mod form;
 mod fuzz;
+mod group;
 mod order;
 mod role;
 mod support;
 mod trail;
 mod transport;
 mod updater;
+mod user;
