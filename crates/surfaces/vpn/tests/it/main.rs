@@ -5,6 +5,7 @@
 mod form;
 mod fuzz;
 mod order;
+mod state;
 mod support;
 mod trail;
 mod transport;
