@@ -13,7 +13,6 @@ pub mod publish;
 pub mod resource;
 pub mod resource_group;
 pub mod role;
-pub mod route;
 pub mod secret;
 pub mod staged;
 mod trail;

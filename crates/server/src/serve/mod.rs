@@ -22,7 +22,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     cli::output,
-    config::{Config, SurfaceConfig},
+    config::{Config, SshListen, SurfaceConfig},
 };
 use http::Server;
 use lock::Lock;
@@ -161,7 +161,7 @@ pub(crate) async fn run(
     start_proxy(&app);
     let sites = sites(&app, config);
     ready(&app, &listeners)?;
-    start_ssh(&app, listeners.ssh).await?;
+    start_ssh(&app, listeners.ssh, &config.ssh).await?;
     radius::start(&app, listeners.radius);
 
     let metrics = Arc::new(Site::new(pages::health(app.clone()).merge(pages::metrics(recorder))));
@@ -250,13 +250,14 @@ fn sites(app: &App, config: &Config) -> Sites {
 }
 
 /// Starts the door to targets; web terminals need it even where nobody listens for native clients.
-async fn start_ssh(app: &App, listeners: Vec<TcpListener>) -> anyhow::Result<()> {
+async fn start_ssh(app: &App, listeners: Vec<TcpListener>, config: &SshListen) -> anyhow::Result<()> {
     let door = Door::new();
     app.serve_terminals(Arc::new(door.clone()));
     let listening = if listeners.is_empty() {
         None
     } else {
-        let listening = Listening::new(app, listeners).await.context("cannot make the ssh door's host key")?;
+        let proxies = config.trusted_proxies.0.clone();
+        let listening = Listening::new(app, listeners, proxies).await.context("cannot make the ssh door's host key")?;
         tracing::info!(fingerprint = listening.fingerprint(), "the ssh door's host key");
         Some(listening)
     };

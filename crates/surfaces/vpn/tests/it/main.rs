@@ -6,6 +6,7 @@ mod form;
 mod fuzz;
 mod order;
 mod state;
+mod role;
 mod support;
 mod trail;
 mod transport;
