@@ -5,8 +5,8 @@
 mod form;
 mod fuzz;
 mod order;
-mod state;
 mod role;
+mod state;
 mod support;
 mod trail;
 mod transport;
