@@ -82,5 +82,5 @@ mod usage;
 mod vpn_group;
 #[cfg(test)]
 mod vpn_people;
-mod vpn_user;
 mod vpn_role;
+mod vpn_user;

@@ -9,7 +9,11 @@ pub(crate) mod signal;
 mod site;
 mod tls;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::{SocketAddr, UdpSocket},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context;
 use axum::Router;
@@ -36,6 +40,11 @@ const SPARE_FILES: u64 = 512;
 /// After the HTTP connections: how long doors and tasks may take to end (specs/proxy.md §15 promises 10 s).
 const TASKS_END: Duration = Duration::from_secs(12);
 
+/// Where NAS ask, as announced.
+const RADIUS: &str = "radius";
+/// Where they report, as announced.
+const ACCOUNTING: &str = "acct";
+
 /// Bound sockets and the right to serve. Taken before the database is opened, so that a taken port changes nothing.
 pub(crate) struct Listeners {
     shared: Vec<TcpListener>,
@@ -43,6 +52,7 @@ pub(crate) struct Listeners {
     bastion: Vec<TcpListener>,
     vpn: Vec<TcpListener>,
     ssh: Vec<TcpListener>,
+    radius: gatehouse_radius::Listening,
     metrics: Vec<TcpListener>,
     tls: Option<Arc<tls::Tls>>,
     _lock: Lock,
@@ -56,6 +66,8 @@ impl Listeners {
         let bastion = if config.bastion.enabled { &config.bastion.listen } else { &none };
         let vpn = if config.vpn.enabled { &config.vpn.listen } else { &none };
         let ssh = if config.settings.ssh.enabled { &config.ssh.listen } else { &none };
+        let is_radius = config.settings.radius.enabled;
+        let (auth, acct) = if is_radius { (&config.radius.auth, &config.radius.acct) } else { (&none, &none) };
         let metrics = if config.metrics.enabled { &config.metrics.listen } else { &none };
         Ok(Self {
             tls: tls::Tls::load(config.http.tls.as_ref())?,
@@ -64,6 +76,10 @@ impl Listeners {
             bastion: listen::bind(bastion, "bastion.listen")?,
             vpn: listen::bind(vpn, "vpn.listen")?,
             ssh: listen::bind(ssh, "ssh.listen")?,
+            radius: gatehouse_radius::Listening {
+                auth: listen::bind_udp(auth, "radius.auth")?,
+                acct: listen::bind_udp(acct, "radius.acct")?,
+            },
             metrics: listen::bind(metrics, "metrics.listen")?,
             _lock: Lock::take(config)?,
         })
@@ -71,16 +87,23 @@ impl Listeners {
 
     /// Where they listen: name, address.
     pub(crate) fn addresses(&self) -> Vec<(&'static str, SocketAddr)> {
-        let named = [
-            ("http", &self.shared),
-            ("oa", &self.oa),
-            ("bastion", &self.bastion),
-            ("vpn", &self.vpn),
-            ("ssh", &self.ssh),
-            ("metrics", &self.metrics),
-        ];
-        let listeners = named.into_iter().flat_map(|(name, list)| list.iter().map(move |listener| (name, listener)));
-        listeners.filter_map(|(name, listener)| Some((name, listener.local_addr().ok()?))).collect()
+        let tcp = |name, list: &[TcpListener]| {
+            let addresses: Vec<_> = list.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+            addresses.into_iter().map(move |address| (name, address))
+        };
+        let udp = |name, list: &[UdpSocket]| {
+            let addresses: Vec<_> = list.iter().filter_map(|socket| socket.local_addr().ok()).collect();
+            addresses.into_iter().map(move |address| (name, address))
+        };
+        tcp("http", &self.shared)
+            .chain(tcp("oa", &self.oa))
+            .chain(tcp("bastion", &self.bastion))
+            .chain(tcp("vpn", &self.vpn))
+            .chain(tcp("ssh", &self.ssh))
+            .chain(udp(RADIUS, &self.radius.auth))
+            .chain(udp(ACCOUNTING, &self.radius.acct))
+            .chain(tcp("metrics", &self.metrics))
+            .collect()
     }
 
     /// The HTTP listeners a test picks, as entries of `proxy.egress_allow`; never the metrics one.
@@ -88,7 +111,7 @@ impl Listeners {
         let public = self
             .addresses()
             .into_iter()
-            .filter(|(name, _)| !matches!(*name, "metrics" | "ssh"))
+            .filter(|(name, _)| !matches!(*name, "metrics" | "ssh" | RADIUS | ACCOUNTING))
             .map(|(_, address)| address);
         public.filter(picks).map(EgressRule::listener).collect()
     }
@@ -111,6 +134,7 @@ pub(crate) fn announce(listeners: &Listeners) -> std::io::Result<()> {
         let (scheme, path) = match name {
             "metrics" => ("http", "/metrics"),
             "ssh" => ("ssh", ""),
+            RADIUS | ACCOUNTING => ("udp", ""),
             _ => (listeners.scheme(), ""),
         };
         output::line(format_args!("{name:<8} {scheme}://{address}{path}"))?;
@@ -156,6 +180,7 @@ pub(crate) async fn run(
     let sites = sites(&app, config);
     ready(&app, &listeners)?;
     start_ssh(&app, listeners.ssh).await?;
+    start_radius(&app, listeners.radius);
 
     let metrics = Arc::new(Site::new(pages::health(app.clone()).merge(pages::metrics(recorder))));
     for (list, server, site) in [
@@ -256,6 +281,29 @@ async fn start_ssh(app: &App, listeners: Vec<TcpListener>) -> anyhow::Result<()>
     let running = app.clone();
     app.spawn("ssh", async move { door.run(running, listening).await });
     Ok(())
+}
+
+/// Starts the door to concentrators. Only a process that has it cuts and changes sessions.
+fn start_radius(app: &App, listening: gatehouse_radius::Listening) {
+    let settings = &app.settings().radius;
+    if !settings.enabled {
+        return;
+    }
+    let options = gatehouse_radius::Options {
+        reject_delay: settings.reject_delay.0,
+        duplicate_window: settings.duplicate_window.0,
+        commands: settings.commands.clone(),
+        ..gatehouse_radius::Options::default()
+    };
+    let door = gatehouse_radius::Door::new(options, app.random().clone(), app.clock().clone(), &listening);
+    app.serve_enforcer(Arc::new(door.clone()));
+    let running = app.clone();
+    app.spawn("radius", async move {
+        let stop = running.shutdown().clone();
+        if let Err(error) = door.run(running, listening, stop).await {
+            tracing::error!(%error, "the radius door cannot serve");
+        }
+    });
 }
 
 fn start_proxy(app: &App) {

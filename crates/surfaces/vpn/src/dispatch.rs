@@ -6,10 +6,7 @@ use crate::{
 };
 
 /// Every action.
-const ENDPOINTS: &[&Endpoint] = &[
-    &updater_cloud::ENDPOINT,
-    &data_sync_cloud::ENDPOINT,
-];
+const ENDPOINTS: &[&Endpoint] = &[&updater_cloud::ENDPOINT, &data_sync_cloud::ENDPOINT];
 
 /// Other names of actions: controller, name, action.
 const ALIASES: &[(&str, &str, &str)] =
