@@ -111,11 +111,7 @@ pub async fn list_linked(q: &mut impl Query, role: VpnRoleId, linked: Linked) ->
 /// Finds what a name stands for: a staged login (its folded key), a path of a group, or a name.
 pub async fn find_linkable(q: &mut impl Query, linked: Linked, name: &str) -> Result<Option<i64>> {
     let statement: Statement = match linked {
-        // The key may be held for a staged rename, which counts here, or be the live login that such a rename leaves.
-        Linked::Users => sql!(
-            "SELECT n.account_id FROM login_name n JOIN vpn_pass p ON p.account_id = n.account_id \
-             WHERE n.login_key = $1 AND (n.is_staged OR p.login IS NULL)"
-        ),
+        Linked::Users => return Ok(crate::vpn_user::find_id(q, name).await?.map(|id| id.0)),
         Linked::Groups => sql!("SELECT id FROM vpn_group WHERE path = $1"),
         Linked::Resources => sql!("SELECT id FROM vpn_resource WHERE name = $1"),
         Linked::ResourceGroups => sql!("SELECT id FROM vpn_resource_group WHERE name = $1"),

@@ -53,7 +53,7 @@ pub fn note_unverified(app: &App, caller: Caller, why: &'static str) {
 
 fn note(ctx: &Ctx, stream: Stream, call: Call<'_>, outcome: String) {
     let (ctx, event, kind) = (ctx.clone(), call.event, call.kind);
-    let names: String = call.names.chars().take(MAX_NAMES).collect();
+    let names: String = call.names.chars().filter(|c| !c.is_control()).take(MAX_NAMES).collect();
     ctx.app.clone().spawn("vpn.note", async move {
         let written = async {
             let mut tx = ctx.begin().await?;

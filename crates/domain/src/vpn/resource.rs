@@ -5,11 +5,13 @@ use std::net::Ipv4Addr;
 use gatehouse_model::{Paged, VpnResourceGroupId, VpnResourceId};
 use gatehouse_store::{
     Tx,
-    vpn_resource::{self as rows, ListedRow, VpnResourceRow},
+    vpn_resource::{self as rows, VpnResourceRow},
     vpn_resource_group,
     vpn_role::{self, Linked},
 };
 use ipnet::Ipv4Net;
+
+pub use gatehouse_store::vpn_resource::ListedRow;
 
 use super::{
     field,
@@ -79,6 +81,7 @@ pub struct Listing {
 /// Finds a resource as it is staged. Errors: `Forbidden`; `NotFound`.
 pub async fn find(ctx: &Ctx, name: &str) -> Result<VpnResourceRow> {
     ctx.require("vpn.resource.read")?;
+    field::askable(name, "resource")?;
     rows::find(&mut ctx.read(), name).await?.ok_or(Error::NotFound { what: "resource" })
 }
 
@@ -121,6 +124,7 @@ pub async fn add(ctx: &Ctx, kind: Kind, new: ResourceEdit) -> Result<VpnResource
 /// `Fields`, also for another kind than the stored one.
 pub async fn edit(ctx: &Ctx, name: &str, kind: Kind, edit: ResourceEdit) -> Result<()> {
     let mut tx = staged::begin(ctx, "vpn.resource.update").await?;
+    field::askable(name, "resource")?;
     rows::own(&mut tx, name, ctx.now()).await?;
     let mut row = rows::find(&mut tx, name).await?.ok_or(Error::NotFound { what: "resource" })?;
     if row.kind != kind as i64 {
@@ -139,6 +143,9 @@ pub async fn delete(ctx: &Ctx, names: &[String]) -> Result<usize> {
     let mut tx = staged::begin(ctx, "vpn.resource.delete").await?;
     let mut deleted = 0;
     for name in names {
+        if !field::is_askable(name) {
+            continue;
+        }
         let Some(row) = rows::find(&mut tx, name).await? else { continue };
         for role in vpn_role::list_opening(&mut tx, Linked::Resources, row.id.0).await? {
             staged::mark(&mut tx, Twin::Role, role.0).await?;
@@ -173,6 +180,7 @@ async fn group_id(tx: &mut Tx, name: &str) -> Result<VpnResourceGroupId> {
     if name.is_empty() {
         return Ok(DEFAULT);
     }
+    field::askable(name, "resource group")?;
     let group = vpn_resource_group::find(tx, name).await?;
     group.map(|group| group.id).ok_or(Error::NotFound { what: "resource group" })
 }

@@ -33,6 +33,7 @@ pub struct ResourceGroupEdit {
 /// Finds a resource group by name. Errors: `Forbidden`; `NotFound`.
 pub async fn find(ctx: &Ctx, name: &str) -> Result<VpnResourceGroupRow> {
     ctx.require("vpn.resource.read")?;
+    field::askable(name, "resource group")?;
     rows::find(&mut ctx.read(), name).await?.ok_or(Error::NotFound { what: "resource group" })
 }
 
@@ -58,6 +59,7 @@ pub async fn edit(ctx: &Ctx, name: &str, edit: &ResourceGroupEdit) -> Result<()>
     }
     field::text("note", edit.note.as_deref().unwrap_or_default(), field::MAX_NAME)?;
     let mut tx = staged::begin(ctx, "vpn.resource.update").await?;
+    field::askable(name, "resource group")?;
     let mut row = rows::own(&mut tx, name, ctx.now()).await?.ok_or(Error::NotFound { what: "resource group" })?;
     if row.id == DEFAULT && edit.name.as_ref().is_some_and(|new| *new != row.name) {
         return Err(Error::Locked { what: "resource group", why: "it is built in" });
@@ -79,6 +81,9 @@ pub async fn delete(ctx: &Ctx, names: &[String]) -> Result<usize> {
     let mut tx = staged::begin(ctx, "vpn.resource.delete").await?;
     let mut deleted = 0;
     for name in names {
+        if !field::is_askable(name) {
+            continue;
+        }
         let Some(row) = rows::own(&mut tx, name, ctx.now()).await? else { continue };
         if row.id == DEFAULT {
             return Err(Error::Locked { what: "resource group", why: "it is built in" });

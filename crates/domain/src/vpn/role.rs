@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use gatehouse_model::{Paged, VpnRoleId, fold_key};
 use gatehouse_store::{
-    Query, Tx,
+    Query, Tx, lock,
     vpn_role::{self as rows, Linked, VpnRoleRow},
 };
 
@@ -58,6 +58,7 @@ pub struct RoleView {
 pub async fn find(ctx: &Ctx, name: &str) -> Result<RoleView> {
     ctx.require("vpn.role.read")?;
     let mut q = ctx.read();
+    field::askable(name, "role")?;
     let role = rows::find(&mut q, name).await?.ok_or(Error::NotFound { what: "role" })?;
     view(&mut q, role).await
 }
@@ -90,6 +91,7 @@ pub async fn add(ctx: &Ctx, new: &RoleEdit) -> Result<VpnRoleId> {
     let name = new.name.as_deref().unwrap_or_default();
     check(&RoleEdit { name: Some(name.to_owned()), ..new.clone() })?;
     let mut tx = staged::begin(ctx, "vpn.role.create").await?;
+    lock::own_tree(&mut tx).await?;
     let note = new.note.as_deref().unwrap_or_default();
     let id = rows::insert(&mut tx, name, note, new.is_enabled.unwrap_or(true), ctx.now()).await?;
     hang(&mut tx, id, new).await?;
@@ -104,6 +106,8 @@ pub async fn edit(ctx: &Ctx, name: &str, edit: &RoleEdit) -> Result<()> {
     ctx.require("vpn.role.update")?;
     check(edit)?;
     let mut tx = staged::begin(ctx, "vpn.role.update").await?;
+    lock::own_tree(&mut tx).await?;
+    field::askable(name, "role")?;
     let mut row = rows::own(&mut tx, name, ctx.now()).await?.ok_or(Error::NotFound { what: "role" })?;
     row.name = edit.name.clone().unwrap_or(row.name);
     row.note = edit.note.clone().unwrap_or(row.note);
@@ -119,8 +123,9 @@ pub async fn edit(ctx: &Ctx, name: &str, edit: &RoleEdit) -> Result<()> {
 /// Deletes those of the named roles that exist, staged. Gives how many. Errors: `Forbidden`.
 pub async fn delete(ctx: &Ctx, names: &[String]) -> Result<usize> {
     let mut tx = staged::begin(ctx, "vpn.role.delete").await?;
+    lock::own_tree(&mut tx).await?;
     let mut deleted = 0;
-    for name in names {
+    for name in names.iter().filter(|name| field::is_askable(name)) {
         // Who has it is not marked: publishing a deleted role takes it from everybody.
         let Some(id) = rows::delete(&mut tx, name).await? else { continue };
         staged::mark(&mut tx, Twin::Role, id.0).await?;
@@ -165,7 +170,7 @@ async fn hang(tx: &mut Tx, role: VpnRoleId, edit: &RoleEdit) -> Result<()> {
 async fn replace(tx: &mut Tx, role: VpnRoleId, linked: Linked, names: &[String]) -> Result<Vec<i64>> {
     let before: BTreeSet<i64> = rows::list_linked(tx, role, linked).await?.into_iter().map(|(id, _)| id).collect();
     let mut after = BTreeSet::new();
-    for name in names {
+    for name in names.iter().filter(|name| field::is_askable(name)) {
         let key = if linked == Linked::Users { fold_key(name) } else { name.clone() };
         after.extend(rows::find_linkable(tx, linked, &key).await?);
     }

@@ -1,9 +1,10 @@
-//! What the audit trail says of the WebApi: every call, done, refused or only asked (specs/vpn.md §13).
+//! What the audit trail says of changes on the vpn surface. Refused calls and queries are the surface's to note, see
+//! [`super::call`].
 
 use gatehouse_store::Tx;
 
 use crate::{
-    Ctx, Error, Result,
+    Ctx, Result,
     audit::{self, Object, Stream},
 };
 
@@ -11,7 +12,7 @@ use crate::{
 const LONGEST: usize = 500;
 
 /// Names as a row shows them: separated by commas, without control characters, cut when there are too many.
-pub(crate) fn label<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+pub(super) fn label<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let mut label = String::new();
     for (n, name) in names.into_iter().enumerate() {
         if n > 0 {
@@ -26,7 +27,7 @@ pub(crate) fn label<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
 }
 
 /// Writes the row of a change into its transaction.
-pub(crate) async fn changed(
+pub(super) async fn changed(
     tx: &mut Tx,
     ctx: &Ctx,
     action: &'static str,
@@ -34,32 +35,6 @@ pub(crate) async fn changed(
     detail: Option<serde_json::Value>,
 ) -> Result<()> {
     audit::record(tx, ctx, Stream::Change, action, object, "ok", detail.map(|detail| detail.to_string())).await
-}
-
-/// Writes the row of a change that did not happen, and hands the result on.
-pub(crate) async fn or_refused<T>(ctx: &Ctx, action: &'static str, object: Object<'_>, result: Result<T>) -> Result<T> {
-    if let Err(error) = &result {
-        audit::refused(ctx, action, object, &outcome(error)).await?;
-    }
-    result
-}
-
-/// Writes the row of a question, and hands the result on.
-pub(crate) async fn asked<T>(ctx: &Ctx, action: &'static str, object: Object<'_>, result: Result<T>) -> Result<T> {
-    let outcome = result.as_ref().err().map_or_else(|| "ok".to_owned(), outcome);
-    let mut tx = ctx.begin().await?;
-    audit::record(&mut tx, ctx, Stream::Access, action, object, &outcome, None).await?;
-    tx.commit().await?;
-    result
-}
-
-fn outcome(error: &Error) -> String {
-    match error {
-        Error::Fields(faults) => {
-            faults.first().map_or_else(|| error.code().to_owned(), |fault| format!("{}_{}", fault.field, fault.rule))
-        }
-        other => other.code().to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -1,26 +1,21 @@
 //! Users and groups for stories of the vpn surface.
 
-use std::collections::BTreeSet;
-
 use gatehouse_domain::{
-    Actor, Ctx,
+    Caller, Ctx,
     vpn::{
+        call,
         group::{self, NewGroup},
         method, publish,
         user::{self, NewUser, UserEdit},
     },
 };
-use gatehouse_model::{AccountId, ApiTokenId, Origin, Secret, VpnGroupId, VpnPolicySetId};
+use gatehouse_model::{AccountId, Secret, VpnGroupId, VpnPolicySetId};
 use gatehouse_store::audit;
 use gatehouse_testkit::TestApp;
 
 /// Whoever signs with the API secret.
 pub(crate) fn caller(app: &TestApp) -> Ctx {
-    let codes: BTreeSet<String> = ["user", "group", "role", "resource"]
-        .iter()
-        .flat_map(|object| ["create", "read", "update", "delete"].map(|action| format!("vpn.{object}.{action}")))
-        .collect();
-    app.app.ctx(Actor::Machine { id: ApiTokenId(0), label: "vpn api".to_owned(), codes }, Origin::Vpn)
+    call::verified(&app.app, Caller::default())
 }
 
 /// A user as the seed's example asks for one.

@@ -14,13 +14,14 @@ const RECEIVE_BUFFER: usize = 4 << 20;
 ///
 /// A wildcard is refused: a reply must leave from the address that was asked, which a socket of all addresses cannot promise.
 pub fn bind(addresses: &[SocketAddr]) -> io::Result<Vec<UdpSocket>> {
-    let named = |address: &SocketAddr, error: io::Error| io::Error::new(error.kind(), format!("{address}: {error}"));
-    addresses.iter().map(|address| bind_one(*address).map_err(|error| named(address, error))).collect()
+    addresses.iter().map(|address| bind_one(*address)).collect()
 }
 
 fn bind_one(address: SocketAddr) -> io::Result<UdpSocket> {
     if address.ip().is_unspecified() {
-        let text = "it stands for all addresses: name each one, as replies must leave from the one that was asked";
+        let text = format!(
+            "{address} stands for all addresses: name each one, as replies must leave from the one that was asked"
+        );
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     }
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;

@@ -45,10 +45,10 @@ pub(crate) struct Addresses {
     /// Address and port of the ssh door [default: 127.0.0.1:2222]
     #[arg(long, value_name = "ADDRESS:PORT")]
     ssh_listen: Option<String>,
-    /// UDP address and port of logins at the radius door [default: 127.0.0.1:1812]
+    /// UDP address and port of the radius door for logins [default: 127.0.0.1:1812]
     #[arg(long, value_name = "ADDRESS:PORT")]
     radius_auth: Option<String>,
-    /// UDP address and port of accounting at the radius door [default: 127.0.0.1:1813]
+    /// UDP address and port of the radius door for accounting [default: 127.0.0.1:1813]
     #[arg(long, value_name = "ADDRESS:PORT")]
     radius_acct: Option<String>,
     /// Address of proxy nodes that name none [default: 127.0.0.1]

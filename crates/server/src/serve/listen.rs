@@ -1,9 +1,6 @@
 //! Listening sockets.
 
-use std::{
-    io,
-    net::{SocketAddr, UdpSocket},
-};
+use std::{io, net::SocketAddr};
 
 use anyhow::Context;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -35,11 +32,6 @@ pub(crate) fn bind(addresses: &Listen, key: &str) -> anyhow::Result<Vec<TcpListe
         }
     }
     Ok(listeners)
-}
-
-/// Binds every address for the radius door; `key` is the setting named in the error.
-pub(crate) fn bind_udp(addresses: &Listen, key: &str) -> anyhow::Result<Vec<UdpSocket>> {
-    gatehouse_radius::bind(&addresses.0).with_context(|| format!("cannot listen; set {key} to other addresses"))
 }
 
 fn bind_one(address: SocketAddr) -> io::Result<TcpListener> {

@@ -5,15 +5,12 @@ mod listen;
 mod lock;
 pub(crate) mod log;
 mod pages;
+mod radius;
 pub(crate) mod signal;
 mod site;
 mod tls;
 
-use std::{
-    net::{SocketAddr, UdpSocket},
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use axum::Router;
@@ -25,7 +22,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     cli::output,
-    config::{Config, SurfaceConfig},
+    config::{Config, SshListen, SurfaceConfig},
 };
 use http::Server;
 use lock::Lock;
@@ -39,11 +36,6 @@ const SPARE_FILES: u64 = 512;
 
 /// After the HTTP connections: how long doors and tasks may take to end (specs/proxy.md §15 promises 10 s).
 const TASKS_END: Duration = Duration::from_secs(12);
-
-/// Where NAS ask, as announced.
-const RADIUS: &str = "radius";
-/// Where they report, as announced.
-const ACCOUNTING: &str = "acct";
 
 /// Bound sockets and the right to serve. Taken before the database is opened, so that a taken port changes nothing.
 pub(crate) struct Listeners {
@@ -66,8 +58,6 @@ impl Listeners {
         let bastion = if config.bastion.enabled { &config.bastion.listen } else { &none };
         let vpn = if config.vpn.enabled { &config.vpn.listen } else { &none };
         let ssh = if config.settings.ssh.enabled { &config.ssh.listen } else { &none };
-        let is_radius = config.settings.radius.enabled;
-        let (auth, acct) = if is_radius { (&config.radius.auth, &config.radius.acct) } else { (&none, &none) };
         let metrics = if config.metrics.enabled { &config.metrics.listen } else { &none };
         Ok(Self {
             tls: tls::Tls::load(config.http.tls.as_ref())?,
@@ -76,10 +66,7 @@ impl Listeners {
             bastion: listen::bind(bastion, "bastion.listen")?,
             vpn: listen::bind(vpn, "vpn.listen")?,
             ssh: listen::bind(ssh, "ssh.listen")?,
-            radius: gatehouse_radius::Listening {
-                auth: listen::bind_udp(auth, "radius.auth")?,
-                acct: listen::bind_udp(acct, "radius.acct")?,
-            },
+            radius: radius::bind(config)?,
             metrics: listen::bind(metrics, "metrics.listen")?,
             _lock: Lock::take(config)?,
         })
@@ -87,23 +74,18 @@ impl Listeners {
 
     /// Where they listen: name, address.
     pub(crate) fn addresses(&self) -> Vec<(&'static str, SocketAddr)> {
-        let tcp = |name, list: &[TcpListener]| {
-            let addresses: Vec<_> = list.iter().filter_map(|listener| listener.local_addr().ok()).collect();
-            addresses.into_iter().map(move |address| (name, address))
-        };
-        let udp = |name, list: &[UdpSocket]| {
-            let addresses: Vec<_> = list.iter().filter_map(|socket| socket.local_addr().ok()).collect();
-            addresses.into_iter().map(move |address| (name, address))
-        };
-        tcp("http", &self.shared)
-            .chain(tcp("oa", &self.oa))
-            .chain(tcp("bastion", &self.bastion))
-            .chain(tcp("vpn", &self.vpn))
-            .chain(tcp("ssh", &self.ssh))
-            .chain(udp(RADIUS, &self.radius.auth))
-            .chain(udp(ACCOUNTING, &self.radius.acct))
-            .chain(tcp("metrics", &self.metrics))
-            .collect()
+        let named = [
+            ("http", &self.shared),
+            ("oa", &self.oa),
+            ("bastion", &self.bastion),
+            ("vpn", &self.vpn),
+            ("ssh", &self.ssh),
+        ];
+        let listeners = named.into_iter().flat_map(|(name, list)| list.iter().map(move |listener| (name, listener)));
+        let metrics = self.metrics.iter().map(|listener| ("metrics", listener));
+        let address = |(name, listener): (&'static str, &TcpListener)| Some((name, listener.local_addr().ok()?));
+        let radius = radius::addresses(&self.radius);
+        listeners.filter_map(address).chain(radius).chain(metrics.filter_map(address)).collect()
     }
 
     /// The HTTP listeners a test picks, as entries of `proxy.egress_allow`; never the metrics one.
@@ -111,7 +93,7 @@ impl Listeners {
         let public = self
             .addresses()
             .into_iter()
-            .filter(|(name, _)| !matches!(*name, "metrics" | "ssh" | RADIUS | ACCOUNTING))
+            .filter(|(name, _)| !matches!(*name, "metrics" | "ssh" | "radius-auth" | "radius-acct"))
             .map(|(_, address)| address);
         public.filter(picks).map(EgressRule::listener).collect()
     }
@@ -134,7 +116,7 @@ pub(crate) fn announce(listeners: &Listeners) -> std::io::Result<()> {
         let (scheme, path) = match name {
             "metrics" => ("http", "/metrics"),
             "ssh" => ("ssh", ""),
-            RADIUS | ACCOUNTING => ("udp", ""),
+            "radius-auth" | "radius-acct" => ("udp", ""),
             _ => (listeners.scheme(), ""),
         };
         output::line(format_args!("{name:<8} {scheme}://{address}{path}"))?;
@@ -179,8 +161,8 @@ pub(crate) async fn run(
     start_proxy(&app);
     let sites = sites(&app, config);
     ready(&app, &listeners)?;
-    start_ssh(&app, listeners.ssh).await?;
-    start_radius(&app, listeners.radius);
+    start_ssh(&app, listeners.ssh, &config.ssh).await?;
+    radius::start(&app, listeners.radius);
 
     let metrics = Arc::new(Site::new(pages::health(app.clone()).merge(pages::metrics(recorder))));
     for (list, server, site) in [
@@ -268,42 +250,20 @@ fn sites(app: &App, config: &Config) -> Sites {
 }
 
 /// Starts the door to targets; web terminals need it even where nobody listens for native clients.
-async fn start_ssh(app: &App, listeners: Vec<TcpListener>) -> anyhow::Result<()> {
+async fn start_ssh(app: &App, listeners: Vec<TcpListener>, config: &SshListen) -> anyhow::Result<()> {
     let door = Door::new();
     app.serve_terminals(Arc::new(door.clone()));
     let listening = if listeners.is_empty() {
         None
     } else {
-        let listening = Listening::new(app, listeners).await.context("cannot make the ssh door's host key")?;
+        let proxies = config.trusted_proxies.0.clone();
+        let listening = Listening::new(app, listeners, proxies).await.context("cannot make the ssh door's host key")?;
         tracing::info!(fingerprint = listening.fingerprint(), "the ssh door's host key");
         Some(listening)
     };
     let running = app.clone();
     app.spawn("ssh", async move { door.run(running, listening).await });
     Ok(())
-}
-
-/// Starts the door to concentrators. Only a process that has it cuts and changes sessions.
-fn start_radius(app: &App, listening: gatehouse_radius::Listening) {
-    let settings = &app.settings().radius;
-    if !settings.enabled {
-        return;
-    }
-    let options = gatehouse_radius::Options {
-        reject_delay: settings.reject_delay.0,
-        duplicate_window: settings.duplicate_window.0,
-        commands: settings.commands.clone(),
-        ..gatehouse_radius::Options::default()
-    };
-    let door = gatehouse_radius::Door::new(options, app.random().clone(), app.clock().clone(), &listening);
-    app.serve_enforcer(Arc::new(door.clone()));
-    let running = app.clone();
-    app.spawn("radius", async move {
-        let stop = running.shutdown().clone();
-        if let Err(error) = door.run(running, listening, stop).await {
-            tracing::error!(%error, "the radius door cannot serve");
-        }
-    });
 }
 
 fn start_proxy(app: &App) {

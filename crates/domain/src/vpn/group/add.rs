@@ -8,9 +8,9 @@ use crate::{
     Ctx, Error, Result,
     audit::Object,
     vpn::{
-        method,
+        field, method,
         staged::{self, Twin},
-        text, trail,
+        trail,
     },
 };
 
@@ -18,7 +18,6 @@ const CODE: &str = "vpn.group.create";
 
 /// A group to make.
 #[derive(Debug, Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "the flags of the WebApi")]
 pub struct NewGroup {
     /// Name; at most 96 bytes, no `/`.
     pub name: String,
@@ -56,11 +55,6 @@ pub struct NewGroup {
 /// `childless`), (`name`: `taken`, `too_deep`), (`note`, `malformed`), (`policy_set`, `unknown`), (`auth_server`, `unknown`).
 /// Source: specs/vpn.md §6, §8.
 pub async fn add(ctx: &Ctx, new: &NewGroup) -> Result<VpnGroupId> {
-    let label = trail::label([new.parent.as_str(), new.name.as_str()]);
-    trail::or_refused(ctx, CODE, Object::new(OBJECT, None, &label), insert(ctx, new).await).await
-}
-
-async fn insert(ctx: &Ctx, new: &NewGroup) -> Result<VpnGroupId> {
     let mut tx = staged::begin(ctx, CODE).await?;
     lock::own_tree(&mut tx).await?;
     if new.name.is_empty() {
@@ -77,10 +71,10 @@ async fn insert(ctx: &Ctx, new: &NewGroup) -> Result<VpnGroupId> {
     if rows::find_by_path(&mut tx, &path).await?.is_some() {
         return Err(Error::field("name", "taken"));
     }
-    if path.len() > text::GROUP_PATH {
+    if path.len() > field::MAX_PATH {
         return Err(Error::field("name", "too_deep"));
     }
-    if !text::is_text(&new.note, text::SHORT) {
+    if !field::is_text(&new.note, field::MAX_NAME) {
         return Err(Error::field("note", "malformed"));
     }
     if rows::find_policy_set(&mut tx, new.policy_set_id).await?.is_none() {
@@ -89,7 +83,7 @@ async fn insert(ctx: &Ctx, new: &NewGroup) -> Result<VpnGroupId> {
     let server = match &new.server {
         None => None,
         Some(name) => {
-            let found = if text::is_askable(name) { rows::find_server(&mut tx, name).await? } else { None };
+            let found = if field::is_askable(name) { rows::find_server(&mut tx, name).await? } else { None };
             Some(found.ok_or_else(|| Error::field("auth_server", "unknown"))?.0)
         }
     };

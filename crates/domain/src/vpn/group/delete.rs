@@ -18,11 +18,6 @@ const CODE: &str = "vpn.group.delete";
 /// The users' accounts go at the apply, with their last pass. Errors: `Forbidden`; `Fields` (`paths`: `malformed`, `builtin`,
 /// and `unknown` when none of them exists). Source: specs/vpn.md §8.
 pub async fn delete(ctx: &Ctx, paths: &[String]) -> Result<u64> {
-    let label = trail::label(paths.iter().map(String::as_str));
-    trail::or_refused(ctx, CODE, Object::new(OBJECT, None, &label), remove(ctx, paths).await).await
-}
-
-async fn remove(ctx: &Ctx, paths: &[String]) -> Result<u64> {
     ctx.require("vpn.user.delete")?;
     let mut tx = staged::begin(ctx, CODE).await?;
     lock::own_tree(&mut tx).await?;

@@ -7,8 +7,9 @@ use crate::{
     Ctx, Error, Result,
     audit::Object,
     vpn::{
+        field,
         staged::{self, Twin},
-        text, trail,
+        trail,
     },
 };
 
@@ -40,11 +41,6 @@ pub struct GroupEdit {
 /// `builtin`), (`new_parent`: `childless`, `inside`), (`new_name`: `taken`, `too_deep`), (`note`, `malformed`). Source:
 /// specs/vpn.md §6, §8.
 pub async fn edit(ctx: &Ctx, edit: &GroupEdit) -> Result<()> {
-    let label = trail::label([edit.old_parent.as_str(), edit.old_name.as_str()]);
-    trail::or_refused(ctx, CODE, Object::new(OBJECT, None, &label), update(ctx, edit).await).await
-}
-
-async fn update(ctx: &Ctx, edit: &GroupEdit) -> Result<()> {
     let mut tx = staged::begin(ctx, CODE).await?;
     lock::own_tree(&mut tx).await?;
     let required = [
@@ -68,7 +64,7 @@ async fn update(ctx: &Ctx, edit: &GroupEdit) -> Result<()> {
     }
     let parent = find_at(&mut tx, "new_parent", &edit.new_parent).await?;
     relocate::put(ctx, &mut tx, &group, &parent, name).await?;
-    if edit.note.as_ref().is_some_and(|note| !text::is_text(note, text::SHORT)) {
+    if edit.note.as_ref().is_some_and(|note| !field::is_text(note, field::MAX_NAME)) {
         return Err(Error::field("note", "malformed"));
     }
     let unknown = || Error::field("old_name", "unknown");

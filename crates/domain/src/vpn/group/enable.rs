@@ -17,13 +17,6 @@ use crate::{
 /// Errors: `Forbidden`; `Fields` (`path`: `malformed`, `unknown`), (`group`, `builtin`): the root stays on. Source:
 /// specs/vpn.md §6, §8, §9.
 pub async fn set_enabled(ctx: &Ctx, path: &str, is_enabled: bool) -> Result<()> {
-    let action = if is_enabled { "vpn.group.enable" } else { "vpn.group.disable" };
-    let label = trail::label([path]);
-    let result = switch(ctx, action, path, is_enabled).await;
-    trail::or_refused(ctx, action, Object::new(OBJECT, None, &label), result).await
-}
-
-async fn switch(ctx: &Ctx, action: &'static str, path: &str, is_enabled: bool) -> Result<()> {
     let mut tx = staged::begin(ctx, "vpn.group.update").await?;
     lock::own_tree(&mut tx).await?;
     let group = find_at(&mut tx, "path", path).await?;
@@ -37,6 +30,7 @@ async fn switch(ctx: &Ctx, action: &'static str, path: &str, is_enabled: bool) -
             outbox::disconnect_below_group(&mut tx, ctx.now(), &live, EndedWhy::Disabled).await?;
         }
     }
+    let action = if is_enabled { "vpn.group.enable" } else { "vpn.group.disable" };
     trail::changed(&mut tx, ctx, action, Object::new(OBJECT, group.id.0, &trail::label([path])), None).await?;
     tx.commit().await?;
     ctx.app.live().refresh(&ctx.app).await

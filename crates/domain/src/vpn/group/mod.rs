@@ -11,8 +11,8 @@ mod relocate;
 use gatehouse_model::{VpnGroupId, VpnRoleId};
 use gatehouse_store::{Query, Tx, vpn_group as rows};
 
-use super::{text, trail};
-use crate::{Ctx, Error, Result, audit::Object};
+use super::field;
+use crate::{Ctx, Error, Result};
 
 pub use add::{NewGroup, add};
 pub use delete::delete;
@@ -51,12 +51,6 @@ pub struct Group {
 ///
 /// Errors: `Forbidden`; `Fields` (`path`: `malformed`, `unknown`). Source: specs/vpn.md §7.6.
 pub async fn show(ctx: &Ctx, path: &str) -> Result<Group> {
-    let result = find(ctx, path).await;
-    let id = result.as_ref().ok().map(|group| group.row.id.0);
-    trail::asked(ctx, "vpn.group.show", Object::new(OBJECT, id, &trail::label([path])), result).await
-}
-
-async fn find(ctx: &Ctx, path: &str) -> Result<Group> {
     ctx.require("vpn.group.read")?;
     let mut q = ctx.read();
     let row = find_at(&mut q, "path", path).await?;
@@ -86,7 +80,7 @@ fn joined(parent: &str, name: &str) -> String {
 /// Finds a group by its path; (`field`: `malformed`, `unknown`).
 pub(crate) async fn find_at(q: &mut impl Query, field: &'static str, path: &str) -> Result<VpnGroupRow> {
     let path = normal(path).ok_or_else(|| Error::field(field, "malformed"))?;
-    let found = if text::is_askable(path) { rows::find_by_path(q, path).await? } else { None };
+    let found = if field::is_askable(path) { rows::find_by_path(q, path).await? } else { None };
     found.ok_or_else(|| Error::field(field, "unknown"))
 }
 
@@ -108,12 +102,12 @@ fn takes_children(id: VpnGroupId) -> bool {
 
 /// Whether a text may be the name of a group.
 fn is_name(name: &str) -> bool {
-    text::is_name(name, text::GROUP_NAME) && !name.contains('/')
+    !name.is_empty() && !name.starts_with(',') && !name.contains('/') && field::is_text(name, field::MAX_GROUP_NAME)
 }
 
 /// Gives a group roles by name; unknown ones are passed over.
 async fn insert_roles(tx: &mut Tx, id: VpnGroupId, roles: &[String]) -> Result<()> {
-    for role in roles.iter().filter(|role| text::is_askable(role)) {
+    for role in roles.iter().filter(|role| field::is_askable(role)) {
         rows::insert_role(tx, id, role).await?;
     }
     Ok(())

@@ -9,8 +9,9 @@ use crate::{
     Ctx, Error, Result,
     audit::Object,
     vpn::{
+        field,
         staged::{self, Twin},
-        text, trail, user,
+        trail, user,
     },
 };
 
@@ -36,11 +37,6 @@ pub struct Relocation {
 /// (`users`: `unknown`, `anonymous`), (`group`, `builtin`), (`new_parent`: `childless`, `inside`), (`new_name`: `taken`,
 /// `too_deep`). Source: specs/vpn.md §8.
 pub async fn relocate(ctx: &Ctx, wish: &Relocation) -> Result<usize> {
-    let label = trail::label(wish.groups.iter().chain(&wish.users).map(String::as_str));
-    trail::or_refused(ctx, ACTION, Object::new(OBJECT, None, &label), relocate_all(ctx, wish).await).await
-}
-
-async fn relocate_all(ctx: &Ctx, wish: &Relocation) -> Result<usize> {
     ctx.require("vpn.user.update")?;
     let mut tx = staged::begin(ctx, CODE).await?;
     lock::own_tree(&mut tx).await?;
@@ -106,7 +102,7 @@ pub(super) async fn put(
         let rest = row.path.strip_prefix(&group.path).ok_or_else(|| Error::internal("a VPN group lies astray"))?;
         moved.push((row.id, format!("{path}{rest}")));
     }
-    if moved.iter().any(|(_, path)| path.len() > text::GROUP_PATH) {
+    if moved.iter().any(|(_, path)| path.len() > field::MAX_PATH) {
         return Err(Error::field("new_name", "too_deep"));
     }
     let row = rows::VpnGroupRow {

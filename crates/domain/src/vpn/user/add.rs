@@ -8,9 +8,9 @@ use crate::{
     Ctx, Error, Result, account,
     audit::Object,
     vpn::{
-        group, method,
+        field, group, method,
         staged::{self, Twin},
-        text, trail,
+        trail,
     },
 };
 
@@ -47,17 +47,6 @@ pub struct NewUser {
     pub expires_on: Option<String>,
 }
 
-/// Makes a user, staged: an account at once, which cannot log in before the apply.
-///
-/// A user whose deletion waits for the apply is replaced, if the account opens nothing else.
-/// Errors: `Forbidden`; `Fields`, the first of (`name`: `empty`, `malformed`, `reserved`), (`group`: `malformed`, `unknown`,
-/// `anonymous`), (`name`, `taken`), (`auth_server`, `unknown`), (`note` `phone` `password` `expires_on`, `malformed`).
-/// Source: specs/vpn.md §7.3.
-pub async fn add(ctx: &Ctx, new: &NewUser) -> Result<AccountId> {
-    let result = insert(ctx, new).await;
-    trail::or_refused(ctx, CODE, Object::new(OBJECT, None, &trail::label([new.name.as_str()])), result).await
-}
-
 /// What the checks of a new user find.
 struct Plan {
     group: VpnGroupId,
@@ -67,7 +56,13 @@ struct Plan {
     replaced: Option<accounts::AccountRow>,
 }
 
-async fn insert(ctx: &Ctx, new: &NewUser) -> Result<AccountId> {
+/// Makes a user, staged: an account at once, which cannot log in before the apply.
+///
+/// A user whose deletion waits for the apply is replaced, if the account opens nothing else.
+/// Errors: `Forbidden`; `Fields`, the first of (`name`: `empty`, `malformed`, `reserved`), (`group`: `malformed`, `unknown`,
+/// `anonymous`), (`name`, `taken`), (`auth_server`, `unknown`), (`note` `phone` `password` `expires_on`, `malformed`).
+/// Source: specs/vpn.md §7.3.
+pub async fn add(ctx: &Ctx, new: &NewUser) -> Result<AccountId> {
     ctx.require(CODE)?;
     // Once before the password is hashed, which is dear, and once when nobody can interfere.
     check_all(ctx, &mut ctx.read(), new).await?;
@@ -118,7 +113,7 @@ async fn insert(ctx: &Ctx, new: &NewUser) -> Result<AccountId> {
     };
     check::put(ctx, &mut pass, password)?;
     rows::insert(&mut tx, &pass).await.map_err(|error| taken(error.into()))?;
-    for role in new.roles.iter().filter(|role| text::is_askable(role)) {
+    for role in new.roles.iter().filter(|role| field::is_askable(role)) {
         rows::insert_role(&mut tx, id, role).await?;
     }
     staged::mark(&mut tx, Twin::User, id.0).await?;
@@ -153,7 +148,8 @@ async fn check_all(ctx: &Ctx, q: &mut impl Query, new: &NewUser) -> Result<Plan>
     let expires_at = match &new.expires_on {
         None => None,
         Some(day) => Some(
-            text::day(day, &ctx.app.settings().vpn.time_zone).ok_or_else(|| Error::field("expires_on", "malformed"))?,
+            field::day(day, &ctx.app.settings().vpn.time_zone)
+                .ok_or_else(|| Error::field("expires_on", "malformed"))?,
         ),
     };
     Ok(Plan { group, server, expires_at, replaced })

@@ -7,12 +7,12 @@ use super::ServerName;
 use crate::{
     Ctx, Error, Result,
     account::{clear, pass},
-    vpn::text::{PHONE, SHORT, is_askable, is_name, is_text},
+    vpn::field::{self, MAX_NAME, MAX_PHONE, is_askable, is_text},
 };
 
 /// The fault of a login that somebody shall get: `malformed`, `reserved`.
 pub(super) fn name(ctx: &Ctx, name: &str) -> Result<()> {
-    if !is_name(name, SHORT) || Login::new(name).is_err() {
+    if name.starts_with(',') || !is_text(name, MAX_NAME) || Login::new(name).is_err() {
         return Err(Error::field("name", "malformed"));
     }
     let key = fold_key(name);
@@ -31,13 +31,9 @@ pub(super) async fn server(q: &mut impl Query, server: &ServerName) -> Result<Au
 
 /// The faults of the free texts and the password: `malformed`.
 pub(super) fn texts(note: Option<&str>, phone: Option<&str>, password: Option<&Secret>) -> Result<()> {
-    if note.is_some_and(|note| !is_text(note, SHORT)) {
-        return Err(Error::field("note", "malformed"));
-    }
-    if phone.is_some_and(|phone| !is_text(phone, PHONE)) {
-        return Err(Error::field("phone", "malformed"));
-    }
-    if password.is_some_and(|password| !is_text(password.expose(), SHORT) || !password.expose().is_ascii()) {
+    field::text("note", note.unwrap_or_default(), MAX_NAME)?;
+    field::text("phone", phone.unwrap_or_default(), MAX_PHONE)?;
+    if password.is_some_and(|password| !is_text(password.expose(), MAX_NAME) || !password.expose().is_ascii()) {
         return Err(Error::field("password", "malformed"));
     }
     Ok(())

@@ -21,11 +21,6 @@ const CODE: &str = "vpn.user.delete";
 /// The account goes at the apply, with its last pass. Errors: `Forbidden`; `Fields` (`names`, `unknown`) when none of them
 /// exists. Source: specs/vpn.md §6, §7.5.
 pub async fn delete(ctx: &Ctx, names: &[String]) -> Result<usize> {
-    let label = trail::label(names.iter().map(String::as_str));
-    trail::or_refused(ctx, CODE, Object::new(OBJECT, None, &label), remove(ctx, names).await).await
-}
-
-async fn remove(ctx: &Ctx, names: &[String]) -> Result<usize> {
     let mut tx = staged::begin(ctx, CODE).await?;
     lock::share_tree(&mut tx).await?;
     // By id, so that two who delete the same users wait for each other and not crosswise.

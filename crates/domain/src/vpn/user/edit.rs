@@ -8,9 +8,9 @@ use crate::{
     Ctx, Error, Result,
     audit::Object,
     vpn::{
-        group, method,
+        field, group, method,
         staged::{self, Twin},
-        text, trail,
+        trail,
     },
 };
 
@@ -64,17 +64,6 @@ pub struct UserEdit {
     pub expiry: Expiry,
 }
 
-/// Edits a user, staged.
-///
-/// Errors: `Forbidden`; `Fields`, the first of (`old_name`: `empty`, `unknown`), (`name`: `empty`, `malformed`, `reserved`,
-/// `taken`, `protected`), (`group`: `malformed`, `unknown`, `anonymous`), (`auth_server`, `unknown`), (`note` `phone` `password`
-/// `expires_on`, `malformed`), (`password`, `protected`), (`is_enabled`, `disabled_by_staff`). `protected`: the account opens
-/// more than the VPN, or another surface made it. Source: specs/vpn.md §6, §7.4.
-pub async fn edit(ctx: &Ctx, edit: &UserEdit) -> Result<()> {
-    let result = update(ctx, edit).await;
-    trail::or_refused(ctx, CODE, Object::new(OBJECT, None, &trail::label([edit.old_name.as_str()])), result).await
-}
-
 /// What the checks of an edit find.
 struct Plan {
     account: accounts::AccountRow,
@@ -83,7 +72,13 @@ struct Plan {
     rename: Option<String>,
 }
 
-async fn update(ctx: &Ctx, edit: &UserEdit) -> Result<()> {
+/// Edits a user, staged.
+///
+/// Errors: `Forbidden`; `Fields`, the first of (`old_name`: `empty`, `unknown`), (`name`: `empty`, `malformed`, `reserved`,
+/// `taken`, `protected`), (`group`: `malformed`, `unknown`, `anonymous`), (`auth_server`, `unknown`), (`note` `phone` `password`
+/// `expires_on`, `malformed`), (`password`, `protected`), (`is_enabled`, `disabled_by_staff`). `protected`: the account opens
+/// more than the VPN, or another surface made it. Source: specs/vpn.md §6, §7.4.
+pub async fn edit(ctx: &Ctx, edit: &UserEdit) -> Result<()> {
     ctx.require(CODE)?;
     // Once before the password is hashed, which is dear, and once when nobody can interfere.
     check_all(ctx, &mut ctx.read(), edit).await?;
@@ -110,7 +105,7 @@ async fn update(ctx: &Ctx, edit: &UserEdit) -> Result<()> {
     rows::update(&mut tx, &pass).await?;
     if let Some(roles) = &edit.roles {
         rows::delete_roles(&mut tx, id).await?;
-        for role in roles.iter().filter(|role| text::is_askable(role)) {
+        for role in roles.iter().filter(|role| field::is_askable(role)) {
             rows::insert_role(&mut tx, id, role).await?;
         }
     }
@@ -227,7 +222,7 @@ fn expiry(ctx: &Ctx, expiry: &Expiry, old: Option<Millis>) -> Result<Option<Mill
         Expiry::Keep => Ok(old),
         Expiry::Never => Ok(None),
         Expiry::On(day) if day.is_empty() && old.is_some() => Ok(old),
-        Expiry::On(day) => text::day(day, &ctx.app.settings().vpn.time_zone)
+        Expiry::On(day) => field::day(day, &ctx.app.settings().vpn.time_zone)
             .map(Some)
             .ok_or_else(|| Error::field("expires_on", "malformed")),
     }

@@ -16,13 +16,6 @@ use crate::{
 /// Errors: `Forbidden`; `Fields` (`name`: `empty`, `unknown`), (`is_enabled`, `disabled_by_staff`) when staff disabled the
 /// account. Source: specs/vpn.md §6, §8, §9.
 pub async fn set_enabled(ctx: &Ctx, name: &str, is_enabled: bool) -> Result<()> {
-    let action = if is_enabled { "vpn.user.enable" } else { "vpn.user.disable" };
-    let label = trail::label([name]);
-    let result = switch(ctx, action, name, is_enabled).await;
-    trail::or_refused(ctx, action, Object::new(OBJECT, None, &label), result).await
-}
-
-async fn switch(ctx: &Ctx, action: &'static str, name: &str, is_enabled: bool) -> Result<()> {
     let mut tx = staged::begin(ctx, "vpn.user.update").await?;
     if name.is_empty() {
         return Err(Error::field("name", "empty"));
@@ -39,6 +32,7 @@ async fn switch(ctx: &Ctx, action: &'static str, name: &str, is_enabled: bool) -
             outbox::disconnect_account(&mut tx, ctx.now(), id, EndedWhy::Disabled).await?;
         }
     }
+    let action = if is_enabled { "vpn.user.enable" } else { "vpn.user.disable" };
     trail::changed(&mut tx, ctx, action, Object::new(OBJECT, id.0, &trail::label([name])), None).await?;
     tx.commit().await?;
     ctx.app.live().refresh(&ctx.app).await

@@ -11,8 +11,8 @@ mod enable;
 use gatehouse_model::{AccountId, VpnRoleId, fold_key};
 use gatehouse_store::{Query, vpn_user as rows};
 
-use super::{text::is_askable, trail};
-use crate::{Ctx, Error, Result, audit::Object};
+use super::field::is_askable;
+use crate::{Ctx, Error, Result};
 
 pub use add::{NewUser, add};
 pub use delete::delete;
@@ -55,12 +55,6 @@ impl User {
 ///
 /// Errors: `Forbidden`; `Fields` (`name`: `empty`, `unknown`). Source: specs/vpn.md §7.2.
 pub async fn show(ctx: &Ctx, name: &str) -> Result<User> {
-    let result = find(ctx, name).await;
-    let id = result.as_ref().ok().map(|user| user.row.id.0);
-    trail::asked(ctx, "vpn.user.show", Object::new(OBJECT, id, &trail::label([name])), result).await
-}
-
-async fn find(ctx: &Ctx, name: &str) -> Result<User> {
     ctx.require("vpn.user.read")?;
     if name.is_empty() {
         return Err(Error::field("name", "empty"));
@@ -84,12 +78,8 @@ pub struct UserPage {
 
 /// Lists users by id, at most [`PAGE_MAX`]. Errors: `Forbidden`. Source: specs/vpn.md §7.7.
 pub async fn list(ctx: &Ctx, limit: i64, offset: i64) -> Result<UserPage> {
-    let result = page(ctx, limit.clamp(0, PAGE_MAX), offset.max(0)).await;
-    trail::asked(ctx, "vpn.user.list", Object::new(OBJECT, None, ""), result).await
-}
-
-async fn page(ctx: &Ctx, limit: i64, offset: i64) -> Result<UserPage> {
     ctx.require("vpn.user.read")?;
+    let (limit, offset) = (limit.clamp(0, PAGE_MAX), offset.max(0));
     let mut q = ctx.read();
     let total = rows::count(&mut q).await?;
     let entries = rows::list(&mut q, (limit, offset)).await?;

@@ -5,6 +5,7 @@
 mod form;
 mod fuzz;
 mod order;
+mod role;
 mod support;
 mod trail;
 mod transport;
