@@ -10,17 +10,12 @@ use zeroize::Zeroizing;
 /// MD4 of the password in UTF-16LE: as good as the password itself.
 pub type NtHash = Zeroizing<[u8; 16]>;
 
-/// Codes of an `E=` text, what the client's machine shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u16)]
-pub enum ErrorCode {
-    /// The account is disabled.
-    Disabled = 647,
-    /// The password, or here the account, has expired.
-    Expired = 648,
-    /// Name or password are wrong, or nothing that is told.
-    AuthenticationFailure = 691,
-}
+/// `E=` of a disabled account.
+pub const DISABLED: u16 = 647;
+/// `E=` of an expired password, or here account.
+pub const EXPIRED: u16 = 648;
+/// `E=` of a wrong name or password, and of everything that is not told.
+pub const AUTHENTICATION_FAILURE: u16 = 691;
 
 /// An MS-CHAP2-Response, and what it answers.
 #[derive(Debug, Clone, Copy)]
@@ -57,8 +52,8 @@ impl<'a> Response<'a> {
     }
 
     /// Returns the value of MS-CHAP-Error. Retrying is not allowed; `challenge` is one for the next try that some clients want.
-    pub fn error(&self, code: ErrorCode, challenge: &[u8; 16], message: &str) -> Vec<u8> {
-        let text = format!("E={} R=0 C={} V=3 M={message}", code as u16, hex::encode_upper(challenge));
+    pub fn error(&self, code: u16, challenge: &[u8; 16], message: &str) -> Vec<u8> {
+        let text = format!("E={code} R=0 C={} V=3 M={message}", hex::encode_upper(challenge));
         let mut value = vec![self.ident];
         value.extend(crate::text::cut(&text, crate::MAX_VENDOR_VALUE - 1).bytes());
         value

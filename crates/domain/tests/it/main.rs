@@ -43,6 +43,8 @@ mod bastion;
 #[cfg(test)]
 mod bastion_access;
 #[cfg(test)]
+mod bastion_parallel;
+#[cfg(test)]
 mod bastion_resource;
 #[cfg(test)]
 mod doctor;
@@ -64,6 +66,10 @@ mod picture;
 mod radius;
 #[cfg(test)]
 mod radius_accounting;
+#[cfg(test)]
+mod radius_admit;
+#[cfg(test)]
+mod radius_outbox;
 #[cfg(test)]
 mod recording;
 #[cfg(test)]

@@ -159,7 +159,7 @@ fn mschap_v2_and_its_keys() {
     assert!(!read.matches(&challenge, b"user", &hash), "the name counts as it was sent");
     assert!(!read.matches(&challenge, b"User", &mschap::nt_hash("clientpass")));
     assert_eq!(read.success(&challenge, b"User", &hash), [b"\x07", proof.as_bytes()].concat());
-    let error = read.error(mschap::ErrorCode::AuthenticationFailure, &challenge, "no");
+    let error = read.error(mschap::AUTHENTICATION_FAILURE, &challenge, "no");
     assert_eq!(error, b"\x07E=691 R=0 C=5B5D7C7D7B3F2F3E3C2C602132262628 V=3 M=no");
     assert!(mschap::Response::read(&value[..49]).is_none());
     assert!(mschap::Response::read(&[0; 51]).is_none());
