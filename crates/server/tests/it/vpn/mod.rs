@@ -2,3 +2,4 @@
 
 mod authorisation;
 pub(crate) mod caller;
+mod restart;
