@@ -5,6 +5,7 @@
 mod flush;
 mod form;
 mod fuzz;
+mod group;
 mod order;
 mod role;
 mod state;
@@ -12,3 +13,4 @@ mod support;
 mod trail;
 mod transport;
 mod updater;
+mod user;
