@@ -38,7 +38,6 @@ fn what_cannot_be_is_refused_with_a_reason() {
         ("account add bob --email nonsense", 2, "email"),
         ("account add bob --pass all", 2, "known are vpn, proxy, staff, subscriber"),
         ("account grant ann proxy", 1, "already exists"),
-        ("account grant ann vpn", 2, "no vpn surface yet"),
         ("account grant ann role", 2, "name the role"),
         ("account grant ann proxy now", 2, "takes no code"),
         ("account delete administrator", 1, "locked"),
