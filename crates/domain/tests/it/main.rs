@@ -84,7 +84,9 @@ mod vpn_group;
 mod vpn_people;
 #[cfg(test)]
 mod vpn_publish;
+#[cfg(test)]
 mod vpn_role;
+#[cfg(test)]
 mod vpn_stay;
-mod vpn_user;
+#[cfg(test)]
 mod vpn_user;
