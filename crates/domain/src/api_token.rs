@@ -5,14 +5,14 @@ use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use gatehouse_model::{AccountId, ApiTokenId, Millis, Secret};
 use gatehouse_store::{
-    Aspect, account as accounts,
+    Aspect, Query, account as accounts,
     api_token::{self as rows, NewApiToken, OwnedTokenRow},
     role,
 };
 use ipnet::IpNet;
 
 use crate::{
-    Actor, Ctx, Error, Result, Via,
+    Actor, Ctx, Error, Fault, Result, Via,
     app::parse_codes,
     audit::{self, Object},
     permission::{self, Change, ON_GROUPS},
@@ -50,7 +50,7 @@ pub async fn admit(ctx: &Ctx, token: &str) -> Result<(Ctx, Option<Owed>)> {
         codes.extend(role::list_codes_of_account(&mut ctx.read(), row.account_id, ctx.now()).await?);
         codes.retain(|code| scopes.contains(code));
     }
-    let via = Via::Token { id: row.id, scopes };
+    let via = if owes.is_some() { Via::Limited(None) } else { Via::Token { id: row.id, scopes } };
     let actor = Actor::Account { id: row.account_id, login: row.login, name: row.name, codes, via };
     Ok((Ctx { actor, ..ctx.clone() }, owes))
 }
@@ -122,23 +122,10 @@ pub struct NewToken {
 /// Errors: `Fields` (`scopes`, `unknown` or `forbidden`; `expires_at`, `range`: at most a year ahead); `QuotaExceeded`.
 pub async fn add(ctx: &Ctx, new: &NewToken) -> Result<(ApiTokenId, Secret)> {
     let (account, _) = staff::own_session(ctx)?;
-    if new.expires_at <= ctx.now() || new.expires_at > ctx.now().plus(LONGEST) {
-        return Err(Error::field("expires_at", "range"));
-    }
     let (ctx, mut tx) = permission::begin(ctx, Change::Rights).await?;
-    for scope in &new.scopes {
-        let Some(code) = permission::CATALOGUE.iter().chain(ON_GROUPS).find(|code| *code == scope) else {
-            return Err(Error::field("scopes", "unknown"));
-        };
-        let held = if ON_GROUPS.contains(code) {
-            permission::require_anywhere(&ctx, &mut tx, code).await
-        } else {
-            ctx.require(code)
-        };
-        match held {
-            Err(Error::Forbidden { .. }) => return Err(Error::field("scopes", "forbidden")),
-            other => other?,
-        }
+    let faults = find_faults(&ctx, &mut tx, new).await?;
+    if !faults.is_empty() {
+        return Err(Error::Fields(faults));
     }
     if rows::list_owned(&mut tx, KIND, account).await?.len() >= MOST {
         return Err(Error::QuotaExceeded { what: "api tokens" });
@@ -161,6 +148,36 @@ pub async fn add(ctx: &Ctx, new: &NewToken) -> Result<(ApiTokenId, Secret)> {
     audit::changed(&mut tx, &ctx, "api_token.create", Object::new("api_token", id.0, &new.label)).await?;
     tx.commit().await?;
     Ok((id, secret))
+}
+
+/// What is wrong with a token to make, for surfaces that found other faults in the same form and tell all at once.
+pub async fn faults(ctx: &Ctx, new: &NewToken) -> Result<Vec<Fault>> {
+    find_faults(ctx, &mut ctx.read(), new).await
+}
+
+async fn find_faults(ctx: &Ctx, q: &mut impl Query, new: &NewToken) -> Result<Vec<Fault>> {
+    let mut faults = Vec::new();
+    for scope in &new.scopes {
+        let held = match permission::CATALOGUE.iter().chain(ON_GROUPS).find(|code| *code == scope) {
+            None => {
+                faults.push(Fault::new("scopes", "unknown"));
+                break;
+            }
+            Some(code) if ON_GROUPS.contains(code) => permission::require_anywhere(ctx, q, code).await,
+            Some(code) => ctx.require(code),
+        };
+        match held {
+            Err(Error::Forbidden { .. }) => {
+                faults.push(Fault::new("scopes", "forbidden"));
+                break;
+            }
+            other => other?,
+        }
+    }
+    if new.expires_at <= ctx.now() || new.expires_at > ctx.now().plus(LONGEST) {
+        faults.push(Fault::new("expires_at", "range"));
+    }
+    Ok(faults)
 }
 
 /// Lists the tokens of the caller, or of somebody else with `system.token.manage` and all that he holds.

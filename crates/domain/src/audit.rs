@@ -3,7 +3,7 @@
 use gatehouse_model::Origin;
 use gatehouse_store::{Tx, audit as rows, audit::AuditRow};
 
-use crate::{Actor, App, Ctx, Result};
+use crate::{Actor, App, Ctx, Result, bastion::setting};
 
 /// Which chain a row belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -253,7 +253,7 @@ const SEGMENT: i64 = 1_000;
 /// What goes is the beginning of the chain, link by link; the last link of it stays, so that the next one can be verified.
 pub async fn prune(app: &App) -> Result<u64> {
     let stream = Stream::Login.as_str();
-    let settings = &app.settings().audit;
+    let settings = setting::in_force(app, &mut app.db().read()).await?.audit;
     let before = app.now().minus(settings.login_retention.0);
     let head = rows::find_head(&mut app.db().read(), stream).await?.unwrap_or_default().0;
     let beyond = match i64::try_from(settings.login_max_rows) {

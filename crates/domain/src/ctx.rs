@@ -65,6 +65,9 @@ pub enum Via {
     },
     /// A door, for one connection.
     Door,
+    /// Not enough of it yet: a new password or a second factor is owed first, and until then no code counts, neither
+    /// installation-wide nor on a group. The login session, if it is one.
+    Limited(Option<LoginSessionId>),
 }
 
 /// One request, job or command.

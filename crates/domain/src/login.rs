@@ -244,7 +244,8 @@ pub async fn enter(ctx: &Ctx, verified: Verified) -> Result<(Ctx, Option<Owed>)>
     if owes.is_none() {
         codes.extend(role::list_codes_of_account(&mut ctx.read(), account, ctx.now()).await?);
     }
-    let actor = Actor::Account { id: account, login, name, codes, via: Via::Door };
+    let via = if owes.is_some() { Via::Limited(None) } else { Via::Door };
+    let actor = Actor::Account { id: account, login, name, codes, via };
     Ok((Ctx { actor, ..ctx.clone() }, owes))
 }
 

@@ -6,13 +6,13 @@ use base64::{
 };
 use gatehouse_model::{AccountId, Millis, SshKeyId};
 use gatehouse_store::{
-    account as accounts,
+    Tx, account as accounts,
     ssh_key::{self as rows, SshKeyRow},
 };
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Ctx, Error, Result,
+    Ctx, Error, Fault, Result,
     audit::{self, Object},
     permission::{self, Change},
     session::staff,
@@ -178,28 +178,71 @@ pub async fn add(ctx: &Ctx, of: Option<AccountId>, name: &str, line: &str) -> Re
     Ok(id)
 }
 
+/// What is wrong with a key to add, for surfaces that found other faults in the same form and tell all at once.
+///
+/// Errors: those of [`add`] that are about rights.
+pub async fn faults(ctx: &Ctx, of: Option<AccountId>, line: &str) -> Result<Vec<Fault>> {
+    let account = owner(ctx, of)?;
+    let key = match parse(line) {
+        Ok(key) => key,
+        Err(Error::Fields(faults)) => return Ok(faults),
+        Err(other) => return Err(other),
+    };
+    let is_taken = rows::find_of_account(&mut ctx.read(), account, &key.fingerprint).await?.is_some();
+    Ok(is_taken.then_some(Fault::new("public_key", "taken")).into_iter().collect())
+}
+
 /// Deletes keys; unknown ones are passed over. Gives how many went.
 ///
 /// Errors: `Forbidden` when one is somebody else's, without `system.user.update` and all that he holds: then none goes.
 pub async fn delete(ctx: &Ctx, ids: &[SshKeyId]) -> Result<i64> {
     let (own, _) = staff::own_session(ctx)?;
     let (ctx, mut tx) = permission::begin(ctx, Change::Rights).await?;
-    let mut deleted = 0;
+    let mut found = Vec::new();
     for id in ids {
         let Some(key) = rows::find(&mut tx, *id).await? else { continue };
         if key.account_id != own {
             ctx.require("system.user.update")?;
             permission::covers_account(&ctx, &mut tx, key.account_id).await?;
         }
-        rows::delete(&mut tx, *id).await?;
-        deleted += 1;
+        found.push(key);
     }
-    if deleted > 0 {
-        let count = deleted.to_string();
-        audit::changed(&mut tx, &ctx, "ssh_key.delete", Object::new("ssh_key", None, &count)).await?;
+    found.sort_by_key(|key| key.id);
+    found.dedup_by_key(|key| key.id);
+    if !found.is_empty() {
+        delete_in(&ctx, &mut tx, &found).await?;
         tx.commit().await?;
     }
-    Ok(deleted)
+    Ok(i64::try_from(found.len()).unwrap_or(i64::MAX))
+}
+
+/// Deletes the key of somebody that has this name or fingerprint.
+///
+/// Errors: `Forbidden` without `system.user.update` and all that he holds; `NotFound` (ssh key); `Conflict` when several have
+/// the name: then only a fingerprint tells them apart.
+pub async fn delete_named(ctx: &Ctx, of: AccountId, key: &str) -> Result<()> {
+    owner(ctx, Some(of))?;
+    let (ctx, mut tx) = permission::begin(ctx, Change::Rights).await?;
+    owner(&ctx, Some(of))?;
+    permission::covers_account(&ctx, &mut tx, of).await?;
+    let mut found = rows::list(&mut tx, of).await?;
+    found.retain(|row| row.fingerprint == key || row.name == key);
+    match found.len() {
+        0 => return Err(Error::NotFound { what: "ssh key" }),
+        1 => {}
+        _ => return Err(Error::Conflict { what: "ssh key", key: "name".to_owned() }),
+    }
+    delete_in(&ctx, &mut tx, &found).await?;
+    Ok(tx.commit().await?)
+}
+
+async fn delete_in(ctx: &Ctx, tx: &mut Tx, found: &[SshKeyRow]) -> Result<()> {
+    for key in found {
+        rows::delete(tx, key.id).await?;
+    }
+    let id = if let [key] = found { Some(key.id.0) } else { None };
+    let fingerprints: Vec<&str> = found.iter().map(|key| key.fingerprint.as_str()).collect();
+    audit::changed(tx, ctx, "ssh_key.delete", Object::new("ssh_key", id, &fingerprints.join(" "))).await
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use gatehouse_store::{Query, Tx, rate_counter as rows};
 use crate::{
     App, Ctx, Error, Result,
     audit::{self, Object, Stream},
+    bastion::setting,
     password::Verdict,
 };
 
@@ -105,7 +106,7 @@ pub(crate) async fn clear(ctx: &Ctx, tx: &mut Tx, login: &str) -> Result<()> {
 
 /// Deletes counters that count no more; run by the periodic task `session.purge`. Those of other limits live for a day.
 pub(crate) async fn forget(app: &App, tx: &mut Tx) -> Result<()> {
-    let login = &app.settings().login;
+    let login = setting::in_force(app, tx).await?.login;
     let longest = [login.pair_window.0, login.address_window.0, login.account_window.0, Duration::from_hours(24)];
     let before = app.now().minus(longest.into_iter().max().unwrap_or_default());
     rows::delete_old(tx, before, KNOWN, app.now().minus(login.known_address.0)).await?;
@@ -162,7 +163,7 @@ impl<'a> Try<'a> {
 
     /// The limits that hold, always in the same order, in which their rows are locked.
     async fn limits(&self, q: &mut impl Query) -> Result<Vec<Limit>> {
-        let settings = &self.ctx.app.settings().login;
+        let settings = setting::in_force(&self.ctx.app, q).await?.login;
         let limit = |scope, keys, failures: u32, window| Limit { scope, keys, failures: failures.into(), window };
         let mut limits = vec![
             limit(PAIR, self.pairs(), settings.pair_failures, settings.pair_window.0),

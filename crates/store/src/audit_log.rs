@@ -277,7 +277,7 @@ pub async fn count_stays(q: &mut impl Query, filter: LogFilter<'_>, resource: Op
         sql!(
             "SELECT COUNT(*) AS n FROM visit_terminal t JOIN visit v ON v.id = t.visit_id \
                  WHERE v.account_id = $1 \
-                 AND (CAST($2 AS TEXT) IS NULL OR LOWER(v.name) LIKE $2 ESCAPE '\\' OR LOWER(v.login) LIKE $2 ESCAPE '\\') \
+                 AND (CAST($2 AS TEXT) IS NULL OR t.name_folded LIKE $2 ESCAPE '\\' OR t.login_folded LIKE $2 ESCAPE '\\') \
                  AND (CAST($3 AS TEXT) IS NULL OR v.from_address LIKE $3 ESCAPE '\\') \
                  AND (CAST($4 AS BIGINT) IS NULL OR v.since_at >= $4) AND (CAST($5 AS BIGINT) IS NULL OR v.since_at <= $5) \
                  AND (CAST($6 AS TEXT) IS NULL OR t.resource_name_folded LIKE $6 ESCAPE '\\')"
@@ -286,7 +286,7 @@ pub async fn count_stays(q: &mut impl Query, filter: LogFilter<'_>, resource: Op
         sql!(
             "SELECT COUNT(*) AS n FROM visit_terminal t CROSS JOIN visit v \
              WHERE v.id = t.visit_id AND (CAST($1 AS BIGINT) IS NULL OR v.account_id = $1) \
-                 AND (CAST($2 AS TEXT) IS NULL OR LOWER(v.name) LIKE $2 ESCAPE '\\' OR LOWER(v.login) LIKE $2 ESCAPE '\\') \
+                 AND (CAST($2 AS TEXT) IS NULL OR t.name_folded LIKE $2 ESCAPE '\\' OR t.login_folded LIKE $2 ESCAPE '\\') \
                  AND (CAST($3 AS TEXT) IS NULL OR v.from_address LIKE $3 ESCAPE '\\') \
                  AND (CAST($4 AS BIGINT) IS NULL OR v.since_at >= $4) AND (CAST($5 AS BIGINT) IS NULL OR v.since_at <= $5) \
                  AND (CAST($6 AS TEXT) IS NULL OR t.resource_name_folded LIKE $6 ESCAPE '\\')"
@@ -311,7 +311,7 @@ pub async fn list_stays(
              t.voucher_id, t.username, v.since_at, v.until_at, v.ended_why, v.from_address AS address \
              FROM visit_terminal t JOIN visit v ON v.id = t.visit_id \
              WHERE (CAST($1 AS BIGINT) IS NULL OR v.account_id = $1) \
-             AND (CAST($2 AS TEXT) IS NULL OR LOWER(v.name) LIKE $2 ESCAPE '\\' OR LOWER(v.login) LIKE $2 ESCAPE '\\') \
+             AND (CAST($2 AS TEXT) IS NULL OR t.name_folded LIKE $2 ESCAPE '\\' OR t.login_folded LIKE $2 ESCAPE '\\') \
              AND (CAST($3 AS TEXT) IS NULL OR v.from_address LIKE $3 ESCAPE '\\') \
              AND (CAST($4 AS BIGINT) IS NULL OR v.since_at >= $4) AND (CAST($5 AS BIGINT) IS NULL OR v.since_at <= $5) \
              AND (CAST($6 AS TEXT) IS NULL OR t.resource_name_folded LIKE $6 ESCAPE '\\') \
@@ -322,7 +322,7 @@ pub async fn list_stays(
              t.voucher_id, t.username, v.since_at, v.until_at, v.ended_why, v.from_address AS address \
              FROM visit_terminal t JOIN visit v ON v.id = t.visit_id \
              WHERE (CAST($1 AS BIGINT) IS NULL OR v.account_id = $1) \
-             AND (CAST($2 AS TEXT) IS NULL OR LOWER(v.name) LIKE $2 ESCAPE '\\' OR LOWER(v.login) LIKE $2 ESCAPE '\\') \
+             AND (CAST($2 AS TEXT) IS NULL OR t.name_folded LIKE $2 ESCAPE '\\' OR t.login_folded LIKE $2 ESCAPE '\\') \
              AND (CAST($3 AS TEXT) IS NULL OR v.from_address LIKE $3 ESCAPE '\\') \
              AND (CAST($4 AS BIGINT) IS NULL OR v.since_at >= $4) AND (CAST($5 AS BIGINT) IS NULL OR v.since_at <= $5) \
              AND (CAST($6 AS TEXT) IS NULL OR t.resource_name_folded LIKE $6 ESCAPE '\\') \
@@ -333,7 +333,7 @@ pub async fn list_stays(
              t.voucher_id, t.username, v.since_at, v.until_at, v.ended_why, v.from_address AS address \
              FROM visit_terminal t JOIN visit v ON v.id = t.visit_id \
              WHERE v.account_id = $1 \
-             AND (CAST($2 AS TEXT) IS NULL OR LOWER(v.name) LIKE $2 ESCAPE '\\' OR LOWER(v.login) LIKE $2 ESCAPE '\\') \
+             AND (CAST($2 AS TEXT) IS NULL OR t.name_folded LIKE $2 ESCAPE '\\' OR t.login_folded LIKE $2 ESCAPE '\\') \
              AND (CAST($3 AS TEXT) IS NULL OR v.from_address LIKE $3 ESCAPE '\\') \
              AND (CAST($4 AS BIGINT) IS NULL OR v.since_at >= $4) AND (CAST($5 AS BIGINT) IS NULL OR v.since_at <= $5) \
              AND (CAST($6 AS TEXT) IS NULL OR t.resource_name_folded LIKE $6 ESCAPE '\\') \
@@ -344,7 +344,7 @@ pub async fn list_stays(
              t.voucher_id, t.username, v.since_at, v.until_at, v.ended_why, v.from_address AS address \
              FROM visit_terminal t JOIN visit v ON v.id = t.visit_id \
              WHERE v.account_id = $1 \
-             AND (CAST($2 AS TEXT) IS NULL OR LOWER(v.name) LIKE $2 ESCAPE '\\' OR LOWER(v.login) LIKE $2 ESCAPE '\\') \
+             AND (CAST($2 AS TEXT) IS NULL OR t.name_folded LIKE $2 ESCAPE '\\' OR t.login_folded LIKE $2 ESCAPE '\\') \
              AND (CAST($3 AS TEXT) IS NULL OR v.from_address LIKE $3 ESCAPE '\\') \
              AND (CAST($4 AS BIGINT) IS NULL OR v.since_at >= $4) AND (CAST($5 AS BIGINT) IS NULL OR v.since_at <= $5) \
              AND (CAST($6 AS TEXT) IS NULL OR t.resource_name_folded LIKE $6 ESCAPE '\\') \

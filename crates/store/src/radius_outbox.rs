@@ -216,10 +216,10 @@ pub async fn list_expired(q: &mut impl Query, from: Millis, until: Millis) -> Re
     let rows: Vec<(AccountId,)> = q
         .all(
             sql!(
-                "SELECT DISTINCT p.account_id FROM vpn_pass_live p JOIN visit v ON v.account_id = p.account_id \
-                 WHERE p.expires_at > $1 AND p.expires_at <= $2 AND v.until_at IS NULL AND v.door = 'radius' \
+                "SELECT p.account_id FROM vpn_pass_live p WHERE p.expires_at > $1 AND p.expires_at <= $2 \
+                 AND EXISTS (SELECT 1 FROM visit v WHERE v.account_id = p.account_id AND v.until_at IS NULL AND v.door = 'radius' \
                  AND v.end_asked_at IS NULL AND NOT EXISTS (SELECT 1 FROM visit_attempt t \
-                 WHERE t.visit_id = v.id AND t.kind = 'disconnect' AND t.at >= p.expires_at) ORDER BY p.account_id"
+                 WHERE t.visit_id = v.id AND t.kind = 'disconnect' AND t.at >= p.expires_at)) ORDER BY p.expires_at, p.account_id"
             ),
             args![from, until],
         )

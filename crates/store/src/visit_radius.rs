@@ -390,19 +390,20 @@ pub async fn close(tx: &mut Tx, id: VisitId, at: Millis, why: &str) -> Result<u6
     .await
 }
 
-/// Ends every open stay of a NAS that began before a moment; gives how many.
+/// Ends every open stay of a NAS that began before a moment; gives how many. The plus keeps SQLite from walking all the NAS ever
+/// told of: few stays are open.
 pub async fn close_all(tx: &mut Tx, nas: NasId, nas_address: &str, at: Millis, why: &str) -> Result<u64> {
     tx.exec(
         sql!(
-            "UPDATE visit_radius SET is_open = $4, rate_up = 0, rate_down = 0 WHERE nas_id = $1 AND nas_address = $2 AND is_open \
-             AND visit_id IN (SELECT id FROM visit WHERE until_at IS NULL AND process_id IS NULL AND since_at <= $3)"
+            "UPDATE visit_radius SET is_open = $4, rate_up = 0, rate_down = 0 WHERE +nas_id = $1 AND nas_address = $2 AND is_open \
+             AND visit_id IN (SELECT id FROM visit WHERE door = 'radius' AND until_at IS NULL AND since_at <= $3)"
         ),
         args![nas, nas_address, at, false],
     )
     .await?;
     tx.exec(
         sql!(
-            "UPDATE visit SET until_at = $3, ended_why = $4 WHERE until_at IS NULL AND process_id IS NULL AND door = 'radius' \
+            "UPDATE visit SET until_at = $3, ended_why = $4 WHERE until_at IS NULL AND door = 'radius' \
              AND EXISTS (SELECT 1 FROM visit_radius r WHERE r.visit_id = visit.id AND r.nas_id = $1 AND r.nas_address = $2 \
              AND NOT r.is_open)"
         ),
@@ -416,7 +417,7 @@ pub async fn list_stale(q: &mut impl Query, now: Millis, intervals: i64, limit: 
     q.all(
         sql!(
             "SELECT r.nas_id, r.session_id FROM visit_radius r JOIN visit v ON v.id = r.visit_id \
-             WHERE r.is_open AND v.until_at IS NULL AND v.seen_at + r.interim * $2 < $1 ORDER BY r.visit_id LIMIT $3"
+             WHERE r.is_open AND v.until_at IS NULL AND v.seen_at + r.interim * $2 < $1 ORDER BY r.nas_id, r.session_id LIMIT $3"
         ),
         args![now, intervals, limit],
     )

@@ -13,8 +13,12 @@ pub struct NewStay<'a> {
     pub account_id: AccountId,
     /// His login.
     pub login: &'a str,
+    /// The same, folded.
+    pub login_folded: &'a str,
     /// His display name.
     pub name: Option<&'a str>,
+    /// The same, folded.
+    pub name_folded: Option<&'a str>,
     /// From where.
     pub from_address: Option<&'a str>,
     /// The process that holds it.
@@ -71,8 +75,8 @@ pub async fn insert(tx: &mut Tx, new: &NewStay<'_>) -> Result<VisitId> {
         sql!(
             "INSERT INTO visit_terminal (visit_id, kind, client, resource_id, resource_name, resource_name_folded, \
              resource_group_id, host, port, voucher_id, voucher_name, username, login_session_id, api_token_id, \
-             access_request_id, command, host_key) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
+             access_request_id, command, host_key, login_folded, name_folded) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)"
         ),
         args![
             id,
@@ -91,7 +95,9 @@ pub async fn insert(tx: &mut Tx, new: &NewStay<'_>) -> Result<VisitId> {
             new.api_token_id,
             new.access_request_id,
             new.command,
-            new.host_key
+            new.host_key,
+            new.login_folded,
+            new.name_folded
         ],
     )
     .await?;
@@ -134,11 +140,17 @@ pub async fn close(tx: &mut Tx, uuid: &str, at: Millis, end: &StayEnd<'_>) -> Re
     Ok(closed)
 }
 
-/// Inserts the command of a stay that was let pass.
-pub async fn insert_command(tx: &mut Tx, visit: VisitId, at: Millis, line: &str) -> Result<()> {
+/// Inserts the command of a stay that was let pass, with the rule that matched, if one did, and its action.
+pub async fn insert_command(
+    tx: &mut Tx,
+    visit: VisitId,
+    at: Millis,
+    line: &str,
+    (rule, action): (Option<&str>, &str),
+) -> Result<()> {
     tx.exec(
-        sql!("INSERT INTO command_line (visit_id, at, line, action) VALUES ($1, $2, $3, 'allow')"),
-        args![visit, at, line],
+        sql!("INSERT INTO command_line (visit_id, at, line, rule_name, action) VALUES ($1, $2, $3, $4, $5)"),
+        args![visit, at, line, rule, action],
     )
     .await?;
     Ok(())
@@ -175,6 +187,12 @@ pub async fn insert_transfer(tx: &mut Tx, new: &NewTransfer<'_>) -> Result<u64> 
         args![new.uuid, new.at, new.path, new.direction, new.bytes, new.sha256, new.duration, new.outcome],
     )
     .await
+}
+
+/// Makes openings of one account follow one another until the transaction ends: what is counted then stays true.
+pub async fn lock_openings(tx: &mut Tx, account: AccountId) -> Result<u64> {
+    // PostgreSQL would let two transactions count what neither has committed yet; SQLite has one writer anyway.
+    tx.exec(sql!("UPDATE account SET epoch = epoch WHERE id = $1"), args![account]).await
 }
 
 /// Counts the open stays of an account.

@@ -59,7 +59,9 @@ pub async fn set_password(ctx: &Ctx, login: &str, password: &Secret) -> Result<(
     rows::update_password(&mut tx, account.id, scheme, &hash, ctx.now()).await?;
     super::vpn::repassworded(ctx, &mut tx, &account, password).await?;
     let own = match &ctx.actor {
-        Actor::Account { id, via: Via::Session(session), .. } if *id == account.id => Some(*session),
+        Actor::Account { id, via: Via::Session(session) | Via::Limited(Some(session)), .. } if *id == account.id => {
+            Some(*session)
+        }
         _ => None,
     };
     if let Some(session) = own {

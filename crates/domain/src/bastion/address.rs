@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::{Ctx, Edit, Fault};
+use crate::{Edit, Fault};
 
 /// Whether an address is never dialled. Asked when a resource is saved, and of what its name resolves to.
 ///
@@ -115,11 +115,6 @@ pub struct Given {
 }
 
 impl Given {
-    /// What is wrong with it for a new thing, told before anything else is looked at.
-    pub fn faults(&self, ctx: &Ctx) -> Vec<Fault> {
-        self.read(None, ctx.app.settings().terminal.allow_loopback_targets).err().unwrap_or_default()
-    }
-
     /// An address that replaces whatever there was; `None`: the old one stays.
     ///
     /// Faults: (`ip`, `one_of`) for several, or when the last one is cleared; (`ipv4_address` | `ipv6_address` | `domain`, `malformed` |

@@ -7,7 +7,7 @@ use gatehouse_store::{
     role, voucher,
 };
 
-use super::{absent, containing, pick, seed};
+use super::{absent, containing, pick, seed, setting};
 use crate::{
     Actor, Ctx, Edit, Error, Fault, Result,
     account::administrator,
@@ -75,22 +75,36 @@ pub async fn add(ctx: &Ctx, new: &NewGroup) -> Result<ResourceGroupId> {
     Ok(id)
 }
 
-/// The same inside a transaction, for the state file.
-pub(crate) async fn add_in(ctx: &Ctx, tx: &mut Tx, new: &NewGroup) -> Result<ResourceGroupId> {
+/// What is wrong with a group to make, for surfaces that found other faults in the same form and tell all at once.
+///
+/// Errors: those of [`add`] that are about rights and the parent.
+pub async fn faults(ctx: &Ctx, new: &NewGroup) -> Result<Vec<Fault>> {
+    Ok(check_add(ctx, &mut ctx.read(), new).await?.1)
+}
+
+async fn check_add(ctx: &Ctx, q: &mut impl Query, new: &NewGroup) -> Result<(Option<ResourceGroupRow>, Vec<Fault>)> {
     let parent = match new.parent {
         None => {
             ctx.require(CREATE)?;
             None
         }
-        Some(id) => Some(parent(ctx, tx, id).await?),
+        Some(id) => Some(parent(ctx, q, id).await?),
     };
-    let mut faults = Vec::new();
-    if rows::find_by_name(tx, &new.name).await?.is_some() {
-        faults.push(Fault::new("name", "taken"));
-    }
+    let mut faults: Vec<Fault> = taken(q, None, &new.name).await?.into_iter().collect();
     if parent.is_none() {
-        faults.extend(check_role(ctx, tx, new.role).await?);
+        faults.extend(check_role(ctx, q, new.role).await?);
     }
+    Ok((parent, faults))
+}
+
+async fn taken(q: &mut impl Query, own: Option<ResourceGroupId>, name: &str) -> Result<Option<Fault>> {
+    let other = rows::find_by_name(q, name).await?.filter(|other| Some(other.id) != own);
+    Ok(other.map(|_| Fault::new("name", "taken")))
+}
+
+/// The same inside a transaction, for the state file.
+pub(crate) async fn add_in(ctx: &Ctx, tx: &mut Tx, new: &NewGroup) -> Result<ResourceGroupId> {
+    let (parent, faults) = check_add(ctx, tx, new).await?;
     if !faults.is_empty() {
         return Err(Error::Fields(faults));
     }
@@ -108,10 +122,11 @@ pub(crate) async fn add_in(ctx: &Ctx, tx: &mut Tx, new: &NewGroup) -> Result<Res
     Ok(id)
 }
 
-async fn parent(ctx: &Ctx, tx: &mut Tx, id: ResourceGroupId) -> Result<ResourceGroupRow> {
-    let Some(parent) = rows::find(tx, id).await? else { return Err(unknown(ctx, tx, SUB_CREATE).await?) };
-    permission::require_on(ctx, tx, SUB_CREATE, id).await?;
-    if parent.level >= i64::from(ctx.app.settings().bastion.group_level_max) {
+async fn parent(ctx: &Ctx, q: &mut impl Query, id: ResourceGroupId) -> Result<ResourceGroupRow> {
+    let Some(parent) = rows::find(q, id).await? else { return Err(unknown(ctx, q, SUB_CREATE).await?) };
+    permission::require_on(ctx, q, SUB_CREATE, id).await?;
+    let deepest = setting::in_force(&ctx.app, q).await?.bastion.group_level_max;
+    if parent.level >= i64::from(deepest) {
         return Err(Error::QuotaExceeded { what: "levels of resource groups" });
     }
     Ok(parent)
@@ -125,17 +140,17 @@ async fn unknown(ctx: &Ctx, q: &mut impl Query, code: &'static str) -> Result<Er
     absent(ctx, q, code, "resource group").await
 }
 
-async fn check_role(ctx: &Ctx, tx: &mut Tx, id: Option<RoleId>) -> Result<Option<Fault>> {
+async fn check_role(ctx: &Ctx, q: &mut impl Query, id: Option<RoleId>) -> Result<Option<Fault>> {
     let fault = |rule| Ok(Some(Fault::new("role", rule)));
     // The state file gives its grants by role, so its roots need none.
     let Some(id) = id else {
         return if matches!(ctx.actor, Actor::Operator | Actor::System(_)) { Ok(None) } else { fault("required") };
     };
-    if role::find(tx, id).await?.is_none() {
+    if role::find(q, id).await?.is_none() {
         return fault("unknown");
     }
     let Some(account) = ctx.account() else { return Ok(None) };
-    let own = role::list_of_account(tx, account, ctx.now()).await?;
+    let own = role::list_of_account(q, account, ctx.now()).await?;
     let is_own = own.iter().any(|role| role.id == id || role.code == administrator::ROLE);
     if is_own { Ok(None) } else { fault("not_own") }
 }
@@ -155,23 +170,30 @@ pub struct EditGroup {
 ///
 /// Errors: `NotFound`; `Forbidden`; `Locked` when protected; `Fields` (`name`, `taken`).
 pub async fn edit(ctx: &Ctx, edit: &EditGroup) -> Result<()> {
-    let (ctx, mut tx) = permission::begin(ctx, Change::Things).await?;
-    let Some(group) = rows::find(&mut tx, edit.id).await? else {
-        return Err(unknown(&ctx, &mut tx, SUB_UPDATE).await?);
-    };
-    allowed(&ctx, &mut tx, &group, (UPDATE, SUB_UPDATE)).await?;
-    if group.is_protected {
-        return Err(locked());
-    }
+    let (ctx, mut tx) = permission::begin(ctx, Change::Rights).await?;
+    let group = editable(&ctx, &mut tx, edit.id).await?;
     edit_in(&ctx, &mut tx, &group, edit).await?;
     tx.commit().await?;
     Ok(())
 }
 
+/// What is wrong with an edit, as [`faults`] for a group to make.
+pub async fn edit_faults(ctx: &Ctx, edit: &EditGroup) -> Result<Vec<Fault>> {
+    let group = editable(ctx, &mut ctx.read(), edit.id).await?;
+    let name = edit.name.as_deref().unwrap_or(&group.name);
+    Ok(taken(&mut ctx.read(), Some(group.id), name).await?.into_iter().collect())
+}
+
+async fn editable(ctx: &Ctx, q: &mut impl Query, id: ResourceGroupId) -> Result<ResourceGroupRow> {
+    let Some(group) = rows::find(q, id).await? else { return Err(unknown(ctx, q, SUB_UPDATE).await?) };
+    allowed(ctx, q, &group, (UPDATE, SUB_UPDATE)).await?;
+    if group.is_protected { Err(locked()) } else { Ok(group) }
+}
+
 pub(crate) async fn edit_in(ctx: &Ctx, tx: &mut Tx, group: &ResourceGroupRow, edit: &EditGroup) -> Result<()> {
     let name = edit.name.as_deref().unwrap_or(&group.name);
-    if rows::find_by_name(tx, name).await?.is_some_and(|other| other.id != group.id) {
-        return Err(Error::Fields(vec![Fault::new("name", "taken")]));
+    if let Some(fault) = taken(tx, Some(group.id), name).await? {
+        return Err(Error::Fields(vec![fault]));
     }
     let remark = pick(&edit.remark, group.remark.as_deref());
     rows::update(tx, group.id, (name, &fold_key(name)), remark, ctx.now()).await?;
@@ -180,13 +202,13 @@ pub(crate) async fn edit_in(ctx: &Ctx, tx: &mut Tx, group: &ResourceGroupRow, ed
 
 async fn allowed(
     ctx: &Ctx,
-    tx: &mut Tx,
+    q: &mut impl Query,
     group: &ResourceGroupRow,
     (root, below): (&'static str, &'static str),
 ) -> Result<()> {
     match group.parent_id {
         None => ctx.require(root),
-        Some(_) => permission::require_on(ctx, tx, below, group.id).await,
+        Some(_) => permission::require_on(ctx, q, below, group.id).await,
     }
 }
 

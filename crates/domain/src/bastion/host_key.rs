@@ -149,6 +149,11 @@ pub async fn add(ctx: &Ctx, host: &str, port: u16, public_key: &str) -> Result<H
     Ok(id)
 }
 
+/// What is wrong with a key to pin, for surfaces that found other faults in the same form and tell all at once.
+pub fn faults(host: &str, public_key: &str) -> Vec<Fault> {
+    read(host, public_key).err().unwrap_or_default()
+}
+
 /// A key and its target as rows hold them.
 pub(crate) fn read(host: &str, public_key: &str) -> std::result::Result<(String, PresentedKey), Vec<Fault>> {
     let mut faults = Vec::new();

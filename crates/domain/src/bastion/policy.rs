@@ -226,14 +226,14 @@ pub async fn of_resource(
         }
     }
     let values = Values::read(map).map_err(|error| Error::internal(error.to_string()))?;
-    let base = setting::terminal(ctx, q).await?;
+    let base = setting::in_force(&ctx.app, q).await?;
     let windows = values.schedule.as_deref().map(schedule::minutes).transpose()?;
     let terms = Terms {
-        idle: values.idle.map_or(base.idle, |span| span.0),
-        max_duration: values.max_duration.map_or(base.max_duration, |span| span.0),
-        hostkey: values.hostkey.unwrap_or(base.hostkey),
-        recording: values.recording.unwrap_or(base.recording),
-        record_input: values.record_input.unwrap_or(base.record_input),
+        idle: values.idle.map_or(base.terminal.idle.0, |span| span.0),
+        max_duration: values.max_duration.map_or(base.terminal.max_duration.0, |span| span.0),
+        hostkey: values.hostkey.unwrap_or(base.hostkey.policy),
+        recording: values.recording.unwrap_or(base.recordings.mode),
+        record_input: values.record_input.unwrap_or(base.recordings.input),
         exec: values.exec.unwrap_or(true),
         sftp: values.sftp.unwrap_or(true),
         forward: values.forward.unwrap_or(false),

@@ -8,9 +8,10 @@ use gatehouse_model::{
     AccessRequestId, AccountId, Millis, Origin, Paged, Paging, ResourceGroupId, ResourceId, VoucherId,
 };
 use gatehouse_store::{
-    Aspect, Tx,
+    Aspect, Query, Tx,
     access_request::{self as rows, AccessRequestRow, DecisionRow, NewAccessRequest, RequestFilter},
-    resource, resource_group as groups, voucher,
+    resource::{self, ResourceRow},
+    resource_group as groups, voucher,
 };
 
 use super::{containing, policy};
@@ -60,29 +61,9 @@ pub fn may_decide(ctx: &Ctx) -> Result<()> {
 ///
 /// Errors: `NotFound`; `Forbidden`; `Fields`: (`minutes`, `too_long`), (`resource_id`, `pending`) while another one waits.
 pub async fn add(ctx: &Ctx, new: &NewRequest) -> Result<AccessRequestId> {
-    let (ctx, mut tx) = permission::begin(ctx, Change::Things).await?;
-    may_add(&ctx)?;
-    let Actor::Account { id: account, login, .. } = &ctx.actor else {
-        return Err(Error::Forbidden { need: CREATE.to_owned() });
-    };
-    let absent = || Error::NotFound { what: "resource" };
-    let row = resource::find(&mut tx, new.resource).await?.ok_or_else(absent)?;
-    let (_, limits) = policy::of_resource(&ctx, &mut tx, row.resource_group_id, row.id).await?;
-    if !limits.requestable && !permission::holds_on(&ctx, &mut tx, READ, row.resource_group_id).await? {
-        return Err(absent());
-    }
-    if let Some(id) = new.voucher
-        && !is_of_root(&mut tx, id, row.resource_group_id).await?
-    {
-        return Err(Error::NotFound { what: "voucher" });
-    }
-    let mut faults = Vec::new();
-    if new.minutes > limits.request_max {
-        faults.push(Fault::new("minutes", "too_long"));
-    }
-    if rows::has_pending(&mut tx, *account, row.id).await? {
-        faults.push(Fault::new("resource_id", "pending"));
-    }
+    let (ctx, mut tx) = permission::begin(ctx, Change::Rights).await?;
+    let (row, faults) = check_add(&ctx, &mut tx, new).await?;
+    let Actor::Account { id: account, login, .. } = &ctx.actor else { return Err(nobody()) };
     if !faults.is_empty() {
         return Err(Error::Fields(faults));
     }
@@ -102,10 +83,46 @@ pub async fn add(ctx: &Ctx, new: &NewRequest) -> Result<AccessRequestId> {
     Ok(id)
 }
 
+/// What is wrong with a request to make, for surfaces that found other faults in the same form and tell all at once.
+///
+/// Errors: those of [`add`] but `Fields`.
+pub async fn faults(ctx: &Ctx, new: &NewRequest) -> Result<Vec<Fault>> {
+    Ok(check_add(ctx, &mut ctx.read(), new).await?.1)
+}
+
+async fn check_add(ctx: &Ctx, q: &mut impl Query, new: &NewRequest) -> Result<(ResourceRow, Vec<Fault>)> {
+    may_add(ctx)?;
+    let account = ctx.account().ok_or_else(nobody)?;
+    let absent = || Error::NotFound { what: "resource" };
+    let row = resource::find(q, new.resource).await?.ok_or_else(absent)?;
+    let (_, limits) = policy::of_resource(ctx, q, row.resource_group_id, row.id).await?;
+    if !limits.requestable && !permission::holds_on(ctx, q, READ, row.resource_group_id).await? {
+        return Err(absent());
+    }
+    if let Some(id) = new.voucher
+        && !is_of_root(q, id, row.resource_group_id).await?
+    {
+        return Err(Error::NotFound { what: "voucher" });
+    }
+    let mut faults = Vec::new();
+    if new.minutes > limits.request_max {
+        faults.push(Fault::new("minutes", "too_long"));
+    }
+    if rows::has_pending(q, account, row.id).await? {
+        faults.push(Fault::new("resource_id", "pending"));
+    }
+    Ok((row, faults))
+}
+
+/// Only people ask.
+fn nobody() -> Error {
+    Error::Forbidden { need: CREATE.to_owned() }
+}
+
 /// Whether a voucher is below the same root as a group.
-async fn is_of_root(tx: &mut Tx, id: VoucherId, group: ResourceGroupId) -> Result<bool> {
-    let Some(voucher) = voucher::find(tx, id).await? else { return Ok(false) };
-    let (mine, theirs) = (groups::find(tx, group).await?, groups::find(tx, voucher.resource_group_id).await?);
+async fn is_of_root(q: &mut impl Query, id: VoucherId, group: ResourceGroupId) -> Result<bool> {
+    let Some(voucher) = voucher::find(q, id).await? else { return Ok(false) };
+    let (mine, theirs) = (groups::find(q, group).await?, groups::find(q, voucher.resource_group_id).await?);
     Ok(mine.zip(theirs).is_some_and(|(mine, theirs)| mine.root_id == theirs.root_id))
 }
 

@@ -22,9 +22,10 @@ const MAX_PATTERN: usize = 1_000;
 const MAX_COMPILED: usize = 1 << 20;
 
 /// What happens with a command that matches. The names are published.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Action {
     /// It runs, and no further rule is asked.
+    #[default]
     Allow,
     /// It runs, with a warning.
     Warn,
@@ -51,8 +52,8 @@ impl Action {
     }
 }
 
-/// What the rules say of a command.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What the rules say of a command; by default nothing, and it runs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Verdict {
     /// What happens.
     pub action: Action,
@@ -72,7 +73,7 @@ pub fn judge(rules: &[CommandRuleRow], command: &str) -> Result<Verdict> {
             return Ok(Verdict { action, rule: Some(rule.name.clone()) });
         }
     }
-    Ok(Verdict { action: Action::Allow, rule: None })
+    Ok(Verdict::default())
 }
 
 /// The rules that hold for an account at a resource, in the order they are asked.
@@ -177,6 +178,11 @@ pub async fn add(ctx: &Ctx, data: &RuleData) -> Result<CommandRuleId> {
     Ok(id)
 }
 
+/// What is wrong with a rule to make, for surfaces that found other faults in the same form and tell all at once.
+pub async fn faults(ctx: &Ctx, data: &RuleData) -> Result<Vec<Fault>> {
+    find_faults(&mut ctx.read(), None, data).await
+}
+
 pub(crate) async fn add_in(ctx: &Ctx, tx: &mut Tx, data: &RuleData) -> Result<CommandRuleId> {
     check(tx, None, data).await?;
     let id = rows::insert(tx, row(data), ctx.now()).await?;
@@ -187,12 +193,26 @@ pub(crate) async fn add_in(ctx: &Ctx, tx: &mut Tx, data: &RuleData) -> Result<Co
 
 /// Changes a rule. Errors: `NotFound`, and those of [`add`].
 pub async fn edit(ctx: &Ctx, id: CommandRuleId, edit: EditRule) -> Result<()> {
-    let (ctx, mut tx) = permission::begin(ctx, Change::Things).await?;
+    let (ctx, mut tx) = permission::begin(ctx, Change::Rights).await?;
     ctx.require(UPDATE)?;
-    let old = rows::find(&mut tx, id).await?.ok_or(Error::NotFound { what: "command rule" })?;
+    let data = edited(&mut tx, id, edit).await?;
+    edit_in(&ctx, &mut tx, id, &data).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// What is wrong with an edit, as [`faults`] for a rule to make.
+pub async fn edit_faults(ctx: &Ctx, id: CommandRuleId, edit: EditRule) -> Result<Vec<Fault>> {
+    let data = edited(&mut ctx.read(), id, edit).await?;
+    find_faults(&mut ctx.read(), Some(id), &data).await
+}
+
+/// The rule after an edit.
+async fn edited(q: &mut impl Query, id: CommandRuleId, edit: EditRule) -> Result<RuleData> {
+    let old = rows::find(q, id).await?.ok_or(Error::NotFound { what: "command rule" })?;
     let broken = || Error::internal(format!("command rule {id} is not readable"));
-    let roles = rows::list_roles(&mut tx, (id, id)).await?.into_iter().map(|(_, role)| role).collect();
-    let data = RuleData {
+    let roles = rows::list_roles(q, (id, id)).await?.into_iter().map(|(_, role)| role).collect();
+    Ok(RuleData {
         name: edit.name.unwrap_or(old.name),
         scope: edit.scope.or_else(|| Scope::new(&old.scope, old.object_id)).ok_or_else(broken)?,
         roles: edit.roles.unwrap_or(roles),
@@ -200,10 +220,7 @@ pub async fn edit(ctx: &Ctx, id: CommandRuleId, edit: EditRule) -> Result<()> {
         action: edit.action.or_else(|| Action::new(&old.action)).ok_or_else(broken)?,
         priority: edit.priority.unwrap_or(old.priority),
         is_enabled: edit.is_enabled.unwrap_or(old.is_enabled),
-    };
-    edit_in(&ctx, &mut tx, id, &data).await?;
-    tx.commit().await?;
-    Ok(())
+    })
 }
 
 pub(crate) async fn edit_in(ctx: &Ctx, tx: &mut Tx, id: CommandRuleId, data: &RuleData) -> Result<()> {
@@ -240,21 +257,26 @@ pub(crate) async fn del_in(ctx: &Ctx, tx: &mut Tx, found: &[CommandRuleRow]) -> 
 }
 
 async fn check(tx: &mut Tx, own: Option<CommandRuleId>, data: &RuleData) -> Result<()> {
-    data.scope.check(tx).await?;
+    let faults = find_faults(tx, own, data).await?;
+    if faults.is_empty() { Ok(()) } else { Err(Error::Fields(faults)) }
+}
+
+async fn find_faults(q: &mut impl Query, own: Option<CommandRuleId>, data: &RuleData) -> Result<Vec<Fault>> {
+    data.scope.check(q).await?;
     let mut faults = Vec::new();
-    if rows::find_by_name(tx, &data.name).await?.is_some_and(|other| Some(other.id) != own) {
+    if rows::find_by_name(q, &data.name).await?.is_some_and(|other| Some(other.id) != own) {
         faults.push(Fault::new("name", "taken"));
     }
     if !is_pattern(&data.pattern) {
         faults.push(Fault::new("pattern", "malformed"));
     }
     for role in &data.roles {
-        if gatehouse_store::role::find(tx, *role).await?.is_none() {
+        if gatehouse_store::role::find(q, *role).await?.is_none() {
             faults.push(Fault::new("roles", "unknown"));
             break;
         }
     }
-    if faults.is_empty() { Ok(()) } else { Err(Error::Fields(faults)) }
+    Ok(faults)
 }
 
 fn row(data: &RuleData) -> CommandRuleData<'_> {
@@ -307,7 +329,7 @@ mod tests {
         assert_eq!(judge(&rules, "ls; rm -rf /").unwrap().action, Action::Allow);
         assert_eq!(judge(&rules, "sudo rm  -rf /").unwrap().action, Action::Deny);
         assert_eq!(judge(&rules, "id").unwrap().rule.as_deref(), Some("warn ."));
-        assert_eq!(judge(&[], "id").unwrap(), Verdict { action: Action::Allow, rule: None });
+        assert_eq!(judge(&[], "id").unwrap(), Verdict::default());
         assert!(judge(&[rule("(", "deny")], "id").is_err(), "a broken rule lets nothing pass");
     }
 

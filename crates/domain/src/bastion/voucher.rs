@@ -2,7 +2,8 @@
 
 use gatehouse_model::{Paged, Paging, ResourceGroupId, Secret, VoucherId, fold_key};
 use gatehouse_store::{
-    Aspect, Tx, resource, resource_group as groups,
+    Aspect, Query, Tx, resource,
+    resource_group::{self as groups, ResourceGroupRow},
     voucher::{self as rows, SealedSecret, VoucherData, VoucherFilter, VoucherRow},
 };
 
@@ -127,14 +128,8 @@ pub(crate) async fn add_in(
     new: &NewVoucher,
     kept: std::result::Result<Kept, Fault>,
 ) -> Result<VoucherId> {
-    let Some(group) = groups::find(tx, new.group).await? else {
-        return Err(absent(ctx, tx, CREATE, "resource group").await?);
-    };
-    permission::require_on(ctx, tx, CREATE, group.id).await?;
-    let mut faults: Vec<Fault> = kept.as_ref().err().copied().into_iter().collect();
-    if rows::find_by_name(tx, &new.name).await?.is_some() {
-        faults.insert(0, Fault::new("name", "taken"));
-    }
+    let (group, taken) = check_add(ctx, tx, new.group, &new.name).await?;
+    let faults: Vec<Fault> = taken.into_iter().chain(kept.as_ref().err().copied()).collect();
     let Some(kept) = kept.ok().filter(|_| faults.is_empty()) else { return Err(Error::Fields(faults)) };
     let folded = fold_key(&new.name);
     let data = VoucherData {
@@ -147,6 +142,40 @@ pub(crate) async fn add_in(
     let id = rows::insert(tx, data, kept.seal(ctx)?.row(), ctx.now()).await?;
     changed(ctx, tx, "voucher.create", id, &new.name).await?;
     Ok(id)
+}
+
+/// What is wrong with a voucher to make, for surfaces that found other faults in the same form and tell all at once. Without a
+/// proof the rest is looked at.
+///
+/// Errors: those of [`add`] that are about rights and the group.
+pub async fn faults(ctx: &Ctx, group: ResourceGroupId, name: &str, proof: Option<&Proof>) -> Result<Vec<Fault>> {
+    let (_, taken) = check_add(ctx, &mut ctx.read(), group, name).await?;
+    Ok(taken.into_iter().chain(unreadable(ctx, proof).await?).collect())
+}
+
+async fn unreadable(ctx: &Ctx, proof: Option<&Proof>) -> Result<Option<Fault>> {
+    Ok(match proof {
+        Some(proof) => Kept::read(ctx, proof).await?.err(),
+        None => None,
+    })
+}
+
+async fn check_add(
+    ctx: &Ctx,
+    q: &mut impl Query,
+    group: ResourceGroupId,
+    name: &str,
+) -> Result<(ResourceGroupRow, Option<Fault>)> {
+    let Some(group) = groups::find(q, group).await? else {
+        return Err(absent(ctx, q, CREATE, "resource group").await?);
+    };
+    permission::require_on(ctx, q, CREATE, group.id).await?;
+    Ok((group, taken(q, None, name).await?))
+}
+
+async fn taken(q: &mut impl Query, own: Option<VoucherId>, name: &str) -> Result<Option<Fault>> {
+    let other = rows::find_by_name(q, name).await?.filter(|other| Some(other.id) != own);
+    Ok(other.map(|_| Fault::new("name", "taken")))
 }
 
 /// What an edit changes; `None` leaves a field alone.
@@ -174,13 +203,35 @@ pub async fn edit(ctx: &Ctx, id: VoucherId, edit: &EditVoucher) -> Result<()> {
         None => None,
     };
     let (ctx, mut tx) = permission::begin(ctx, Change::Rights).await?;
-    let Some(old) = rows::find(&mut tx, id).await? else {
-        return Err(absent(&ctx, &mut tx, UPDATE, "voucher").await?);
-    };
-    permission::require_on(&ctx, &mut tx, UPDATE, old.resource_group_id).await?;
+    let old = editable(&ctx, &mut tx, id).await?;
     edit_in(&ctx, &mut tx, &old, edit, kept).await?;
     tx.commit().await?;
     Ok(())
+}
+
+/// What is wrong with an edit, as [`faults`] for a voucher to make.
+pub async fn edit_faults(ctx: &Ctx, id: VoucherId, edit: &EditVoucher) -> Result<Vec<Fault>> {
+    let old = editable(ctx, &mut ctx.read(), id).await?;
+    let (_, taken) = check_edit(ctx, &mut ctx.read(), &old, edit).await?;
+    Ok(taken.into_iter().chain(unreadable(ctx, edit.proof.as_ref()).await?).collect())
+}
+
+async fn editable(ctx: &Ctx, q: &mut impl Query, id: VoucherId) -> Result<VoucherRow> {
+    let Some(old) = rows::find(q, id).await? else { return Err(absent(ctx, q, UPDATE, "voucher").await?) };
+    permission::require_on(ctx, q, UPDATE, old.resource_group_id).await?;
+    Ok(old)
+}
+
+async fn check_edit(
+    ctx: &Ctx,
+    q: &mut impl Query,
+    old: &VoucherRow,
+    edit: &EditVoucher,
+) -> Result<(ResourceGroupRow, Option<Fault>)> {
+    let wanted = edit.group.filter(|id| *id != old.resource_group_id);
+    let group = destination(ctx, q, old.resource_group_id, wanted, (DELETE, CREATE)).await?;
+    let taken = taken(q, Some(old.id), edit.name.as_deref().unwrap_or(&old.name)).await?;
+    Ok((group, taken))
 }
 
 pub(crate) async fn edit_in(
@@ -190,19 +241,16 @@ pub(crate) async fn edit_in(
     edit: &EditVoucher,
     kept: Option<std::result::Result<Kept, Fault>>,
 ) -> Result<()> {
-    let wanted = edit.group.filter(|id| *id != old.resource_group_id);
-    let group = destination(ctx, tx, old.resource_group_id, wanted, (DELETE, CREATE)).await?;
-    let name = edit.name.as_deref().unwrap_or(&old.name);
-    let mut faults: Vec<Fault> = kept.iter().filter_map(|kept| kept.as_ref().err().copied()).collect();
-    if rows::find_by_name(tx, name).await?.is_some_and(|other| other.id != old.id) {
-        faults.insert(0, Fault::new("name", "taken"));
-    }
+    let (group, taken) = check_edit(ctx, tx, old, edit).await?;
+    let unreadable = kept.iter().filter_map(|kept| kept.as_ref().err().copied());
+    let faults: Vec<Fault> = taken.into_iter().chain(unreadable).collect();
     if !faults.is_empty() {
         return Err(Error::Fields(faults));
     }
-    if wanted.is_some() && resource::is_voucher_bound(tx, old.id).await? {
+    if group.id != old.resource_group_id && resource::is_voucher_bound(tx, old.id).await? {
         return Err(Error::Locked { what: "voucher", why: "it is bound to resources" });
     }
+    let name = edit.name.as_deref().unwrap_or(&old.name);
     let folded = fold_key(name);
     let data = VoucherData {
         name,

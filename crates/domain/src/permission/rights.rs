@@ -15,13 +15,13 @@ use crate::{Actor, Ctx, Error, Result, Via};
 /// What a transaction of staff changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// Things; rights stay as they are until its end.
+    /// Things; rights stay as they are until its end. Several at once: what reads a row to write it whole is none of these.
     Things,
-    /// Rights: roles, grants, memberships, accounts, sessions, groups.
+    /// Rights: roles, grants, memberships, accounts, sessions, groups. One at a time, so edits of whole rows lose nothing.
     Rights,
 }
 
-/// Begins a write transaction of staff and gives the caller's rights as they are in it.
+/// Begins a write transaction of staff and gives the caller's rights as they are in it: none while something is owed.
 ///
 /// On PostgreSQL a change of rights waits for the writes that rest on the old ones and holds off new ones, so that no write
 /// lands under a right whose revocation was answered (DESIGN §10.7.9). On SQLite the one writer sees to that.
@@ -48,8 +48,13 @@ async fn current_codes(ctx: &Ctx, tx: &mut Tx, id: AccountId, via: &Via) -> Resu
         return Err(ended);
     }
     match via {
-        Via::Session(session) if !login_session::is_alive(tx, *session, ctx.now()).await? => return Err(ended),
+        Via::Session(session) | Via::Limited(Some(session))
+            if !login_session::is_alive(tx, *session, ctx.now()).await? =>
+        {
+            return Err(ended);
+        }
         Via::Token { id, .. } if !api_token::is_alive(tx, *id, ctx.now()).await? => return Err(ended),
+        Via::Limited(_) => return Ok(BTreeSet::new()),
         Via::Session(_) | Via::Token { .. } | Via::Door => {}
     }
     let mut codes: BTreeSet<String> = role::list_codes_of_account(tx, id, ctx.now()).await?.into_iter().collect();
@@ -133,7 +138,7 @@ pub fn holder(ctx: &Ctx, code: &str) -> Holder {
     match &ctx.actor {
         Actor::System(_) | Actor::Operator => Holder::Everything,
         Actor::Account { via: Via::Token { scopes, .. }, .. } if !scopes.contains(code) => Holder::Nothing,
+        Actor::Account { via: Via::Limited(_), .. } | Actor::Machine { .. } | Actor::Anonymous => Holder::Nothing,
         Actor::Account { id, .. } => Holder::Account(*id),
-        Actor::Machine { .. } | Actor::Anonymous => Holder::Nothing,
     }
 }

@@ -12,7 +12,7 @@ use gatehouse_store::{
 };
 
 use super::{
-    class,
+    class, clean,
     counter::{self, Age},
     enforcing, login_of,
     nas::{Disconnect, Gigawords, Nas, OnDeniedStart},
@@ -319,6 +319,7 @@ impl Telling<'_> {
                 // It is gone since.
                 None => return Ok(Who { account: Some(account), refused: Some(EndedWhy::Deleted), ..unknown }),
             },
+            None if login.contains('\0') => None,
             None => rows::find_standing_by_key(tx, &fold_key(login)).await?,
         };
         Ok(match found {
@@ -368,11 +369,6 @@ impl<'a> Facts<'a> {
             multi_session_id: text(&report.multi_session_id),
         }
     }
-}
-
-/// PostgreSQL stores no NUL in texts.
-fn clean(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
 }
 
 /// Whether a stay is a refused Start.

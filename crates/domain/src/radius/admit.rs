@@ -6,7 +6,7 @@ use gatehouse_model::PassKind;
 
 use super::{
     behind::Note,
-    class, failure,
+    class, clean, failure,
     grant::{Decision, Reject},
     login_of,
     nas::Nas,
@@ -55,7 +55,7 @@ pub async fn admit(ctx: &Ctx, nas: &Nas, request: &AccessRequest) -> Result<Deci
     let station: Option<IpAddr> = request.calling_station.as_deref().and_then(|station| station.parse().ok());
     let note = Note {
         account: verdict.account,
-        login: name.chars().take(LOGIN_LENGTH).collect(),
+        login: clean(name).chars().take(LOGIN_LENGTH).collect(),
         nas: nas.name.clone(),
         station: request.calling_station.clone(),
         address: station.unwrap_or(request.source),
@@ -71,7 +71,9 @@ const LOGIN_LENGTH: usize = 150;
 
 /// The first pass that the account holds decides. Subscribers are nobody's yet.
 async fn decide(ctx: &Ctx, nas: &Nas, name: &str, request: &AccessRequest) -> Result<Verdict> {
-    if nas.settings.serves.contains(&PassKind::Vpn) {
+    // Nobody is called so, and PostgreSQL would not even look.
+    let is_name = !name.contains('\0');
+    if is_name && nas.settings.serves.contains(&PassKind::Vpn) {
         let credential = &request.credential;
         let login = Login { login: name, user_name: &request.user_name, credential, nas: Some(nas) };
         return login::decide(ctx, &login).await;

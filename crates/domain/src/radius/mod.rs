@@ -30,6 +30,11 @@ pub(crate) fn login_of(user_name: UserName, sent: &str) -> &str {
     }
 }
 
+/// A text of a NAS as it is stored: PostgreSQL takes no NUL.
+pub(crate) fn clean(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,6 +9,7 @@ use super::{blocking, folder, start::folder_of, system};
 use crate::{
     App, Error, Result,
     audit::{self, Object, Stream},
+    bastion::setting,
 };
 
 /// Recordings looked at together.
@@ -17,7 +18,7 @@ const PAGE: i64 = 100;
 /// Deletes recordings that are older than `recordings.max_age`, then the oldest until all fit into `recordings.max_bytes`.
 /// Those that are being made stay. Gives how many went; each has a row in the audit trail.
 pub async fn retain(app: &App) -> Result<usize> {
-    let settings = &app.settings().recordings;
+    let settings = setting::in_force(app, &mut app.db().read()).await?.recordings;
     let mut deleted = 0;
     let before = app.now().minus(settings.max_age.0);
     loop {

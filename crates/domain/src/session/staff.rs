@@ -224,7 +224,7 @@ async fn admitted(ctx: &Ctx, row: StaffSessionRow) -> Result<(Ctx, Option<Owed>)
     } else {
         role::list_codes_of_account(&mut ctx.read(), row.session.account_id, ctx.now()).await?.into_iter().collect()
     };
-    let via = Via::Session(row.session.id);
+    let via = if owes.is_some() { Via::Limited(Some(row.session.id)) } else { Via::Session(row.session.id) };
     let actor = Actor::Account { id: row.session.account_id, login: row.login, name: row.name, codes, via };
     Ok((Ctx { actor, ..ctx.clone() }, owes))
 }
@@ -337,7 +337,7 @@ pub async fn logout(ctx: &Ctx, terminals: Terminals) -> Result<()> {
 /// The calling account and session.
 pub(crate) fn own_session(ctx: &Ctx) -> Result<(AccountId, LoginSessionId)> {
     match &ctx.actor {
-        Actor::Account { id, via: Via::Session(session), .. } => Ok((*id, *session)),
+        Actor::Account { id, via: Via::Session(session) | Via::Limited(Some(session)), .. } => Ok((*id, *session)),
         _ => Err(Error::Unauthenticated { why: "no login session" }),
     }
 }

@@ -1,6 +1,6 @@
 //! What the bastion surface and the ssh door read (specs/bastion.md §17).
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use gatehouse_model::{ByteSize, Span};
 use serde::Deserialize;
@@ -16,6 +16,9 @@ pub struct BastionSettings {
     /// Zone of the times shown and of schedules; from `bastion.time_zone`, else `time_zone`, else Asia/Shanghai.
     #[serde(skip)]
     pub time_zone: String,
+    /// What stands before every path, slashes at both ends; from `bastion.prefix`, to be shown.
+    #[serde(skip)]
+    pub prefix: String,
     /// Deepest level of a resource group, the root being 0.
     pub group_level_max: u32,
     /// Longest login that is made and that may log in here, characters.
@@ -34,6 +37,7 @@ impl Default for BastionSettings {
     fn default() -> Self {
         Self {
             time_zone: "Asia/Shanghai".to_owned(),
+            prefix: "/api/".to_owned(),
             group_level_max: 5,
             account_max: 20,
             cors_origins: Vec::new(),
@@ -225,6 +229,9 @@ impl Default for RecordingSettings {
 pub struct SshSettings {
     /// Whether this process listens for native clients. Web terminals work without.
     pub enabled: bool,
+    /// Where it listens; from `ssh.listen`, to be shown.
+    #[serde(skip)]
+    pub listen: Vec<SocketAddr>,
     /// From accept to a complete login.
     pub login_deadline: Span,
     /// Failed logins on one connection.
@@ -239,6 +246,7 @@ impl Default for SshSettings {
     fn default() -> Self {
         Self {
             enabled: true,
+            listen: Vec::new(),
             login_deadline: seconds(30),
             max_tries: 6,
             max_unauthenticated: 100,

@@ -37,7 +37,7 @@ pub(super) fn is_text(text: &str, max: usize) -> bool {
 }
 
 /// Whether a row of this name can exist at all. PostgreSQL does not even take the question for one with a NUL.
-pub(super) fn is_askable(text: &str) -> bool {
+pub(crate) fn is_askable(text: &str) -> bool {
     !text.chars().any(char::is_control)
 }
 

@@ -10,11 +10,12 @@ use gatehouse_store::{
     Tx, account as accounts,
     vpn_live::{self as rows, LiveGroup, LiveUser},
 };
+use ipnet::{IpNet, Ipv4Net};
 
 use super::{
     auth::{self, Proof, Right},
     external::{Credential, MsChapSuccess},
-    policy_set, route,
+    policy_set, resource,
 };
 use crate::{
     App, Ctx, Error, Result,
@@ -212,8 +213,9 @@ async fn terms(ctx: &Ctx, user: &LiveUser, chain: &[LiveGroup], nas: Option<&Nas
     let mut routes = policy.routes;
     if nas.is_some_and(|nas| nas.settings.resource_routes) {
         let resources = rows::list_resources(&mut ctx.read(), user.id).await?;
-        let networks = route::networks(resources.iter().map(|resource| resource.addresses.as_str()));
-        let new: Vec<_> = networks.into_iter().filter(|network| !routes.contains(network)).collect();
+        let networks: Vec<_> = resources.iter().flat_map(|it| resource::routes(&it.addresses)).collect();
+        let networks = Ipv4Net::aggregate(&networks).into_iter().map(IpNet::V4);
+        let new: Vec<_> = networks.filter(|network| !routes.contains(network)).collect();
         routes.extend(new);
     }
     let cap = nas.and_then(|nas| nas.settings.session_cap());

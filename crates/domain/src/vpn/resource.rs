@@ -5,11 +5,13 @@ use std::net::Ipv4Addr;
 use gatehouse_model::{Paged, VpnResourceGroupId, VpnResourceId};
 use gatehouse_store::{
     Tx,
-    vpn_resource::{self as rows, ListedRow, VpnResourceRow},
+    vpn_resource::{self as rows, VpnResourceRow},
     vpn_resource_group,
     vpn_role::{self, Linked},
 };
 use ipnet::Ipv4Net;
+
+pub use gatehouse_store::vpn_resource::ListedRow;
 
 use super::{
     field,

@@ -3,21 +3,23 @@
 use std::time::Duration;
 
 use gatehouse_domain::{
-    Ctx, Error, Fault, Settings,
+    Actor, Caller, Ctx, Error, Fault, Settings, audit,
     bastion::{
         host_key::{self, First},
+        log,
         policy::{self, Scope},
         request::{self, Decision, NewRequest, OnlyOwn},
         resource,
         rule::{self, Action, EditRule, RuleData},
-        setting,
+        setting, stay,
         terminal::{self, Asked, PresentedKey, Purpose, Refusal},
         voucher,
     },
     job,
+    login::{self, Step},
     settings::HostKeyPolicy,
 };
-use gatehouse_model::{AccessRequestId, HostKeyId, Paging, ResourceGroupId, ResourceId, VoucherId};
+use gatehouse_model::{AccessRequestId, HostKeyId, Origin, Paging, ResourceGroupId, ResourceId, Secret, VoucherId};
 use gatehouse_testkit::TestApp;
 use serde_json::{Map, Value};
 
@@ -69,7 +71,7 @@ both!(a_changed_key_waits_for_a_decision, |engine| async {
     }
     let waiting = host_key::list(&clerk, Some("WEB"), Some("pending"), FIRST).await?;
     assert_eq!(waiting.total, 1);
-    let alerts = gatehouse_domain::audit::list(&ctx, None, Some("host_key.changed"), 10).await?;
+    let alerts = audit::list(&ctx, None, Some("host_key.changed"), 10).await?;
     assert_eq!(alerts.len(), 1, "a flood of refusals raises one alert a minute");
     let id = waiting.rows[0].id;
     assert!(is_forbidden(&host_key::approve(&nobody, id).await));
@@ -173,6 +175,41 @@ impl House {
     }
 }
 
+both!(of_many_that_open_together_the_quota_lets_its_number_through, |engine| async {
+    let house = house(engine).await?;
+    let ctx = house.app.operator();
+    let (me, _) = staff(&house.app, "me", &[], &[(house.group, ALL)]).await?;
+    let (other, _) = staff(&house.app, "other", &[], &[(house.group, ALL)]).await?;
+    setting::edit(&ctx, &map(r#"{"terminal.max_sessions_per_user":3}"#)).await?;
+    policy::edit(&ctx, Scope::All, &map(r#"{"max_sessions":2}"#)).await?;
+    let quay = resource::add(&ctx, &new("quay", "10.0.0.2", house.group)).await?;
+    let ask = |resource| Asked { resource, voucher: house.key, purpose: Purpose::Shell, client: "web" };
+    // All of them are let on their way before the first arrives.
+    let mut here = Vec::new();
+    for _ in 0..8 {
+        here.push(house.admit(&me, Purpose::Shell).await.unwrap());
+    }
+    let mut there = Vec::new();
+    for _ in 0..8 {
+        there.push(terminal::admit(&me, ask(quay)).await.unwrap());
+    }
+    let key = PresentedKey { algorithm: String::new(), public_key: String::new(), fingerprint: "SHA256:a".to_owned() };
+    let open = async |admitted: Vec<terminal::Admitted>| {
+        let opening = admitted.iter().map(|admitted| terminal::opened(&me, admitted, &key));
+        let results = futures_util::future::join_all(opening).await;
+        assert!(
+            results.iter().all(|result| matches!(result, Ok(()) | Err(Error::QuotaExceeded { .. }))),
+            "{results:?}"
+        );
+        results.iter().filter(|result| result.is_ok()).count()
+    };
+    assert_eq!(open(here).await, 2, "two at one resource");
+    assert_eq!(open(there).await, 1, "three of one person");
+    assert!(matches!(house.admit(&me, Purpose::Shell).await, Err(Refusal::Quota)));
+    assert!(house.admit(&other, Purpose::Shell).await.is_ok());
+    Ok(())
+});
+
 both!(command_rules_judge_what_exec_runs, |engine| async {
     let house = house(engine).await?;
     let ctx = house.app.operator();
@@ -194,7 +231,7 @@ both!(command_rules_judge_what_exec_runs, |engine| async {
     assert!(matches!(run(&me, "sudo rm -r x").await, Err(Refusal::CommandDenied(name)) if name == "no rm"));
     assert!(run(&other, "sudo rm -r x").await.is_ok(), "the rule is for another role");
     assert!(run(&me, "id").await.is_ok());
-    let seen = gatehouse_domain::audit::list(&ctx, None, Some("command.match"), 10).await?;
+    let seen = audit::list(&ctx, None, Some("command.match"), 10).await?;
     let outcomes: Vec<_> = seen.iter().map(|row| row.outcome.as_str()).collect();
     assert_eq!(outcomes, ["warn", "deny"], "newest first");
     rule::edit(&ctx, deny, EditRule { is_enabled: Some(false), ..EditRule::default() }).await?;
@@ -206,6 +243,37 @@ both!(command_rules_judge_what_exec_runs, |engine| async {
     );
     assert_eq!(rule::list(&ctx, FIRST).await?.rows[0].roles, [role]);
     assert_eq!(rule::del(&ctx, &[deny]).await?, 1);
+    Ok(())
+});
+
+both!(a_command_is_kept_with_what_the_rules_said, |engine| async {
+    let house = house(engine).await?;
+    let ctx = house.app.operator();
+    let (mut me, _) = staff(&house.app, "me", &["audit.session.read"], &[(house.group, ALL)]).await?;
+    for (name, pattern, action) in [("careful", "^su", Action::Warn), ("reading", "^cat", Action::Allow)] {
+        let (name, pattern) = (name.to_owned(), pattern.to_owned());
+        let (scope, roles) = (Scope::Group(house.group), vec![]);
+        rule::add(&ctx, &RuleData { name, scope, roles, pattern, action, priority: 1, is_enabled: true }).await?;
+    }
+    if let Actor::Account { name, .. } = &mut me.actor {
+        *name = Some("ÄNNE Ω".to_owned());
+    }
+    for command in ["sudo id", "cat x", "id"] {
+        let admitted = house.admit(&me, Purpose::Exec(command.to_owned())).await.unwrap();
+        terminal::opened(&me, &admitted, &presented(KEY_A)).await?;
+    }
+    let kept = stay::commands(&me, stay::Within::default(), FIRST).await?.rows;
+    let kept: Vec<_> =
+        kept.iter().map(|row| (row.line.as_str(), row.rule_name.as_deref(), row.action.as_str())).collect();
+    assert_eq!(
+        kept,
+        [("sudo id", Some("careful"), "warn"), ("cat x", Some("reading"), "allow"), ("id", None, "allow")]
+    );
+    let found = async |user: &str| {
+        let filter = log::Filter { user: Some(user.to_owned()), ..log::Filter::default() };
+        log::stays(&me, &filter, None, FIRST).await.unwrap().total
+    };
+    assert_eq!((found("änne ω").await, found("ME").await, found("Zoë").await), (3, 3, 0), "case folds beyond ASCII");
     Ok(())
 });
 
@@ -284,6 +352,42 @@ both!(requests_are_cancelled_rejected_and_end_with_their_resource, |engine| asyn
     Ok(())
 });
 
+both!(settings_of_groups_logins_terminals_and_retention_hold_at_once, |engine| async {
+    let house = house(engine).await?;
+    let (app, ctx) = (&house.app, house.app.operator());
+    let set = async |json: &str| setting::edit(&ctx, &map(json)).await;
+    set(r#"{"bastion.group_level_max":1}"#).await?;
+    let below = group(app, "below", Some(house.group)).await?;
+    assert!(group(app, "too deep", Some(below)).await.is_err());
+    set(r#"{"bastion.group_level_max":2}"#).await?;
+    group(app, "deep", Some(below)).await?;
+
+    let (me, _) = staff(app, "me", &[], &[(house.group, ALL)]).await?;
+    set(r#"{"terminal.max_sessions":1}"#).await?;
+    let first = house.admit(&me, Purpose::Shell).await.unwrap();
+    terminal::opened(&me, &first, &presented(KEY_A)).await?;
+    assert!(matches!(house.admit(&me, Purpose::Shell).await, Err(Refusal::Quota)));
+    set(r#"{"terminal.max_sessions":2}"#).await?;
+    assert!(house.admit(&me, Purpose::Shell).await.is_ok());
+
+    set(r#"{"login.pair_failures":1}"#).await?;
+    let caller = Caller { address: Some([192, 0, 2, 1].into()), ..Caller::default() };
+    let visitor = Ctx { caller, ..app.app.ctx(Actor::Anonymous, Origin::Bastion) };
+    let wrong = async || login::password(&visitor, "me", &Secret::new("wrong"), None).await;
+    assert!(matches!(wrong().await?, Step::Refused(_)));
+    assert!(matches!(wrong().await, Err(Error::RateLimited { .. })));
+    set(r#"{"login.pair_failures":2}"#).await?;
+    assert!(matches!(wrong().await?, Step::Refused(_)));
+
+    app.advance(Duration::from_hours(72));
+    assert_eq!(audit::prune(&app.app).await?, 0);
+    assert!(set(r#"{"audit.login_retention":"1h"}"#).await.is_err(), "a slip must not cost the log");
+    set(r#"{"audit.login_retention":"2d"}"#).await?;
+    app.app.seal_audit().await?;
+    assert!(audit::prune(&app.app).await? >= 2);
+    Ok(())
+});
+
 both!(settings_hold_at_once_unless_the_file_names_them, |engine| async {
     let mut settings = Settings::default();
     settings.pinned.insert("hostkey.policy".to_owned());
@@ -304,6 +408,10 @@ both!(settings_hold_at_once_unless_the_file_names_them, |engine| async {
     for json in [r#"{"terminal.idle":"0s"}"#, r#"{"nonsense":1}"#, r#"{"recordings.mode":"sometimes"}"#] {
         assert!(matches!(setting::edit(&ctx, &map(json)).await, Err(Error::Invalid { .. })), "{json}");
     }
+    let fixed = setting::edit(&ctx, &map(r#"{"terminal.ping":"5s"}"#)).await;
+    assert!(matches!(fixed, Err(Error::Locked { .. })), "what holds from the start on is shown only");
+    let ping = shown.iter().find(|one| one.name == "terminal.ping").unwrap();
+    assert_eq!((&ping.value, ping.is_editable), (&Value::from("30s"), false));
     setting::edit(&ctx, &map(r#"{"terminal.idle":null}"#)).await?;
     assert_eq!(terms(&ctx, ResourceGroupId(1), web).await?.0.idle, Duration::from_mins(30));
     let (clerk, _) = staff(&app, "clerk", &["system.setting.read"], &[]).await?;

@@ -3,15 +3,19 @@
 use std::time::Duration;
 
 use gatehouse_domain::{
-    Actor, Caller, Ctx, Error, Via,
-    account::{self, NewAccount, change, own, pass},
+    Actor, Caller, Ctx, Edit, Error, Settings, Via,
+    account::{self, NewAccount, change, own, pass, staff as people},
     api_token, audit, factor,
     login::{self, Refused, Step},
+    permission::{self, Change},
+    role::{self, NewRole},
     session::staff::{self, Owed, Pair, Proof, Terminals, Which},
     ssh_key,
 };
 use gatehouse_model::{AccountId, ApiTokenId, Login, LoginSessionId, Origin, Paging, PassKind, Secret, SshKeyId};
 use gatehouse_testkit::TestApp;
+
+use crate::people::{DEFAULT, role_with};
 
 const PASSWORD: &str = "correct horse";
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
@@ -188,6 +192,58 @@ both!(a_second_factor_belongs_to_the_account_and_counts_everywhere, |engine| asy
     Ok(())
 });
 
+both!(a_limited_login_holds_no_code_in_a_write_either, |engine| async {
+    let mut settings = Settings::default();
+    settings.bastion.auth.mfa_roles = vec!["clerk".to_owned()];
+    let app = TestApp::with(engine, settings).await?;
+    let id = member(&app, "kim").await?;
+    let clerk = role_with(&app, "clerk", &["system.role.create"], &[(DEFAULT, "resource.self.create")]).await;
+    let pair = enter(&app, "kim").await?;
+    let (early, owes) = admitted(&app, &pair).await?;
+    assert_eq!(owes, None);
+    let wanted = [(clerk, Edit::Keep)].into_iter().collect();
+    people::bind(&app.operator(), id, &wanted).await?;
+    let held = async |ctx: &Ctx| {
+        let (ctx, mut tx) = permission::begin(ctx, Change::Things).await.unwrap();
+        let group = permission::require_anywhere(&ctx, &mut tx, "resource.self.create").await;
+        (ctx.require("system.role.create").is_ok(), group.is_ok())
+    };
+    assert_eq!(held(&early).await, (true, true), "codes are read anew inside a write");
+    let (ctx, owes) = admitted(&app, &pair).await?;
+    assert_eq!((owes, held(&ctx).await), (Some(Owed::Enrolment), (false, false)));
+    let new = NewRole { name: "r".to_owned(), code: "r".to_owned(), remark: None };
+    assert!(matches!(role::add(&ctx, &new).await, Err(Error::Forbidden { .. })));
+    let Step::Verified(verified) = login::password(&visitor(&app), "kim", &word(PASSWORD), None).await? else {
+        panic!()
+    };
+    let (door, owes) = login::enter(&visitor(&app), verified).await?;
+    assert_eq!((owes, held(&door).await), (Some(Owed::Enrolment), (false, false)), "neither at a door");
+    let setup = factor::setup(&ctx).await?;
+    factor::confirm(&ctx, &totp(&app, setup.secret.expose())).await?;
+    let (ctx, owes) = admitted(&app, &pair).await?;
+    assert_eq!((owes, held(&ctx).await), (None, (true, true)));
+
+    app.execute("UPDATE account SET must_change_password = (1 = 1) WHERE login = 'kim'").await?;
+    let (_, token) = api_token::add(&ctx, &new_token(&app, &["system.role.create", "resource.self.create"])).await?;
+    let (ctx, owes) = admitted(&app, &pair).await?;
+    assert_eq!((owes, held(&ctx).await), (Some(Owed::Password), (false, false)));
+    let (by, owes) = api_token::admit(&visitor(&app), token.expose()).await?;
+    assert_eq!((owes, held(&by).await), (Some(Owed::Password), (false, false)), "nor with a token");
+    own::change_password(&ctx, &word(PASSWORD), &word("another word")).await?;
+    let (ctx, owes) = admitted(&app, &pair).await?;
+    assert_eq!((owes, held(&ctx).await), (None, (true, true)), "and the session that paid goes on");
+    Ok(())
+});
+
+fn new_token(app: &TestApp, scopes: &[&str]) -> api_token::NewToken {
+    api_token::NewToken {
+        label: "ci".to_owned(),
+        scopes: scopes.iter().map(|code| (*code).to_owned()).collect(),
+        cidrs: Vec::new(),
+        expires_at: app.app.now().plus(Duration::from_hours(24)),
+    }
+}
+
 /// The code an authenticator application shows now.
 fn totp(app: &TestApp, secret: &str) -> String {
     let script = "import base64,hmac,struct,sys\n\
@@ -205,12 +261,7 @@ both!(api_tokens_and_keys_are_their_owners_or_of_staff_who_hold_as_much, |engine
     member(&app, "lee").await?;
     let kim = admitted(&app, &enter(&app, "kim").await?).await?.0;
     let lee = admitted(&app, &enter(&app, "lee").await?).await?.0;
-    let new = |scopes: &[&str]| api_token::NewToken {
-        label: "ci".to_owned(),
-        scopes: scopes.iter().map(|code| (*code).to_owned()).collect(),
-        cidrs: Vec::new(),
-        expires_at: app.app.now().plus(Duration::from_hours(24)),
-    };
+    let new = |scopes: &[&str]| new_token(&app, scopes);
     assert!(matches!(api_token::add(&kim, &new(&["system.user.read"])).await, Err(Error::Fields(_))), "not held");
     assert!(matches!(api_token::add(&kim, &new(&["resource.self.read"])).await, Err(Error::Fields(_))), "held nowhere");
     assert!(matches!(api_token::add(&kim, &new(&["no.such.code"])).await, Err(Error::Fields(_))));
@@ -227,6 +278,15 @@ both!(api_tokens_and_keys_are_their_owners_or_of_staff_who_hold_as_much, |engine
     assert!(matches!(ssh_key::add(&kim, None, "again", KEY).await, Err(Error::Fields(_))));
     ssh_key::add(&lee, None, "shared", KEY).await?;
     assert!(matches!(ssh_key::delete(&lee, &[key]).await, Err(Error::Forbidden { .. })));
-    assert_eq!(ssh_key::delete(&kim, &[key, SshKeyId(999)]).await?, 1);
+    assert_eq!(ssh_key::delete(&kim, &[key, key, SshKeyId(999)]).await?, 1);
+    let (owner, fingerprint) = (lee.account().unwrap(), ssh_key::parse(KEY)?.fingerprint);
+    assert!(matches!(ssh_key::delete_named(&kim, owner, "shared").await, Err(Error::Forbidden { .. })));
+    assert!(matches!(ssh_key::delete_named(&app.operator(), owner, "x").await, Err(Error::NotFound { .. })));
+    ssh_key::delete_named(&app.operator(), owner, "shared").await?;
+    assert!(ssh_key::list(&lee, None).await?.is_empty());
+    let rows = audit::list(&app.operator(), None, Some("ssh_key.delete"), 10).await?;
+    let told: Vec<_> = rows.iter().map(|row| (row.actor_kind.as_str(), row.object_name.as_str())).collect();
+    let name = fingerprint.as_str();
+    assert_eq!(told, [("operator", name), ("account", name)]);
     Ok(())
 });

@@ -41,6 +41,8 @@ mod bastion;
 #[cfg(test)]
 mod bastion_access;
 #[cfg(test)]
+mod bastion_parallel;
+#[cfg(test)]
 mod bastion_resource;
 #[cfg(test)]
 mod doctor;
@@ -63,6 +65,10 @@ mod radius;
 #[cfg(test)]
 mod radius_accounting;
 #[cfg(test)]
+mod radius_admit;
+#[cfg(test)]
+mod radius_outbox;
+#[cfg(test)]
 mod recording;
 #[cfg(test)]
 mod role;
@@ -80,6 +86,8 @@ mod trail;
 mod usage;
 #[cfg(test)]
 mod vpn_group;
+#[cfg(test)]
+mod vpn_login;
 #[cfg(test)]
 mod vpn_people;
 #[cfg(test)]

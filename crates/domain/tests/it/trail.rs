@@ -138,9 +138,9 @@ both!(stays_are_listed_by_person_and_resource, |engine| async {
         app.execute(&format!(
             "INSERT INTO visit (id, uuid, door, account_id, login, name, from_address, since_at, seen_at, until_at, ended_why) \
              VALUES ({id}, 'u{id}', 'ssh', {account}, 'l{account}', '{name}', '192.0.2.{id}', {id}000, 1, CASE WHEN {id} < 3 THEN 9000 END, {ended}); \
-             INSERT INTO visit_terminal (visit_id, kind, client, resource_id, resource_name, resource_name_folded, resource_group_id, host, \
-             port, voucher_id, voucher_name, username) \
-             VALUES ({id}, 'shell', 'web', 7, '{resource}', lower('{resource}'), 1, '192.0.2.9', 22, 5, 'v', 'root')"
+             INSERT INTO visit_terminal (visit_id, kind, client, resource_id, resource_name, resource_name_folded, login_folded, name_folded, \
+             resource_group_id, host, port, voucher_id, voucher_name, username) \
+             VALUES ({id}, 'shell', 'web', 7, '{resource}', lower('{resource}'), 'l{account}', lower('{name}'), 1, '192.0.2.9', 22, 5, 'v', 'root')"
         ))
         .await?;
     }

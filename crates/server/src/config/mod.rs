@@ -185,6 +185,8 @@ impl Config {
         if self.bastion.prefix.is_empty() {
             gatehouse_bastion::DEFAULT_PREFIX.clone_into(&mut self.bastion.prefix);
         }
+        settings.bastion.prefix.clone_from(&self.bastion.prefix);
+        settings.ssh.listen.clone_from(&self.ssh.listen.0);
     }
 
     /// The database this process opens: the configured one, else a file in the data directory.

@@ -104,7 +104,7 @@ fn check_login_asks_the_ssh_door() {
 }
 
 #[test]
-fn keys_for_the_ssh_door_are_registered_and_listed() {
+fn keys_for_the_ssh_door_are_registered_listed_and_deleted() {
     let house = Installation::new(GATEHOUSE);
     house.run("account add ann --pass staff").ok();
     house.write("ann.pub", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGPKSUTyz1HwHReFVvD5obVsALAgJRNarH4TRpNePnAS ann\n");
@@ -118,4 +118,15 @@ fn keys_for_the_ssh_door_are_registered_and_listed() {
         let refused = house.run(&format!("account add-key ann {file}"));
         assert!(refused.code != Some(0) && refused.stderr.contains(reason), "{refused:?}");
     }
+    house.write("b.pub", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIl+Hs6i7Gtn5m4ZhH8J/gQMXwg2TmxIyxvHa6Ai1eu2\n");
+    house.run("account add-key ann b.pub --name laptop").ok();
+    let named = |key: &str| house.run(&format!("account delete-key ann {key}"));
+    let ambiguous = named("laptop");
+    assert!(ambiguous.code != Some(0) && ambiguous.stderr.contains("fingerprint"), "{ambiguous:?}");
+    let fingerprint = keys[0]["fingerprint"].as_str().unwrap();
+    assert!(named(fingerprint).ok().contains("deleted"));
+    let unknown = named(fingerprint);
+    assert!(unknown.code != Some(0) && unknown.stderr.contains("account keys ann"), "{unknown:?}");
+    assert!(named("laptop").ok().contains("deleted"));
+    assert_eq!(house.run("account show ann --json").json()["staff"]["ssh_keys"], 0);
 }

@@ -210,6 +210,8 @@ CREATE TABLE visit_terminal (
   resource_id INTEGER NOT NULL,
   resource_name TEXT NOT NULL,
   resource_name_folded TEXT NOT NULL,
+  login_folded TEXT NOT NULL,
+  name_folded TEXT,
   resource_group_id INTEGER NOT NULL,
   host TEXT NOT NULL,
   port INTEGER NOT NULL,

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use gatehouse_domain::Edit;
+use gatehouse_domain::{Edit, Error, Fault};
 use http::{HeaderMap, header};
 use serde_json::{Map, Value};
 
@@ -128,6 +128,26 @@ impl Fields {
     /// Notes a fault of an endpoint's own.
     pub(crate) fn fault(&mut self, field: &'static str, text: impl Into<Cow<'static, str>>) {
         self.faults.add(field, text);
+    }
+
+    /// Notes what the domain found, but for fields that have a fault already.
+    pub(crate) fn note(&mut self, faults: Vec<Fault>) {
+        for Fault { field, rule } in faults {
+            if !self.is_faulty(field) {
+                self.faults.add(field, text::fault(field, rule).1);
+            }
+        }
+    }
+
+    /// The same for what a use case looked for before it runs. What it is about may be missing or locked: that is told when
+    /// the form is right (specs/bastion.md §4.1, order of checks).
+    pub(crate) fn note_found(&mut self, found: Result<Vec<Fault>, Error>) -> Result<(), Error> {
+        match found {
+            Ok(faults) => self.note(faults),
+            Err(Error::NotFound { .. } | Error::Locked { .. } | Error::QuotaExceeded { .. }) => {}
+            Err(other) => return Err(other),
+        }
+        Ok(())
     }
 
     /// Whether a field has a fault so far.

@@ -30,6 +30,8 @@ use gatehouse_domain::App;
 
 use crate::{auth::Bastion, routes::Routes};
 
+pub use crate::routes::Endpoint;
+
 /// Where the surface lives unless it is told otherwise.
 pub const DEFAULT_PREFIX: &str = "/api/";
 
@@ -45,16 +47,24 @@ pub fn own_router(app: App, prefix: &str) -> Router {
     framed(routes(&bastion).fallback(routes::not_found), bastion)
 }
 
+/// Every endpoint of the surface; for the sweep over them all.
+pub fn endpoints() -> Vec<Endpoint> {
+    areas(Routes::new(DEFAULT_PREFIX)).into_table()
+}
+
 /// A line per area; an area registers its endpoints itself.
-fn routes(bastion: &Bastion) -> Router<Bastion> {
-    let routes = Routes::new(bastion.prefix());
+fn areas(routes: Routes) -> Routes {
     let routes = rbac::routes(routes);
     let routes = perm::routes(routes);
     let routes = resource::routes(routes);
     let routes = audit::routes(routes);
     let routes = access::routes(routes);
     let routes = system::routes(routes);
-    let routes = terminal::routes(routes);
+    terminal::routes(routes)
+}
+
+fn routes(bastion: &Bastion) -> Router<Bastion> {
+    let routes = areas(Routes::new(bastion.prefix()));
     let router = routes.into_router().route(bastion.prefix(), any(routes::not_found));
     media::routes(router.route(&format!("{}{{*rest}}", bastion.prefix()), any(routes::not_found)))
 }

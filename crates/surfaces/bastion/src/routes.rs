@@ -22,15 +22,24 @@ use crate::{
 pub(crate) struct Routes {
     prefix: String,
     router: Router<Bastion>,
+    table: Vec<Endpoint>,
 }
+
+/// A method that an endpoint takes, and its path below the prefix, without a slash at its end.
+pub type Endpoint = (Method, &'static str);
 
 impl Routes {
     pub(crate) fn new(prefix: &str) -> Self {
-        Self { prefix: prefix.to_owned(), router: Router::new() }
+        Self { prefix: prefix.to_owned(), router: Router::new(), table: Vec::new() }
     }
 
     pub(crate) fn into_router(self) -> Router<Bastion> {
         self.router
+    }
+
+    /// What was registered, in that order.
+    pub(crate) fn into_table(self) -> Vec<Endpoint> {
+        self.table
     }
 
     /// An endpoint that reads.
@@ -41,7 +50,7 @@ impl Routes {
     {
         let service =
             get(async move |state: State<Bastion>, request| answer(path, None, handler, state, request).await);
-        self.raw(path, service, "GET, HEAD, OPTIONS")
+        self.route(Method::GET, path, service, "GET, HEAD, OPTIONS")
     }
 
     /// An endpoint that takes a body and is not in the operation log.
@@ -71,11 +80,23 @@ impl Routes {
     {
         let service =
             post(async move |state: State<Bastion>, request| answer(path, action, handler, state, request).await);
-        self.raw(path, service, "POST, OPTIONS")
+        self.route(Method::POST, path, service, "POST, OPTIONS")
     }
 
-    /// An endpoint that answers by itself, such as a web socket. `allow` lists the methods of `service` and `OPTIONS`.
-    pub(crate) fn raw(self, path: &'static str, service: MethodRouter<Bastion>, allow: &'static str) -> Self {
+    /// An endpoint that answers by itself: a web socket.
+    pub(crate) fn socket(self, path: &'static str, service: MethodRouter<Bastion>) -> Self {
+        self.route(Method::GET, path, service, "GET, OPTIONS")
+    }
+
+    /// `allow` lists the methods of `service` and `OPTIONS`.
+    fn route(
+        mut self,
+        method: Method,
+        path: &'static str,
+        service: MethodRouter<Bastion>,
+        allow: &'static str,
+    ) -> Self {
+        self.table.push((method, path));
         let service =
             service.fallback(async move |state: State<Bastion>, request| other_method(&state, &request, allow));
         let path = format!("{}{path}", self.prefix);

@@ -8,8 +8,12 @@ use gatehouse_store::{
 };
 
 use super::{
-    super::{policy, rule, setting},
-    Admitted, Asked, Credential, PinnedKey, Purpose, Refusal,
+    super::{
+        policy,
+        rule::{self, Action, Verdict},
+        setting,
+    },
+    Admitted, Asked, Credential, PinnedKey, Purpose, Quota, Refusal,
 };
 use crate::{
     Actor, Ctx, Error, Result, Via,
@@ -31,12 +35,14 @@ pub async fn admit(ctx: &Ctx, asked: Asked) -> std::result::Result<Admitted, Ref
     let (account, login, name) = (*id, login.clone(), name.clone());
     let (ctx, mut tx) = permission::begin(ctx, Change::Things).await?;
     let checked = check(&ctx, &mut tx, account, &asked).await?;
-    check_quota(&ctx, &mut tx, account, asked.resource, &checked.limits).await?;
-    if let Purpose::Exec(command) = &asked.purpose
-        && let Some(rule) = denying(&ctx, &mut tx, account, &checked.resource, command).await?
-    {
+    let quota = check_quota(&ctx, &mut tx, account, asked.resource, &checked.limits).await?;
+    let verdict = match &asked.purpose {
+        Purpose::Exec(command) => judge(&ctx, &mut tx, account, &checked.resource, command).await?,
+        Purpose::Shell | Purpose::Sftp | Purpose::Forward => Verdict::default(),
+    };
+    if let (Action::Deny | Action::Terminate, Some(rule)) = (verdict.action, &verdict.rule) {
         tx.commit().await?;
-        return Err(Refusal::CommandDenied(rule));
+        return Err(Refusal::CommandDenied(rule.clone()));
     }
     let TargetRow { name: resource_name, resource_group_id: group, host, port, .. } = checked.resource;
     let may_upload = may_move(&ctx, &mut tx, "resource.file.upload", group, checked.approval).await?;
@@ -71,27 +77,24 @@ pub async fn admit(ctx: &Ctx, asked: Asked) -> std::result::Result<Admitted, Ref
         terms: checked.terms,
         request: checked.approval.map(|approval| approval.id),
         epoch: checked.epoch,
+        verdict,
         may_upload,
         may_download,
+        quota,
         asked,
     })
 }
 
-/// The command rule that forbids a command. Matches that do more than let it pass are written to the audit trail.
-async fn denying(
-    ctx: &Ctx,
-    tx: &mut Tx,
-    account: AccountId,
-    resource: &TargetRow,
-    command: &str,
-) -> Result<Option<String>> {
+/// What the command rules say of a command. Matches that do more than let it pass are written to the audit trail.
+async fn judge(ctx: &Ctx, tx: &mut Tx, account: AccountId, resource: &TargetRow, command: &str) -> Result<Verdict> {
     let rules = rule::of_resource(ctx, tx, account, (resource.resource_group_id, resource.id)).await?;
     let verdict = rule::judge(&rules, command)?;
-    let Some(name) = verdict.rule.filter(|_| verdict.action != rule::Action::Allow) else { return Ok(None) };
-    let detail = serde_json::json!({ "rule": name, "command": command }).to_string();
-    let object = Object::new("resource", resource.id.0, &resource.name);
-    audit::record(tx, ctx, Stream::Access, "command.match", object, verdict.action.as_str(), Some(detail)).await?;
-    Ok((verdict.action != rule::Action::Warn).then_some(name))
+    if verdict.action != Action::Allow {
+        let detail = serde_json::json!({ "rule": verdict.rule, "command": command }).to_string();
+        let object = Object::new("resource", resource.id.0, &resource.name);
+        audit::record(tx, ctx, Stream::Access, "command.match", object, verdict.action.as_str(), Some(detail)).await?;
+    }
+    Ok(verdict)
 }
 
 fn via_of(ctx: &Ctx) -> Via {
@@ -164,7 +167,7 @@ pub(super) async fn check(
             Via::Session(id) => factor_at(tx, id).await?,
             // A door proves the factor, if the account has one, at its login just now; a token never does.
             Via::Door => Some(ctx.now()),
-            Via::Token { .. } => None,
+            Via::Token { .. } | Via::Limited(_) => None,
         };
         if factor_at.is_none_or(|at| at.plus(age) < ctx.now()) {
             return Err(Refusal::Factor);
@@ -178,7 +181,8 @@ async fn factor_at(tx: &mut impl Query, id: LoginSessionId) -> Result<Option<gat
 }
 
 async fn is_usable(ctx: &Ctx, tx: &mut impl Query, resource: ResourceId, voucher: VoucherId) -> Result<bool> {
-    Ok(!setting::terminal(ctx, tx).await?.require_binding || target::is_bound(tx, resource, voucher).await?)
+    Ok(!setting::in_force(&ctx.app, tx).await?.terminal.require_binding
+        || target::is_bound(tx, resource, voucher).await?)
 }
 
 async fn may_move(
@@ -191,16 +195,33 @@ async fn may_move(
     Ok(approval.is_some_and(|approval| approval.with_files) || permission::holds_on(ctx, tx, code, group).await?)
 }
 
-/// The limits on open stays. Those that are on their way to the target are not counted yet, so stays opened at the same moment may pass together.
+/// Refuses a stay beyond the limits on open ones, as [`admit`] did when others were still on their way to their targets. In the
+/// transaction that writes the opening.
+///
+/// Errors: `QuotaExceeded`.
+pub(super) async fn recount(ctx: &Ctx, tx: &mut Tx, admitted: &Admitted) -> Result<()> {
+    visit_terminal::lock_openings(tx, admitted.account).await?;
+    let resource = admitted.asked.resource;
+    let (_, limits) = policy::of_resource(ctx, tx, admitted.group, resource).await?;
+    match check_quota(ctx, tx, admitted.account, resource, &limits).await {
+        Ok(_) => Ok(()),
+        Err(Refusal::Error(error)) => Err(error),
+        Err(_) => Err(Error::QuotaExceeded { what: "sessions" }),
+    }
+}
+
+/// The limits on open stays; gives how many the account may have. Those that are on their way to the target are not in the
+/// database yet: the door counts its own before it dials, and [`recount`] those of all processes.
 async fn check_quota(
     ctx: &Ctx,
     tx: &mut Tx,
     account: AccountId,
     resource: ResourceId,
     limits: &policy::Limits,
-) -> std::result::Result<(), Refusal> {
-    let most = i64::from(setting::terminal(ctx, tx).await?.max_sessions_per_user);
-    if visit_terminal::count_open(tx, account).await? >= most {
+) -> std::result::Result<Quota, Refusal> {
+    let terminal = setting::in_force(&ctx.app, tx).await?.terminal;
+    let quota = Quota { of_account: terminal.max_sessions_per_user, of_process: terminal.max_sessions };
+    if visit_terminal::count_open(tx, account).await? >= i64::from(quota.of_account) {
         return Err(Refusal::Quota);
     }
     if let Some(most) = limits.max_sessions
@@ -208,5 +229,5 @@ async fn check_quota(
     {
         return Err(Refusal::Quota);
     }
-    Ok(())
+    Ok(quota)
 }

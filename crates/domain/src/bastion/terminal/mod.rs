@@ -22,6 +22,7 @@ pub use recheck::{Ground, Stay, recheck};
 pub(crate) use recheck::{has_expired, note_expired};
 pub use visit::{AskedEnd, Direction, Moved, Transfer, closed, failed, opened, seen, to_end, transferred};
 
+use super::rule::Verdict;
 use crate::{
     Ctx, Error, Via,
     settings::{HostKeyPolicy, RecordingMode},
@@ -109,6 +110,15 @@ impl From<gatehouse_store::Error> for Refusal {
     fn from(error: gatehouse_store::Error) -> Self {
         Self::Error(error.into())
     }
+}
+
+/// How many stays may be open at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota {
+    /// Of the account, in all processes.
+    pub of_account: u32,
+    /// In this process, of all accounts.
+    pub of_process: u32,
 }
 
 /// How a target is logged in to.
@@ -211,12 +221,16 @@ pub struct Admitted {
     pub pins: Vec<PinnedKey>,
     /// What holds.
     pub terms: Terms,
+    /// What the command rules said of the command of exec.
+    pub verdict: Verdict,
     /// The approved request it rests on.
     pub request: Option<AccessRequestId>,
     /// Whether files may be written to the target (112).
     pub may_upload: bool,
     /// Whether files may be read from the target (113).
     pub may_download: bool,
+    /// Stays that may be open at the same time, those on their way included.
+    pub quota: Quota,
 }
 
 impl From<gatehouse_store::target::PinRow> for PinnedKey {
@@ -264,6 +278,8 @@ pub enum Failure {
     Channel,
     /// It would have to be recorded and cannot be.
     Recording,
+    /// Too many stays are open or on their way, of the account or of the process.
+    Quota,
     /// The process is stopping.
     Shutdown,
 }
@@ -282,6 +298,7 @@ impl Failure {
             Self::HostKeyChanged { .. } => "hostkey-changed",
             Self::Channel => "channel",
             Self::Recording => "recording",
+            Self::Quota => "quota",
             Self::Shutdown => "shutdown",
         }
     }

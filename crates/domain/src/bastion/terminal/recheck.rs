@@ -74,6 +74,7 @@ async fn find_end(ctx: &Ctx, tx: &mut impl Query, stay: &Stay) -> Result<Ground>
         Via::Session(id) => login_session::keeps_terminals(tx, *id).await?,
         Via::Token { id, .. } => api_token::is_alive(tx, *id, ctx.now()).await?,
         Via::Door => standing.epoch == stay.epoch,
+        Via::Limited(_) => false,
     };
     if !is_proved {
         return Ok(Ground::Gone(EndedWhy::CredentialsChanged));

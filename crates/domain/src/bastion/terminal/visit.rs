@@ -7,18 +7,22 @@ use gatehouse_store::{
 };
 use uuid::Uuid;
 
-use super::{Admitted, Ended, Failure, PresentedKey, Purpose};
+use super::{Admitted, Ended, Failure, PresentedKey, Purpose, admission};
 use crate::{
     App, Ctx, Result, Via,
     audit::{self, Object, Stream},
 };
 
 /// Writes the visit of a stay whose channel is open. `host_key` is what the target showed.
+///
+/// Errors: `QuotaExceeded` when others opened meanwhile: nothing is written, and the stay must not begin.
 pub async fn opened(ctx: &Ctx, admitted: &Admitted, host_key: &PresentedKey) -> Result<()> {
     let mut tx = ctx.begin().await?;
+    admission::recount(ctx, &mut tx, admitted).await?;
     let id = rows::insert(&mut tx, &new_stay(ctx, admitted, Some(&host_key.fingerprint), &texts(admitted))).await?;
     if let Purpose::Exec(command) = &admitted.asked.purpose {
-        rows::insert_command(&mut tx, id, ctx.now(), command).await?;
+        let verdict = (admitted.verdict.rule.as_deref(), admitted.verdict.action.as_str());
+        rows::insert_command(&mut tx, id, ctx.now(), command, verdict).await?;
     }
     let object = Object::new("resource", admitted.asked.resource.0, &admitted.resource_name);
     audit::record(&mut tx, ctx, Stream::Access, "terminal.open", object, "ok", Some(facts(admitted))).await?;
@@ -180,6 +184,8 @@ pub async fn to_end(app: &App) -> Result<Vec<AskedEnd>> {
 struct Texts {
     uuid: String,
     address: Option<String>,
+    login_folded: String,
+    name_folded: Option<String>,
     resource_name_folded: String,
 }
 
@@ -187,6 +193,8 @@ fn texts(admitted: &Admitted) -> Texts {
     Texts {
         uuid: admitted.visit.to_string(),
         address: admitted.address.map(|address| address.to_string()),
+        login_folded: fold_key(&admitted.login),
+        name_folded: admitted.name.as_deref().map(fold_key),
         resource_name_folded: fold_key(&admitted.resource_name),
     }
 }
@@ -195,13 +203,15 @@ fn new_stay<'a>(ctx: &Ctx, admitted: &'a Admitted, host_key: Option<&'a str>, te
     let (session, token) = match &admitted.via {
         Via::Session(id) => (Some(id.0), None),
         Via::Token { id, .. } => (None, Some(id.0)),
-        Via::Door => (None, None),
+        Via::Door | Via::Limited(_) => (None, None),
     };
     NewStay {
         uuid: &texts.uuid,
         account_id: admitted.account,
         login: &admitted.login,
+        login_folded: &texts.login_folded,
         name: admitted.name.as_deref(),
+        name_folded: texts.name_folded.as_deref(),
         from_address: texts.address.as_deref(),
         process_id: ctx.app.process_id(),
         at: ctx.now(),

@@ -15,7 +15,7 @@ use gatehouse_domain::{
     Actor, Ctx, Settings,
     bastion::terminal::{
         Admitted, Asked, Boxed, Credential, Encoding, Ended, Event, Failure, Moved, PinnedKey, PresentedKey, Purpose,
-        Size, Terminal, TerminalInput, TerminalOutput, Terminals, Terms, Transfer,
+        Quota, Size, Terminal, TerminalInput, TerminalOutput, Terminals, Terms, Transfer,
     },
     settings::{HostKeyPolicy, RecordingMode},
 };
@@ -259,9 +259,14 @@ impl World {
             credential,
             pins: vec![pin(&self.sshd.host_keys()[0])],
             terms: terms(&self.test.app.settings().terminal),
+            verdict: gatehouse_domain::bastion::rule::Verdict::default(),
             request: None,
             may_upload: true,
             may_download: true,
+            quota: Quota {
+                of_account: self.test.app.settings().terminal.max_sessions_per_user,
+                of_process: self.test.app.settings().terminal.max_sessions,
+            },
         }
     }
 

@@ -1,11 +1,11 @@
-//! `account keys`, `account add-key`
+//! `account keys`, `account add-key`, `account delete-key`
 
 use std::path::PathBuf;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use clap::Args;
 use gatehouse_domain::{
-    Ctx, account,
+    Ctx, Error, account,
     ssh_key::{self, KeyView},
 };
 
@@ -29,6 +29,31 @@ impl AddKey {
         let account = account::find(ctx, &self.login).await?.id;
         ssh_key::add(ctx, Some(account), &self.name, text.trim()).await?;
         Ok(())
+    }
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct DeleteKey {
+    /// Login
+    login: String,
+    /// Name of the key, or its fingerprint `SHA256:…`
+    key: String,
+}
+
+impl DeleteKey {
+    pub(super) async fn run(self, ctx: &Ctx) -> anyhow::Result<()> {
+        let account = account::find(ctx, &self.login).await?.id;
+        ssh_key::delete_named(ctx, account, &self.key).await.map_err(|error| match error {
+            Error::NotFound { .. } => {
+                anyhow!("{0} has no key `{1}`; `gatehouse account keys {0}` lists them", self.login, self.key)
+            }
+            Error::Conflict { .. } => anyhow!(
+                "{0} has several keys named `{1}`; name the fingerprint that `gatehouse account keys {0}` shows",
+                self.login,
+                self.key
+            ),
+            other => other.into(),
+        })
     }
 }
 

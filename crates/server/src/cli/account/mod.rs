@@ -69,6 +69,8 @@ pub(crate) enum Account {
     },
     /// Register an SSH public key, as `ssh-keygen` writes it, for the ssh door
     AddKey(key::AddKey),
+    /// Take an SSH public key away; who is logged in with it stays so
+    DeleteKey(key::DeleteKey),
     /// Ask whether a door would let somebody in: exit code 0 yes, 1 no
     CheckLogin(check_login::CheckLogin),
 }
@@ -145,6 +147,7 @@ impl Account {
                 return opened.close().await;
             }
             Self::AddKey(add) => add.run(ctx).await.map(|()| "registered")?,
+            Self::DeleteKey(delete) => delete.run(ctx).await.map(|()| "deleted")?,
             Self::CheckLogin(check) => {
                 check.run(ctx, password, output).await?;
                 return opened.close().await;

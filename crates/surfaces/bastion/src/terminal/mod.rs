@@ -26,7 +26,7 @@ use crate::routes::Routes;
 pub(crate) fn routes(routes: Routes) -> Routes {
     let resumable = Resumable::default();
     let ssh = get(async move |state, request| ssh::handle(state, resumable.clone(), request).await);
-    let routes = routes.raw("terminal/ssh", ssh, "GET, OPTIONS").post("terminal/ticket", ticket::handle);
-    let routes = routes.raw("terminal/watch", get(watch::handle), "GET, OPTIONS");
+    let routes = routes.socket("terminal/ssh", ssh).post("terminal/ticket", ticket::handle);
+    let routes = routes.socket("terminal/watch", get(watch::handle));
     session::routes(routes)
 }

@@ -164,9 +164,9 @@ async fn stays_at_targets_are_listed() {
          (2, 'b', 'ssh', 7, 'ann', NULL, '192.0.2.8', 1770294880000, 1, NULL, NULL), \
          (3, 'c', 'ssh', 7, 'ann', NULL, '192.0.2.8', 1770294890000, 1, 1770294890000, 'failed'), \
          (4, 'd', 'proxy', 7, 'ann', NULL, '192.0.2.8', 1770294890000, 1, NULL, NULL); \
-         INSERT INTO visit_terminal (visit_id, kind, client, resource_id, resource_name, resource_name_folded, resource_group_id, host, \
-         port, voucher_id, voucher_name, username) \
-         SELECT id, 'shell', 'web', id, 'ptp' || id, 'ptp' || id, 1, '192.0.2.137', 22, 1, 'v', 'root' FROM visit WHERE door = 'ssh'";
+         INSERT INTO visit_terminal (visit_id, kind, client, resource_id, resource_name, resource_name_folded, login_folded, \
+         name_folded, resource_group_id, host, port, voucher_id, voucher_name, username) \
+         SELECT id, 'shell', 'web', id, 'ptp' || id, 'ptp' || id, login, name, 1, '192.0.2.137', 22, 1, 'v', 'root' FROM visit WHERE door = 'ssh'";
     surface.test.execute(sql).await.unwrap();
     let answer = admin.get("audit/session/get/?self=true&resource=P").await;
     let expected = r#"{"code":200,"msg":"OK","total":1,"detail":[{"id":1,"user":{"id":1,"name":"管理员"},"resource":{"id":1,"name":"ptp1","ip":"192.0.2.137"},"voucher":{"id":1,"username":"root"},"start_time":"2026-02-05T20:34:30.443000+08:00","end_time":"2026-02-05T20:34:34.869000+08:00","status":"close","ip":"127.0.0.1"}],"extra":null}"#;

@@ -9,6 +9,8 @@ mod entry;
 #[cfg(test)]
 mod factor;
 #[cfg(test)]
+mod fault;
+#[cfg(test)]
 mod frame;
 #[cfg(test)]
 mod grants;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     rights::{FORBIDDEN, NOT_FOUND, OK, apply_state, bad, faulty, ids, member},
-    support::Surface,
+    support::{Client, Surface},
 };
 
 #[tokio::test]
@@ -63,4 +63,57 @@ async fn a_request_is_made_decided_and_cancelled() {
     }
     assert_eq!(nobody.get("access/request/get/").await.line(), FORBIDDEN);
     assert_eq!(nobody.get("access/catalog/get/").await.line(), FORBIDDEN);
+}
+
+#[tokio::test]
+async fn several_approvers_decide_together_and_one_refusal_is_enough() {
+    let surface = Surface::new().await;
+    let state = json!({
+        "resource_group": [{"name": "a"}],
+        "voucher": [{"name": "v", "group": "a", "username": "root", "password": "p"}],
+        "resource": [{"name": "r", "group": "a", "address": "10.0.0.1", "vouchers": ["v"]}],
+        "bastion": {"policy": [{"group": "a", "values": {"requestable": true, "approvals": 2}}]},
+    });
+    apply_state(&surface, state).await;
+    let guest = surface.person("guest", &["access.request.create", "access.request.approve"]).await;
+    let all = json!([{"group": "a", "codes": ["all"]}]);
+    let one = member(&surface, "one", &["access.request.approve"], all.clone()).await;
+    let two = member(&surface, "two", &["access.request.approve"], all.clone()).await;
+    let three = member(&surface, "three", &["access.request.approve"], all).await;
+    let ask = async || guest.post("access/request/add/", json!({"resource_id": 1, "reason": "to look"})).await;
+    let decide = async |who: &Client<'_>, id: i64, approve: bool| {
+        who.post("access/request/decide/", json!({"id": id, "approve": approve})).await.line()
+    };
+    let over = bad("申请已处理或已失效");
+    let seen = async |id: i64| {
+        let rows = guest.get("access/request/get/?self=true").await.json()["detail"].clone();
+        let row = rows.as_array().unwrap().iter().find(|row| row["id"] == id).unwrap().clone();
+        let said: Vec<Value> =
+            row["decisions"].as_array().unwrap().iter().map(|said| said["user"]["account"].clone()).collect();
+        (row["status"].clone(), said)
+    };
+    assert_eq!(ask().await.json()["detail"]["id"], json!(1));
+    assert_eq!(decide(&guest, 1, true).await, FORBIDDEN, "never the requester");
+    assert_eq!(decide(&one, 1, true).await, OK);
+    assert_eq!(decide(&one, 1, true).await, over, "one voice each");
+    assert_eq!(seen(1).await, (json!("pending"), vec![json!("one")]));
+    assert_eq!(guest.get("resource/resource/get/").await.line(), FORBIDDEN, "not yet");
+    assert_eq!(decide(&two, 1, true).await, OK);
+    assert_eq!(seen(1).await, (json!("approved"), vec![json!("one"), json!("two")]));
+    assert_eq!(ids(&guest.get("resource/resource/get/").await.json()), [1]);
+    assert_eq!(decide(&three, 1, false).await, over);
+    assert_eq!(guest.post("access/request/cancel/", json!({"id": 1})).await.line(), OK);
+
+    assert_eq!(ask().await.json()["detail"]["id"], json!(2));
+    assert_eq!(decide(&one, 2, true).await, OK);
+    assert_eq!(decide(&two, 2, false).await, OK);
+    assert_eq!(decide(&three, 2, true).await, over);
+    assert_eq!(seen(2).await, (json!("rejected"), vec![json!("one"), json!("two")]));
+    assert_eq!(guest.get("resource/resource/get/").await.line(), FORBIDDEN);
+
+    // Both at the same moment: the second voice is counted with the first.
+    assert_eq!(ask().await.json()["detail"]["id"], json!(3));
+    let (first, second) = tokio::join!(decide(&one, 3, true), decide(&two, 3, true));
+    assert_eq!((first.as_str(), second.as_str()), (OK, OK));
+    assert_eq!(seen(3).await.0, json!("approved"));
 }

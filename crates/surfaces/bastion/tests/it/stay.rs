@@ -69,8 +69,8 @@ impl World {
             "INSERT INTO visit (id, uuid, door, account_id, login, name, from_address, process_id, since_at, seen_at)
                VALUES ({id}, '{uuid}', 'ssh', 70, 'owner', 'Olga', '192.0.2.7', 0, {now}, {now});
              INSERT INTO visit_terminal (visit_id, kind, client, resource_id, resource_name, resource_name_folded,
-               resource_group_id, host, port, voucher_id, voucher_name, username, host_key)
-               VALUES ({id}, 'shell', 'web', 5, 'db', 'db', 1, '10.0.0.5', 22, 6, 'root key', 'root', 'SHA256:abc')"
+               login_folded, name_folded, resource_group_id, host, port, voucher_id, voucher_name, username, host_key)
+               VALUES ({id}, 'shell', 'web', 5, 'db', 'db', 'owner', 'olga', 1, '10.0.0.5', 22, 6, 'root key', 'root', 'SHA256:abc')"
         );
         self.surface.test.execute(&sql).await.unwrap();
         uuid

@@ -46,7 +46,7 @@ async fn a_voucher_takes_a_password_or_a_key() {
     let text = r#"{"name":["名称已被占用"]}"#;
     assert_eq!(add(with(json!({"password": "neutral-secret-1"}))).await, faulty(text));
     let long = "p".repeat(257);
-    let text = r#"{"password":["请确保这个字段不能超过 256 个字符。"]}"#;
+    let text = r#"{"password":["请确保这个字段不能超过 256 个字符。"],"name":["名称已被占用"]}"#;
     assert_eq!(add(with(json!({ "password": long }))).await, faulty(text));
     assert_eq!(add(json!({"name": "w", "username": "root", "password": "p"})).await, bad("错误参数"));
     assert_eq!(add(json!({"name": "w", "username": "root", "password": "p", "group": 99})).await, NOT_FOUND);

@@ -6,6 +6,7 @@ mod form;
 mod fuzz;
 mod group;
 mod order;
+mod role;
 mod support;
 mod trail;
 mod transport;

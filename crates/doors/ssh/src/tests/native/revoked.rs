@@ -1,19 +1,9 @@
 //! What is taken away or changed while a stay is on its way, and how fast it reaches those that are open.
 
-use gatehouse_domain::bastion::{policy, terminal};
+use gatehouse_domain::bastion::policy;
 use gatehouse_model::EndedWhy;
 
 use super::*;
-
-impl House {
-    /// Leave for somebody to go to `web` with its voucher.
-    async fn admit(&self, ctx: &Ctx) -> Admitted {
-        let resource = terminal::find_resource(ctx, "web").await.unwrap().expect("it is there");
-        let voucher = terminal::find_vouchers(ctx, resource, None).await.unwrap()[0].id;
-        let asked = Asked { resource, voucher, purpose: Purpose::Shell, client: "web" };
-        terminal::admit(ctx, asked).await.unwrap()
-    }
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_right_that_goes_while_a_person_thinks_about_a_key_ends_the_stay_that_follows() {

@@ -25,7 +25,6 @@ pub(crate) async fn handle(call: Call) -> Outcome {
         fields.fault("minutes", "请确保该值小于或者等于 10080。");
     }
     let with_files = if is_given(&fields, "files") { fields.optional_boolean("files") } else { None };
-    fields.finish()?;
     let new = NewRequest {
         resource,
         voucher: voucher.map(VoucherId),
@@ -33,6 +32,10 @@ pub(crate) async fn handle(call: Call) -> Outcome {
         minutes,
         with_files: with_files.unwrap_or_default(),
     };
+    if fields.has_faults() {
+        fields.note_found(request::faults(&ctx, &new).await)?;
+    }
+    fields.finish()?;
     let id = request::add(&ctx, &new).await?;
     Ok(Reply::detail(serde_json::json!({ "id": id.0 })))
 }

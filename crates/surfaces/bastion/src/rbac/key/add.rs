@@ -20,6 +20,9 @@ pub(crate) async fn handle(call: Call) -> Outcome {
     let mut fields = call.fields()?;
     let (name, line) = (fields.text("name", 50), fields.text("public_key", 8_192));
     let of = fields.optional_integer("user_id").map(AccountId);
+    if fields.has_faults() {
+        fields.note_found(ssh_key::faults(&ctx, of, &line).await)?;
+    }
     fields.finish()?;
     let id = ssh_key::add(&ctx, of, &name, &line).await?;
     Ok(Reply::detail(Added { id: id.0 }))

@@ -18,7 +18,7 @@ pub(crate) async fn handle(call: Call) -> Outcome {
     let remark = fields.optional_text("description", rule::DESCRIPTION_MAX, Blank::Allowed);
     if fields.has_faults() {
         let clashes = role::taken(&mut ctx.read(), None, Some(&name), Some(&code)).await?;
-        rule::clashes(&mut fields, clashes);
+        fields.note(clashes);
     }
     fields.finish()?;
     role::add(&ctx, &NewRole { name, code, remark }).await?;

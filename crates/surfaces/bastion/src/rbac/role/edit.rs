@@ -25,7 +25,7 @@ pub(crate) async fn handle(call: Call) -> Outcome {
     let remark = fields.edit_text("description", rule::DESCRIPTION_MAX, Blank::Allowed);
     if fields.has_faults() {
         let clashes = role::taken(&mut ctx.read(), Some(id), name.as_deref(), code.as_deref()).await?;
-        rule::clashes(&mut fields, clashes);
+        fields.note(clashes);
     }
     fields.finish()?;
     role::edit(&ctx, id, &RoleEdit { name, code, remark }).await?;

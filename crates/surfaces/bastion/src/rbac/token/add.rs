@@ -40,9 +40,13 @@ pub(crate) async fn handle(call: Call) -> Outcome {
     if until == Some(None) {
         fields.fault("expires_at", text::NOT_TIME);
     }
-    fields.finish()?;
     let expires_at = until.flatten().unwrap_or_else(|| ctx.now().plus(DEFAULT_LIFE));
-    let (id, token) = api_token::add(&ctx, &NewToken { label, scopes, cidrs, expires_at }).await?;
+    let new = NewToken { label, scopes, cidrs, expires_at };
+    if fields.has_faults() {
+        fields.note_found(api_token::faults(&ctx, &new).await)?;
+    }
+    fields.finish()?;
+    let (id, token) = api_token::add(&ctx, &new).await?;
     Ok(Reply::detail(Added { id: id.0, token: token.expose() }))
 }
 

@@ -33,7 +33,7 @@ pub(crate) async fn handle(call: Call) -> Outcome {
     let is_enabled = fields.boolean("status");
     let remark = fields.optional_text("remark", rule::REMARK_MAX, Blank::Allowed);
     let clashes = staff::taken(&mut ctx.read(), None, login.as_ref(), &email, &phone).await?;
-    rule::clashes(&mut fields, clashes);
+    fields.note(clashes);
     fields.finish()?;
     // The login has no fault, so it is one.
     let login = login.ok_or_else(|| Refusal::text(text::WRONG_PARAMETER))?;

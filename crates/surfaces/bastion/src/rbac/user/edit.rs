@@ -26,7 +26,7 @@ pub(crate) async fn handle(call: Call) -> Outcome {
     let remark = fields.edit_text("remark", rule::REMARK_MAX, Blank::Allowed);
     if fields.has_faults() {
         let clashes = staff::taken(&mut ctx.read(), Some(id), None, &email, &phone).await?;
-        rule::clashes(&mut fields, clashes);
+        fields.note(clashes);
     }
     fields.finish()?;
     staff::edit(&ctx, id, &StaffEdit { name, email, phone, remark }).await?;

@@ -1,11 +1,8 @@
 //! What a user's fields must be like (specs/bastion.md §3, §4.3).
 
-use gatehouse_domain::{Edit, account::own::malformed_contacts, error::Fault};
+use gatehouse_domain::{Edit, account::own::malformed_contacts};
 
-use crate::{
-    body::{Blank, Fields},
-    text,
-};
+use crate::body::{Blank, Fields};
 
 /// Longest note, characters.
 pub(super) const REMARK_MAX: usize = 10_000;
@@ -27,14 +24,6 @@ pub(super) fn changed_name(fields: &mut Fields) -> Option<String> {
 pub(super) fn contact(fields: &mut Fields) -> (Edit<String>, Edit<String>) {
     let email = fields.edit_text("email", EMAIL_MAX, Blank::Null);
     let phone = fields.edit_text("phone_number", PHONE_MAX, Blank::Null);
-    clashes(fields, malformed_contacts(&email, &phone));
+    fields.note(malformed_contacts(&email, &phone));
     (email, phone)
-}
-
-/// Adds the texts of faults that the domain found.
-pub(super) fn clashes(fields: &mut Fields, faults: Vec<Fault>) {
-    for Fault { field, rule } in faults {
-        let (_, text) = text::fault(field, rule);
-        fields.fault(field, text);
-    }
 }

@@ -27,8 +27,12 @@ pub(crate) async fn handle(call: Call) -> Outcome {
     let remark = fields.optional_text("description", NOTE, Blank::Null);
     let parent = new_integer(&mut fields, "parent").map(ResourceGroupId);
     let role = if is_given(&fields, "parent") { None } else { Some(RoleId(fields.integer("role"))) };
+    let new = NewGroup { name, remark, parent, role };
+    if fields.has_faults() {
+        fields.note_found(group::faults(&ctx, &new).await)?;
+    }
     fields.finish()?;
-    match group::add(&ctx, &NewGroup { name, remark, parent, role }).await {
+    match group::add(&ctx, &new).await {
         Ok(_) => Ok(Reply::ok()),
         Err(Error::QuotaExceeded { .. }) => Err(Refusal::text("子组层数已到达最大,可在设置中调整")),
         Err(error) => Err(error.into()),

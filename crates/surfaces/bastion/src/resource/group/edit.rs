@@ -17,7 +17,11 @@ pub(crate) async fn handle(call: Call) -> Outcome {
     let id = ResourceGroupId(id(&fields, "id")?);
     let name = fields.changed_text("name", NAME);
     let remark = fields.edit_text("description", NOTE, Blank::Null);
+    let edit = EditGroup { id, name, remark };
+    if fields.has_faults() {
+        fields.note_found(group::edit_faults(&ctx, &edit).await)?;
+    }
     fields.finish()?;
-    group::edit(&ctx, &EditGroup { id, name, remark }).await?;
+    group::edit(&ctx, &edit).await?;
     Ok(Reply::ok())
 }

@@ -17,6 +17,9 @@ pub(crate) async fn handle(call: Call) -> Outcome {
     let public_key = fields.text("public_key", 16_384);
     let given = new_integer(&mut fields, "port");
     let port = port(&mut fields, given).unwrap_or(22);
+    if fields.has_faults() {
+        fields.note(host_key::faults(&host, &public_key));
+    }
     fields.finish()?;
     host_key::add(&ctx, &host, port, &public_key).await?;
     Ok(Reply::ok())

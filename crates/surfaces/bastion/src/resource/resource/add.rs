@@ -5,9 +5,9 @@ use gatehouse_model::{ProtocolId, ResourceGroupId};
 
 use super::{
     super::{NAME, NOTE, id, is_given, new_boolean, new_integer, port},
-    address, protocol, vouchers,
+    address, note_found, protocol, vouchers,
 };
-use crate::{body::Blank, call::Call, envelope::Outcome, reply::Reply, text};
+use crate::{body::Blank, call::Call, envelope::Outcome, reply::Reply};
 
 /// Makes a resource.
 ///
@@ -21,13 +21,6 @@ pub(crate) async fn handle(call: Call) -> Outcome {
     let group = ResourceGroupId(id(&fields, "group")?);
     let name = fields.text("name", NAME);
     let address = address(&mut fields);
-    let is_unreadable = ["ipv4_address", "ipv6_address", "domain"].iter().any(|form| fields.is_faulty(form));
-    for fault in address.faults(&ctx) {
-        // What could not be read was given all the same.
-        if !is_unreadable || fault.field != "ip" {
-            fields.fault(fault.field, text::fault(fault.field, fault.rule).1);
-        }
-    }
     let protocol = match protocol(&mut fields) {
         Some(id) => id,
         None if fields.is_faulty("protocol_ids") || fields.is_faulty("protocol") => 0,
@@ -48,6 +41,10 @@ pub(crate) async fn handle(call: Call) -> Outcome {
             Vec::new()
         },
     };
+    if fields.has_faults() {
+        let found = resource::faults(&ctx, &new).await;
+        note_found(&mut fields, found)?;
+    }
     fields.finish()?;
     resource::add(&ctx, &new).await?;
     Ok(Reply::ok())

@@ -5,7 +5,7 @@ use gatehouse_model::{ProtocolId, ResourceGroupId, ResourceId};
 
 use super::{
     super::{NAME, NOTE, id, moved, port},
-    address, protocol, vouchers,
+    address, note_found, protocol, vouchers,
 };
 use crate::{body::Blank, call::Call, envelope::Outcome, reply::Reply};
 
@@ -31,6 +31,10 @@ pub(crate) async fn handle(call: Call) -> Outcome {
         remark: fields.edit_text("description", NOTE, Blank::Null),
         vouchers: vouchers(&mut fields),
     };
+    if fields.has_faults() {
+        let found = resource::edit_faults(&ctx, id, &edit).await;
+        note_found(&mut fields, found).map_err(moved)?;
+    }
     fields.finish()?;
     resource::edit(&ctx, id, &edit).await.map_err(moved)?;
     Ok(Reply::ok())

@@ -5,7 +5,7 @@ mod del;
 mod edit;
 mod get;
 
-use gatehouse_domain::bastion::address::Given;
+use gatehouse_domain::{Error, Fault, bastion::address::Given};
 use gatehouse_model::VoucherId;
 
 use super::is_given;
@@ -32,6 +32,17 @@ fn address(fields: &mut Fields) -> Given {
         ipv6: fields.edit_text("ipv6_address", ADDRESS, Blank::Null),
         domain: fields.edit_text("domain", ADDRESS, Blank::Null),
     }
+}
+
+/// Adds what the domain found. A field that came under its other name, or that could not be read, was given all the same.
+fn note_found(fields: &mut Fields, found: Result<Vec<Fault>, Error>) -> Result<(), Error> {
+    let is_given = |fault: &Fault| match fault.field {
+        "ip" => ["ipv4_address", "ipv6_address", "domain"].iter().any(|form| fields.is_faulty(form)),
+        "protocol" => fields.is_faulty("protocol_ids"),
+        _ => false,
+    };
+    let found = found.map(|faults| faults.into_iter().filter(|fault| !is_given(fault)).collect());
+    fields.note_found(found)
 }
 
 /// The vouchers to bind, by either name of the field.

@@ -2,7 +2,7 @@
 
 use gatehouse_domain::bastion::{
     policy::Scope,
-    rule::{self, RuleData},
+    rule::{self, Action, RuleData},
 };
 use gatehouse_model::RoleId;
 
@@ -30,9 +30,13 @@ pub(crate) async fn handle(call: Call) -> Outcome {
     let roles = fields.optional_integers("roles").unwrap_or_default().into_iter().map(RoleId).collect();
     let priority = new_integer(&mut fields, "priority").unwrap_or(100);
     let is_enabled = new_boolean(&mut fields, "status").unwrap_or(true);
-    fields.finish()?;
-    if let Some(action) = action {
-        rule::add(&ctx, &RuleData { name, scope, roles, pattern, action, priority, is_enabled }).await?;
+    // Without an action there is a fault.
+    let action = action.unwrap_or(Action::Allow);
+    let data = RuleData { name, scope, roles, pattern, action, priority, is_enabled };
+    if fields.has_faults() {
+        fields.note_found(rule::faults(&ctx, &data).await)?;
     }
+    fields.finish()?;
+    rule::add(&ctx, &data).await?;
     Ok(Reply::ok())
 }

@@ -24,6 +24,9 @@ pub(crate) async fn handle(call: Call) -> Outcome {
         priority: fields.optional_integer("priority"),
         is_enabled: fields.optional_boolean("status"),
     };
+    if fields.has_faults() {
+        fields.note_found(rule::edit_faults(&ctx, id, edit.clone()).await)?;
+    }
     fields.finish()?;
     rule::edit(&ctx, id, edit).await?;
     Ok(Reply::ok())

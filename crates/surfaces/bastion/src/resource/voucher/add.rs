@@ -27,6 +27,9 @@ pub(crate) async fn handle(call: Call) -> Outcome {
     if proof.is_none() && !fields.is_faulty("password") && !fields.is_faulty("private_key") {
         either(&mut fields);
     }
+    if fields.has_faults() {
+        fields.note_found(voucher::faults(&ctx, group, &name, proof.as_ref()).await)?;
+    }
     fields.finish()?;
     if let Some(proof) = proof {
         voucher::add(&ctx, &NewVoucher { name, username, proof, group, remark }).await?;

@@ -27,6 +27,9 @@ pub(crate) async fn handle(call: Call) -> Outcome {
         group: fields.optional_integer("group").map(ResourceGroupId),
         remark: fields.edit_text("description", NOTE, Blank::Null),
     };
+    if fields.has_faults() {
+        fields.note_found(voucher::edit_faults(&ctx, id, &edit).await).map_err(moved)?;
+    }
     fields.finish()?;
     voucher::edit(&ctx, id, &edit).await.map_err(moved)?;
     Ok(Reply::ok())

@@ -5,12 +5,12 @@ use gatehouse_testkit::peer::{Frame, Handshake, WebSocket};
 
 use super::{SSH, STRANGER, TOKEN, World, path};
 
-pub(super) const UNAUTHENTICATED: (&str, u16, &str) = ("权限错误", 4401, "auth");
-pub(super) const FORBIDDEN: (&str, u16, &str) = ("权限错误", 4403, "forbidden");
+pub(crate) const UNAUTHENTICATED: (&str, u16, &str) = ("权限错误", 4401, "auth");
+pub(crate) const FORBIDDEN: (&str, u16, &str) = ("权限错误", 4403, "forbidden");
 
 impl World {
     /// Text, close code and reason of a terminal that is refused; nothing is dialled for it.
-    pub(super) async fn refused(&self, path: &str, headers: &[(&str, &str)]) -> (String, u16, String) {
+    pub(crate) async fn refused(&self, path: &str, headers: &[(&str, &str)]) -> (String, u16, String) {
         let mut client = WebSocket::open(self.address, path, headers).await.unwrap();
         let Frame::Text(text) = client.message().await.unwrap() else { panic!("no text for {path}") };
         let Frame::Closed(code, reason) = client.message().await.unwrap() else { panic!("no close for {path}") };
@@ -26,7 +26,7 @@ impl World {
     }
 }
 
-pub(super) fn is((text, code, reason): &(String, u16, String), expected: (&str, u16, &str)) -> bool {
+pub(crate) fn is((text, code, reason): &(String, u16, String), expected: (&str, u16, &str)) -> bool {
     (text.as_str(), *code, reason.as_str()) == expected
 }
 

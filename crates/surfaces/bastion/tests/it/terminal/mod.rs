@@ -1,6 +1,6 @@
 //! Terminals over WebSockets: the real surface, a client of another make, and a door that does as the test says.
 
-mod admission;
+pub(crate) mod admission;
 mod compat;
 mod door;
 mod flow;

@@ -1,23 +1,27 @@
 //! Resources: targets to log in to (specs/bastion.md §6.1 rows 24–27, §6.3).
 
-use gatehouse_model::{Paged, Paging, ProtocolId, ResourceGroupId, ResourceId, VoucherId, fold_key};
+mod list;
+
+use gatehouse_model::{ProtocolId, ResourceGroupId, ResourceId, VoucherId, fold_key};
 use gatehouse_store::{
     Aspect, Query, Tx, access_policy, access_request, command_rule, protocol,
-    resource::{self as rows, ResourceData, ResourceFilter, ResourceRow},
+    resource::{self as rows, ResourceData, ResourceRow},
     resource_group::{self as groups, ResourceGroupRow},
-    voucher::{self, BoundVoucherRow},
+    voucher,
 };
 
 use super::{
     absent,
     address::{Address, Given},
-    containing, group, pick, request,
+    pick, request,
 };
 use crate::{
     Ctx, Edit, Error, Fault, Result,
     audit::{self, Object},
-    permission::{self, Change, Holder},
+    permission::{self, Change},
 };
+
+pub use list::{ListedResource, ResourcePage, list, may_list, protocols};
 
 const CREATE: &str = "resource.self.create";
 const DELETE: &str = "resource.self.delete";
@@ -76,16 +80,35 @@ pub async fn add(ctx: &Ctx, new: &NewResource) -> Result<ResourceId> {
     Ok(id)
 }
 
-pub(crate) async fn add_in(ctx: &Ctx, tx: &mut Tx, new: &NewResource) -> Result<ResourceId> {
-    let Some(group) = groups::find(tx, new.group).await? else {
-        return Err(absent(ctx, tx, CREATE, "resource group").await?);
+/// What is wrong with a resource to make, for surfaces that found other faults in the same form and tell all at once.
+///
+/// Errors: those of [`add`] that are about rights and the group.
+pub async fn faults(ctx: &Ctx, new: &NewResource) -> Result<Vec<Fault>> {
+    Ok(plan_add(ctx, &mut ctx.read(), new).await?.faults)
+}
+
+/// What a resource becomes, unless there are faults.
+struct Plan {
+    group: ResourceGroupRow,
+    /// None: there is a fault.
+    address: Option<Address>,
+    port: i64,
+    bindings: Bindings,
+    /// What was bound before.
+    bound: Vec<VoucherId>,
+    faults: Vec<Fault>,
+}
+
+async fn plan_add(ctx: &Ctx, q: &mut impl Query, new: &NewResource) -> Result<Plan> {
+    let Some(group) = groups::find(q, new.group).await? else {
+        return Err(absent(ctx, q, CREATE, "resource group").await?);
     };
-    permission::require_on(ctx, tx, CREATE, group.id).await?;
+    permission::require_on(ctx, q, CREATE, group.id).await?;
     if !new.vouchers.is_empty() {
-        permission::require_anywhere(ctx, tx, VOUCHER_UPDATE).await?;
+        permission::require_anywhere(ctx, q, VOUCHER_UPDATE).await?;
     }
     let mut faults = Vec::new();
-    let protocol = protocol::find(tx, new.protocol).await?;
+    let protocol = protocol::find(q, new.protocol).await?;
     if protocol.is_none() {
         faults.push(Fault::new("protocol", "unknown"));
     }
@@ -97,8 +120,13 @@ pub(crate) async fn add_in(ctx: &Ctx, tx: &mut Tx, new: &NewResource) -> Result<
             None
         }
     };
-    check_taken(tx, None, &new.name, address.as_ref().map(|address| (address, port)), &mut faults).await?;
-    let bindings = plan_bindings(ctx, tx, &group, &new.vouchers, &[], &mut faults).await?;
+    check_taken(q, None, &new.name, address.as_ref().map(|address| (address, port)), &mut faults).await?;
+    let bindings = plan_bindings(ctx, q, &group, &new.vouchers, &[], &mut faults).await?;
+    Ok(Plan { group, address, port, bindings, bound: Vec::new(), faults })
+}
+
+pub(crate) async fn add_in(ctx: &Ctx, tx: &mut Tx, new: &NewResource) -> Result<ResourceId> {
+    let Plan { group, address, port, bindings, faults, .. } = plan_add(ctx, tx, new).await?;
     let Some(address) = address.filter(|_| faults.is_empty()) else { return Err(Error::Fields(faults)) };
     bindings.require(ctx, tx).await?;
     let (folded, host, columns) = (fold_key(&new.name), address.host(), address.columns());
@@ -129,17 +157,17 @@ fn allows_loopback(ctx: &Ctx) -> bool {
 }
 
 async fn check_taken(
-    tx: &mut Tx,
+    q: &mut impl Query,
     own: Option<ResourceId>,
     name: &str,
     address: Option<(&Address, i64)>,
     faults: &mut Vec<Fault>,
 ) -> Result<()> {
-    if rows::find_by_name(tx, name).await?.is_some_and(|other| Some(other.id) != own) {
+    if rows::find_by_name(q, name).await?.is_some_and(|other| Some(other.id) != own) {
         faults.push(Fault::new("name", "taken"));
     }
     if let Some((address, port)) = address {
-        let other = rows::find_by_host(tx, &address.host(), port).await?;
+        let other = rows::find_by_host(q, &address.host(), port).await?;
         if other.is_some_and(|other| Some(other) != own) {
             faults.push(Fault::new(address.field(), "taken"));
         }
@@ -178,7 +206,7 @@ impl Bindings {
 /// Finds out what replacing the bindings means. Bound vouchers that the caller does not see stay as they are.
 async fn plan_bindings(
     ctx: &Ctx,
-    tx: &mut Tx,
+    q: &mut impl Query,
     group: &ResourceGroupRow,
     wanted: &[VoucherId],
     bound: &[VoucherId],
@@ -186,7 +214,7 @@ async fn plan_bindings(
 ) -> Result<Bindings> {
     let mut plan = Bindings::default();
     for id in wanted {
-        let Some(found) = readable(ctx, tx, *id).await?.filter(|(_, root)| *root == group.root_id) else {
+        let Some(found) = readable(ctx, q, *id).await?.filter(|(_, root)| *root == group.root_id) else {
             faults.push(Fault::new("voucher", "other_group"));
             return Ok(Bindings::default());
         };
@@ -196,7 +224,7 @@ async fn plan_bindings(
         }
     }
     for id in bound.iter().filter(|id| !wanted.contains(id)) {
-        if let Some((group, _)) = readable(ctx, tx, *id).await? {
+        if let Some((group, _)) = readable(ctx, q, *id).await? {
             plan.remove.push(*id);
             plan.groups.push(group);
         }
@@ -207,12 +235,12 @@ async fn plan_bindings(
 }
 
 /// Group and root of a voucher, if it exists and the caller may read it.
-async fn readable(ctx: &Ctx, tx: &mut Tx, id: VoucherId) -> Result<Option<(ResourceGroupId, ResourceGroupId)>> {
-    let Some(voucher) = voucher::find(tx, id).await? else { return Ok(None) };
-    if !permission::holds_on(ctx, tx, VOUCHER_READ, voucher.resource_group_id).await? {
+async fn readable(ctx: &Ctx, q: &mut impl Query, id: VoucherId) -> Result<Option<(ResourceGroupId, ResourceGroupId)>> {
+    let Some(voucher) = voucher::find(q, id).await? else { return Ok(None) };
+    if !permission::holds_on(ctx, q, VOUCHER_READ, voucher.resource_group_id).await? {
         return Ok(None);
     }
-    let group = groups::find(tx, voucher.resource_group_id).await?.ok_or(Error::NotFound { what: "resource group" })?;
+    let group = groups::find(q, voucher.resource_group_id).await?.ok_or(Error::NotFound { what: "resource group" })?;
     Ok(Some((group.id, group.root_id)))
 }
 
@@ -243,25 +271,32 @@ pub struct EditResource {
 /// [`MOVE`]; `Locked` when it would move while vouchers stay bound.
 pub async fn edit(ctx: &Ctx, id: ResourceId, edit: &EditResource) -> Result<()> {
     let (ctx, mut tx) = permission::begin(ctx, Change::Rights).await?;
-    let Some(old) = rows::find(&mut tx, id).await? else {
-        return Err(absent(&ctx, &mut tx, UPDATE, "resource").await?);
-    };
-    permission::require_on(&ctx, &mut tx, UPDATE, old.resource_group_id).await?;
+    let old = editable(&ctx, &mut tx, id).await?;
     edit_in(&ctx, &mut tx, &old, edit).await?;
     tx.commit().await?;
     Ok(())
 }
 
-pub(crate) async fn edit_in(ctx: &Ctx, tx: &mut Tx, old: &ResourceRow, edit: &EditResource) -> Result<()> {
+/// What is wrong with an edit, as [`faults`] for a resource to make.
+pub async fn edit_faults(ctx: &Ctx, id: ResourceId, edit: &EditResource) -> Result<Vec<Fault>> {
+    let old = editable(ctx, &mut ctx.read(), id).await?;
+    Ok(plan_edit(ctx, &mut ctx.read(), &old, edit).await?.faults)
+}
+
+async fn editable(ctx: &Ctx, q: &mut impl Query, id: ResourceId) -> Result<ResourceRow> {
+    let Some(old) = rows::find(q, id).await? else { return Err(absent(ctx, q, UPDATE, "resource").await?) };
+    permission::require_on(ctx, q, UPDATE, old.resource_group_id).await?;
+    Ok(old)
+}
+
+async fn plan_edit(ctx: &Ctx, q: &mut impl Query, old: &ResourceRow, edit: &EditResource) -> Result<Plan> {
     if edit.vouchers.as_ref().is_some_and(|vouchers| !vouchers.is_empty()) {
-        permission::require_anywhere(ctx, tx, VOUCHER_UPDATE).await?;
+        permission::require_anywhere(ctx, q, VOUCHER_UPDATE).await?;
     }
     let wanted = edit.group.filter(|id| *id != old.resource_group_id);
-    let is_moved = wanted.is_some();
-    let group = destination(ctx, tx, old.resource_group_id, wanted, (DELETE, CREATE)).await?;
+    let group = destination(ctx, q, old.resource_group_id, wanted, (DELETE, CREATE)).await?;
     let mut faults = Vec::new();
-    let protocol = edit.protocol.unwrap_or(old.protocol_id);
-    if protocol::find(tx, protocol).await?.is_none() {
+    if protocol::find(q, edit.protocol.unwrap_or(old.protocol_id)).await?.is_none() {
         faults.push(Fault::new("protocol", "unknown"));
     }
     let stored = Address::from_host(&old.host).map(|address| match (&old.ipv6, address) {
@@ -276,18 +311,26 @@ pub(crate) async fn edit_in(ctx: &Ctx, tx: &mut Tx, old: &ResourceRow, edit: &Ed
             None
         }
     };
-    let address = given.or(stored).ok_or_else(|| Error::internal("a resource without an address"))?;
+    let address = given.or(stored);
     let (name, port) = (edit.name.as_deref().unwrap_or(&old.name), edit.port.map_or(old.port, i64::from));
-    check_taken(tx, Some(old.id), name, Some((&address, port)), &mut faults).await?;
-    let bound = rows::list_voucher_ids(tx, old.id).await?;
+    check_taken(q, Some(old.id), name, address.as_ref().map(|address| (address, port)), &mut faults).await?;
+    let bound = rows::list_voucher_ids(q, old.id).await?;
     let bindings = match &edit.vouchers {
-        Some(wanted) => plan_bindings(ctx, tx, &group, wanted, &bound, &mut faults).await?,
+        Some(wanted) => plan_bindings(ctx, q, &group, wanted, &bound, &mut faults).await?,
         None => Bindings::default(),
     };
+    Ok(Plan { group, address, port, bindings, bound, faults })
+}
+
+pub(crate) async fn edit_in(ctx: &Ctx, tx: &mut Tx, old: &ResourceRow, edit: &EditResource) -> Result<()> {
+    let Plan { group, address, port, bindings, bound, faults } = plan_edit(ctx, tx, old, edit).await?;
     if !faults.is_empty() {
         return Err(Error::Fields(faults));
     }
+    let address = address.ok_or_else(|| Error::internal("a resource without an address"))?;
     bindings.require(ctx, tx).await?;
+    let is_moved = group.id != old.resource_group_id;
+    let name = edit.name.as_deref().unwrap_or(&old.name);
     let stay_bound = !bindings.add.is_empty() || bound.iter().any(|id| !bindings.remove.contains(id));
     if is_moved && stay_bound {
         return Err(Error::Locked { what: "resource", why: "vouchers are bound to it" });
@@ -296,7 +339,7 @@ pub(crate) async fn edit_in(ctx: &Ctx, tx: &mut Tx, old: &ResourceRow, edit: &Ed
     let data = ResourceData {
         name,
         name_folded: &folded,
-        protocol,
+        protocol: edit.protocol.unwrap_or(old.protocol_id),
         group: group.id,
         addresses: borrow(&columns),
         host: &host,
@@ -313,23 +356,23 @@ pub(crate) async fn edit_in(ctx: &Ctx, tx: &mut Tx, old: &ResourceRow, edit: &Ed
 /// where the right is missing, unless the caller holds it everywhere.
 pub(super) async fn destination(
     ctx: &Ctx,
-    tx: &mut Tx,
+    q: &mut impl Query,
     old: ResourceGroupId,
     wanted: Option<ResourceGroupId>,
     (leave, enter): (&'static str, &'static str),
 ) -> Result<ResourceGroupRow> {
-    let group = groups::find(tx, wanted.unwrap_or(old)).await?;
+    let group = groups::find(q, wanted.unwrap_or(old)).await?;
     let refused = || Error::Forbidden { need: MOVE.to_owned() };
-    if wanted.is_some() && !permission::holds_on(ctx, tx, leave, old).await? {
+    if wanted.is_some() && !permission::holds_on(ctx, q, leave, old).await? {
         return Err(refused());
     }
     let Some(group) = group else {
-        return Err(match absent(ctx, tx, enter, "resource group").await? {
+        return Err(match absent(ctx, q, enter, "resource group").await? {
             Error::Forbidden { .. } => refused(),
             other => other,
         });
     };
-    if wanted.is_some() && !permission::holds_on(ctx, tx, enter, group.id).await? {
+    if wanted.is_some() && !permission::holds_on(ctx, q, enter, group.id).await? {
         return Err(refused());
     }
     Ok(group)
@@ -378,97 +421,4 @@ pub(crate) async fn del_in(ctx: &Ctx, tx: &mut Tx, found: &[ResourceRow]) -> Res
 async fn changed(ctx: &Ctx, tx: &mut Tx, action: &'static str, id: ResourceId, name: &str) -> Result<()> {
     tx.touch(Aspect::Access, None);
     audit::changed(tx, ctx, action, Object::new("resource", id.0, name)).await
-}
-
-/// A resource as it is listed.
-#[derive(Debug, Clone)]
-pub struct ListedResource {
-    /// The resource.
-    pub row: ResourceRow,
-    /// What is bound to it and the caller may read, by id. No secrets.
-    pub vouchers: Vec<BoundVoucherRow>,
-}
-
-/// A page of resources.
-#[derive(Debug, Clone)]
-pub struct ResourcePage {
-    /// The resources.
-    pub listed: Paged<ListedResource>,
-    /// The groups of the same roots that the caller sees, by id.
-    pub groups: Vec<ResourceGroupRow>,
-}
-
-/// Refuses callers who can see no resource: they hold the code nowhere and have no approved request.
-pub async fn may_list(ctx: &Ctx) -> Result<()> {
-    if let Holder::Account(account) = permission::holder(ctx, READ)
-        && access_request::has_approved(&mut ctx.read(), account, ctx.now()).await?
-    {
-        return Ok(());
-    }
-    permission::require_anywhere(ctx, &mut ctx.read(), READ).await
-}
-
-/// Lists the resources where the caller holds `resource.self.read`, or has an approved request for.
-///
-/// Errors: `Forbidden` for callers with neither.
-pub async fn list(
-    ctx: &Ctx,
-    name: Option<&str>,
-    group: Option<ResourceGroupId>,
-    paging: Paging,
-) -> Result<ResourcePage> {
-    may_list(ctx).await?;
-    let held_by = match permission::holder(ctx, READ) {
-        Holder::Account(id) => Some(id),
-        Holder::Everything | Holder::Nothing => None,
-    };
-    let (name, at) = (name.map(containing), permission::moment(ctx));
-    let filter = ResourceFilter { held_by, code: READ, name: name.as_deref(), group, at };
-    let total = rows::count(&mut ctx.read(), filter).await?;
-    let found = rows::list(&mut ctx.read(), filter, paging.is_descending, (paging.limit, paging.offset)).await?;
-    let mut bound = bound(ctx, &found).await?;
-    let groups = group::of_roots(ctx, &roots(&mut ctx.read(), &found).await?).await?;
-    let rows = found
-        .into_iter()
-        .map(|row| {
-            let (own, rest) = std::mem::take(&mut bound).into_iter().partition(|b| b.resource_id == row.id);
-            bound = rest;
-            ListedResource { row, vouchers: own }
-        })
-        .collect();
-    Ok(ResourcePage { listed: Paged { total, rows }, groups })
-}
-
-/// What is bound to the resources of a page, in one question: a page is a range of ids.
-async fn bound(ctx: &Ctx, found: &[ResourceRow]) -> Result<Vec<BoundVoucherRow>> {
-    let ids = || found.iter().map(|row| row.id);
-    let (Some(first), Some(last)) = (ids().min(), ids().max()) else { return Ok(Vec::new()) };
-    let held_by = match permission::holder(ctx, VOUCHER_READ) {
-        Holder::Everything => None,
-        Holder::Nothing => return Ok(Vec::new()),
-        Holder::Account(id) => Some(id),
-    };
-    let at = permission::moment(ctx);
-    let mut bound = voucher::list_bound(&mut ctx.read(), (first, last), held_by, VOUCHER_READ, at).await?;
-    let wanted: std::collections::BTreeSet<ResourceId> = ids().collect();
-    bound.retain(|row| wanted.contains(&row.resource_id));
-    Ok(bound)
-}
-
-/// The roots of the groups of some resources, each once.
-async fn roots(q: &mut impl Query, found: &[ResourceRow]) -> Result<Vec<ResourceGroupId>> {
-    let groups: std::collections::BTreeSet<ResourceGroupId> = found.iter().map(|row| row.resource_group_id).collect();
-    let mut roots = std::collections::BTreeSet::new();
-    for id in groups {
-        roots.extend(groups::find(q, id).await?.map(|group| group.root_id));
-    }
-    Ok(roots.into_iter().collect())
-}
-
-/// The protocols, by id; for anybody who is logged in.
-pub async fn protocols(ctx: &Ctx) -> Result<Vec<protocol::ProtocolRow>> {
-    if ctx.account().is_none() {
-        ctx.require(READ)?;
-    }
-    Ok(protocol::list(&mut ctx.read()).await?)
 }
