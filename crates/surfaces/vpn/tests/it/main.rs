@@ -7,6 +7,7 @@ mod fuzz;
 mod group;
 mod order;
 mod role;
+mod state;
 mod support;
 mod trail;
 mod transport;
