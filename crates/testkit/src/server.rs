@@ -154,6 +154,7 @@ impl Installation {
         let mut command = Command::new(&self.binary);
         command.args(arguments.split_ascii_whitespace()).current_dir(self.path()).stdin(Stdio::null()).env_clear();
         command.env("GATEHOUSE__DATA_DIR", "data").env("GATEHOUSE__SSH__LISTEN", "127.0.0.1:0");
+        command.env("GATEHOUSE__RADIUS__AUTH", "127.0.0.1:0").env("GATEHOUSE__RADIUS__ACCT", "127.0.0.1:0");
         if self.path().join("gatehouse.toml").exists() {
             command.env("GATEHOUSE_CONFIG", "gatehouse.toml");
         }

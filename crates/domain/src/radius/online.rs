@@ -9,6 +9,7 @@ use super::outbox;
 use crate::{
     Ctx, Error, Result,
     audit::{self, Object, Stream},
+    vpn::{field, group},
 };
 
 /// How long a stay that we ended still counts, for callers who disable first and kill second.
@@ -79,11 +80,12 @@ impl Online {
 /// Lists who is in of a live group and the groups below it, newest first. Who is being put out is left out.
 ///
 /// Shape: path of a group, `/` for all → one page and the number of all. Units: octets, octets a second.
-/// Errors: `NotFound` for no such live group. Source: specs/vpn.md §11.
+/// Errors: `Fields` (`path`: `malformed`, `unknown`), for no such live group. Source: specs/vpn.md §11.
 pub async fn list(ctx: &Ctx, path: &str, paging: Paging) -> Result<Paged<Online>> {
     ctx.require("vpn.session.read")?;
-    if !rows::has_group(&mut ctx.read(), path).await? {
-        return Err(Error::NotFound { what: "vpn group" });
+    let path = group::normal(path).ok_or_else(|| Error::field("path", "malformed"))?;
+    if !field::is_askable(path) || !rows::has_group(&mut ctx.read(), path).await? {
+        return Err(Error::field("path", "unknown"));
     }
     let (from, to) = outbox::below(path);
     let total = rows::count(&mut ctx.read(), path, (&from, &to)).await?;
@@ -101,7 +103,7 @@ pub async fn kill(ctx: &Ctx, logins: &[String]) -> Result<usize> {
     let (_, _, by) = ctx.actor_name();
     let mut tx = ctx.begin().await?;
     let mut killed: Vec<AccountId> = Vec::new();
-    for login in logins {
+    for login in logins.iter().filter(|login| field::is_askable(login)) {
         let Some(account) = accounts::find_by_key(&mut tx, &fold_key(login)).await? else { continue };
         let is_new = !killed.contains(&account.id);
         if !is_new || !rows::is_online_since(&mut tx, account.id, ctx.now().minus(AFTERGLOW)).await? {

@@ -4,7 +4,7 @@ pub mod auth;
 pub mod auth_server;
 pub mod call;
 pub mod external;
-mod field;
+pub(crate) mod field;
 pub mod group;
 pub mod login;
 pub mod method;

@@ -5,11 +5,13 @@ use std::net::Ipv4Addr;
 use gatehouse_model::{Paged, VpnResourceGroupId, VpnResourceId};
 use gatehouse_store::{
     Tx,
-    vpn_resource::{self as rows, ListedRow, VpnResourceRow},
+    vpn_resource::{self as rows, VpnResourceRow},
     vpn_resource_group,
     vpn_role::{self, Linked},
 };
 use ipnet::Ipv4Net;
+
+pub use gatehouse_store::vpn_resource::ListedRow;
 
 use super::{
     field,
@@ -183,7 +185,8 @@ async fn group_id(tx: &mut Tx, name: &str) -> Result<VpnResourceGroupId> {
     group.map(|group| group.id).ok_or(Error::NotFound { what: "resource group" })
 }
 
-fn check(row: &VpnResourceRow) -> Result<()> {
+/// Refuses a row that breaks a rule of the WebApi.
+pub(crate) fn check(row: &VpnResourceRow) -> Result<()> {
     field::name("name", &row.name)?;
     field::text("note", &row.note, field::MAX_NAME)?;
     field::text("service", &row.service, field::MAX_NAME)?;

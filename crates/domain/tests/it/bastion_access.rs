@@ -175,6 +175,41 @@ impl House {
     }
 }
 
+both!(of_many_that_open_together_the_quota_lets_its_number_through, |engine| async {
+    let house = house(engine).await?;
+    let ctx = house.app.operator();
+    let (me, _) = staff(&house.app, "me", &[], &[(house.group, ALL)]).await?;
+    let (other, _) = staff(&house.app, "other", &[], &[(house.group, ALL)]).await?;
+    setting::edit(&ctx, &map(r#"{"terminal.max_sessions_per_user":3}"#)).await?;
+    policy::edit(&ctx, Scope::All, &map(r#"{"max_sessions":2}"#)).await?;
+    let quay = resource::add(&ctx, &new("quay", "10.0.0.2", house.group)).await?;
+    let ask = |resource| Asked { resource, voucher: house.key, purpose: Purpose::Shell, client: "web" };
+    // All of them are let on their way before the first arrives.
+    let mut here = Vec::new();
+    for _ in 0..8 {
+        here.push(house.admit(&me, Purpose::Shell).await.unwrap());
+    }
+    let mut there = Vec::new();
+    for _ in 0..8 {
+        there.push(terminal::admit(&me, ask(quay)).await.unwrap());
+    }
+    let key = PresentedKey { algorithm: String::new(), public_key: String::new(), fingerprint: "SHA256:a".to_owned() };
+    let open = async |admitted: Vec<terminal::Admitted>| {
+        let opening = admitted.iter().map(|admitted| terminal::opened(&me, admitted, &key));
+        let results = futures_util::future::join_all(opening).await;
+        assert!(
+            results.iter().all(|result| matches!(result, Ok(()) | Err(Error::QuotaExceeded { .. }))),
+            "{results:?}"
+        );
+        results.iter().filter(|result| result.is_ok()).count()
+    };
+    assert_eq!(open(here).await, 2, "two at one resource");
+    assert_eq!(open(there).await, 1, "three of one person");
+    assert!(matches!(house.admit(&me, Purpose::Shell).await, Err(Refusal::Quota)));
+    assert!(house.admit(&other, Purpose::Shell).await.is_ok());
+    Ok(())
+});
+
 both!(command_rules_judge_what_exec_runs, |engine| async {
     let house = house(engine).await?;
     let ctx = house.app.operator();

@@ -16,7 +16,7 @@ pub trait Ledger: Send + Sync {
     fn pin<'a>(&'a self, ctx: &'a Ctx, admitted: &'a Admitted, key: &'a PresentedKey)
     -> Boxed<'a, Result<(), Failure>>;
 
-    /// Writes that the stay is open.
+    /// Writes that the stay is open. Errors: `Quota` when others opened meanwhile, `Recording` when it cannot be written.
     fn opened<'a>(
         &'a self,
         ctx: &'a Ctx,

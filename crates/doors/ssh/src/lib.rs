@@ -5,6 +5,7 @@
 
 pub mod ledger;
 mod line;
+mod place;
 mod rows;
 mod server;
 mod stay;
@@ -19,12 +20,13 @@ use gatehouse_domain::{
     App, Ctx,
     bastion::terminal::{Admitted, AskHostKey, Boxed, Failure, LiveStay, Size, Terminal, Terminals},
 };
-use gatehouse_model::EndedWhy;
+use gatehouse_model::{AccountId, EndedWhy};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use ledger::Ledger;
+use place::Places;
 pub use server::Listening;
 use stay::{Pty, Start, registry::Stays};
 
@@ -38,6 +40,8 @@ pub struct Door(Arc<Inner>);
 pub(crate) struct Inner {
     ledger: Arc<dyn Ledger>,
     stays: Stays,
+    /// Of stays that are open or on their way.
+    places: Arc<Places<AccountId>>,
 }
 
 impl Door {
@@ -49,7 +53,7 @@ impl Door {
 
     /// A door that keeps its rows in another ledger.
     pub fn with(ledger: Arc<dyn Ledger>) -> Self {
-        Self(Arc::new(Inner { ledger, stays: Stays::default() }))
+        Self(Arc::new(Inner { ledger, stays: Stays::default(), places: Arc::default() }))
     }
 
     /// Open stays.

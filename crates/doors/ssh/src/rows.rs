@@ -56,11 +56,15 @@ impl Ledger for Rows {
         key: &'a PresentedKey,
     ) -> Boxed<'a, Result<(), Failure>> {
         Box::pin(async move {
-            terminal::opened(ctx, admitted, key).await.map_err(|error| {
-                complain("ssh.open_not_written", admitted, &error);
-                // What cannot be kept does not take place.
-                Failure::Recording
-            })
+            match terminal::opened(ctx, admitted, key).await {
+                Ok(()) => Ok(()),
+                Err(Error::QuotaExceeded { .. }) => Err(Failure::Quota),
+                Err(error) => {
+                    complain("ssh.open_not_written", admitted, &error);
+                    // What cannot be kept does not take place.
+                    Err(Failure::Recording)
+                }
+            }
         })
     }
 

@@ -59,16 +59,16 @@ pub(crate) async fn open_app(config: &Config) -> anyhow::Result<(App, Option<Sec
     let random = Random::System;
     let keys = KeyRing::open(&config.key_ring_file, &random)
         .with_context(|| format!("cannot use the key ring {}", config.key_ring_file.display()))?;
-    let (app, password) = App::open(Open {
+    let open = Open {
         database_url: Secret::new(config.database_url()),
         options: store_options(config),
         keys,
         settings: config.settings.clone(),
         clock: Clock::System,
         random: random.clone(),
-    })
-    .await
-    .context("cannot open the database")?;
+    };
+    // It would make the future of every command large.
+    let (app, password) = Box::pin(App::open(open)).await.context("cannot open the database")?;
     // For the server as for `check-login`: both decide alike.
     app.serve_external(Arc::new(Upstream::new(random)));
     Ok((app, password))

@@ -45,6 +45,12 @@ pub(crate) struct Addresses {
     /// Address and port of the ssh door [default: 127.0.0.1:2222]
     #[arg(long, value_name = "ADDRESS:PORT")]
     ssh_listen: Option<String>,
+    /// UDP address and port of the radius door for logins [default: 127.0.0.1:1812]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    radius_auth: Option<String>,
+    /// UDP address and port of the radius door for accounting [default: 127.0.0.1:1813]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    radius_acct: Option<String>,
     /// Address of proxy nodes that name none [default: 127.0.0.1]
     #[arg(long, value_name = "ADDRESS")]
     proxy_listen: Option<String>,
@@ -59,6 +65,8 @@ impl Addresses {
         sources.flag("--bastion-listen", "bastion.listen", self.bastion_listen);
         sources.flag("--vpn-listen", "vpn.listen", self.vpn_listen);
         sources.flag("--ssh-listen", "ssh.listen", self.ssh_listen);
+        sources.flag("--radius-auth", "radius.auth", self.radius_auth);
+        sources.flag("--radius-acct", "radius.acct", self.radius_acct);
         sources.flag("--proxy-listen", "proxy.listen", self.proxy_listen);
     }
 }

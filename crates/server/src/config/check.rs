@@ -68,6 +68,8 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
     need(terminal.frame_out.0 >= 1_024, "terminal.frame_out", "at least 1KiB");
     need(terminal.queue.0 >= terminal.frame_out.0, "terminal.queue", "at least terminal.frame_out");
     need((16_384..=16 << 20).contains(&terminal.ssh_window.0), "terminal.ssh_window", "16KiB to 16MiB");
+    need(terminal.max_sessions >= 1, "terminal.max_sessions", "at least 1");
+    need(terminal.max_sessions_per_user >= 1, "terminal.max_sessions_per_user", "at least 1");
     need(ssh.max_tries >= 1, "ssh.max_tries", "at least 1");
     need(
         !ssh.enabled || !config.ssh.listen.0.is_empty(),

@@ -164,16 +164,18 @@ impl Default for SurfaceConfig {
 pub(crate) struct SshListen {
     /// Where native clients connect.
     pub(crate) listen: Listen,
+    /// Proxies whose PROXY header names the client.
+    pub(crate) trusted_proxies: Networks,
 }
 
 impl SshListen {
     /// The names of its keys.
-    pub(crate) const KEYS: [&'static str; 1] = ["listen"];
+    pub(crate) const KEYS: [&'static str; 2] = ["listen", "trusted_proxies"];
 }
 
 impl Default for SshListen {
     fn default() -> Self {
-        Self { listen: Listen::local(2222) }
+        Self { listen: Listen::local(2222), trusted_proxies: Networks::default() }
     }
 }
 

@@ -5,6 +5,7 @@ mod listen;
 mod lock;
 pub(crate) mod log;
 mod pages;
+mod radius;
 pub(crate) mod signal;
 mod site;
 mod tls;
@@ -21,7 +22,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     cli::output,
-    config::{Config, SurfaceConfig},
+    config::{Config, SshListen, SurfaceConfig},
 };
 use http::Server;
 use lock::Lock;
@@ -43,6 +44,7 @@ pub(crate) struct Listeners {
     bastion: Vec<TcpListener>,
     vpn: Vec<TcpListener>,
     ssh: Vec<TcpListener>,
+    radius: gatehouse_radius::Listening,
     metrics: Vec<TcpListener>,
     tls: Option<Arc<tls::Tls>>,
     _lock: Lock,
@@ -64,6 +66,7 @@ impl Listeners {
             bastion: listen::bind(bastion, "bastion.listen")?,
             vpn: listen::bind(vpn, "vpn.listen")?,
             ssh: listen::bind(ssh, "ssh.listen")?,
+            radius: radius::bind(config)?,
             metrics: listen::bind(metrics, "metrics.listen")?,
             _lock: Lock::take(config)?,
         })
@@ -77,10 +80,12 @@ impl Listeners {
             ("bastion", &self.bastion),
             ("vpn", &self.vpn),
             ("ssh", &self.ssh),
-            ("metrics", &self.metrics),
         ];
         let listeners = named.into_iter().flat_map(|(name, list)| list.iter().map(move |listener| (name, listener)));
-        listeners.filter_map(|(name, listener)| Some((name, listener.local_addr().ok()?))).collect()
+        let metrics = self.metrics.iter().map(|listener| ("metrics", listener));
+        let address = |(name, listener): (&'static str, &TcpListener)| Some((name, listener.local_addr().ok()?));
+        let radius = radius::addresses(&self.radius);
+        listeners.filter_map(address).chain(radius).chain(metrics.filter_map(address)).collect()
     }
 
     /// The HTTP listeners a test picks, as entries of `proxy.egress_allow`; never the metrics one.
@@ -88,7 +93,7 @@ impl Listeners {
         let public = self
             .addresses()
             .into_iter()
-            .filter(|(name, _)| !matches!(*name, "metrics" | "ssh"))
+            .filter(|(name, _)| !matches!(*name, "metrics" | "ssh" | "radius-auth" | "radius-acct"))
             .map(|(_, address)| address);
         public.filter(picks).map(EgressRule::listener).collect()
     }
@@ -111,6 +116,7 @@ pub(crate) fn announce(listeners: &Listeners) -> std::io::Result<()> {
         let (scheme, path) = match name {
             "metrics" => ("http", "/metrics"),
             "ssh" => ("ssh", ""),
+            "radius-auth" | "radius-acct" => ("udp", ""),
             _ => (listeners.scheme(), ""),
         };
         output::line(format_args!("{name:<8} {scheme}://{address}{path}"))?;
@@ -155,7 +161,8 @@ pub(crate) async fn run(
     start_proxy(&app);
     let sites = sites(&app, config);
     ready(&app, &listeners)?;
-    start_ssh(&app, listeners.ssh).await?;
+    start_ssh(&app, listeners.ssh, &config.ssh).await?;
+    radius::start(&app, listeners.radius);
 
     let metrics = Arc::new(Site::new(pages::health(app.clone()).merge(pages::metrics(recorder))));
     for (list, server, site) in [
@@ -243,13 +250,14 @@ fn sites(app: &App, config: &Config) -> Sites {
 }
 
 /// Starts the door to targets; web terminals need it even where nobody listens for native clients.
-async fn start_ssh(app: &App, listeners: Vec<TcpListener>) -> anyhow::Result<()> {
+async fn start_ssh(app: &App, listeners: Vec<TcpListener>, config: &SshListen) -> anyhow::Result<()> {
     let door = Door::new();
     app.serve_terminals(Arc::new(door.clone()));
     let listening = if listeners.is_empty() {
         None
     } else {
-        let listening = Listening::new(app, listeners).await.context("cannot make the ssh door's host key")?;
+        let proxies = config.trusted_proxies.0.clone();
+        let listening = Listening::new(app, listeners, proxies).await.context("cannot make the ssh door's host key")?;
         tracing::info!(fingerprint = listening.fingerprint(), "the ssh door's host key");
         Some(listening)
     };

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use gatehouse_model::{AccountId, Millis, RoleId};
-use gatehouse_store::{Aspect, Tx, role as roles};
+use gatehouse_store::{Aspect, Query, Tx, role as roles};
 
 use super::{find, require_administrator_left, require_power, require_unprotected};
 use crate::{
-    Ctx, Edit, Error, Result,
+    Ctx, Edit, Error, Fault, Result,
     audit::{self, Object, Stream},
     permission::{self, Change, watched},
     role,
@@ -24,15 +24,24 @@ pub async fn bind(ctx: &Ctx, id: AccountId, wanted: &BTreeMap<RoleId, Edit<Milli
     watched(ctx, "system.permission.update", "account.roles", object, write(ctx, id, wanted)).await
 }
 
+/// What is wrong with a set of roles, for surfaces that found other faults in the same form and tell all at once.
+pub async fn bind_faults(q: &mut impl Query, wanted: &BTreeMap<RoleId, Edit<Millis>>) -> Result<Vec<Fault>> {
+    for role in wanted.keys() {
+        if roles::find(q, *role).await?.is_none() {
+            return Ok(vec![Fault::new("roles", "unknown")]);
+        }
+    }
+    Ok(Vec::new())
+}
+
 async fn write(ctx: &Ctx, id: AccountId, wanted: &BTreeMap<RoleId, Edit<Millis>>) -> Result<()> {
     let (ctx, mut tx) = permission::begin(ctx, Change::Rights).await?;
     ctx.require("system.permission.update")?;
     let account = find(&mut tx, id).await?;
     require_unprotected(&account)?;
-    for role in wanted.keys() {
-        if roles::find(&mut tx, *role).await?.is_none() {
-            return Err(Error::field("roles", "unknown"));
-        }
+    let faults = bind_faults(&mut tx, wanted).await?;
+    if !faults.is_empty() {
+        return Err(Error::Fields(faults));
     }
     require_power(&ctx, &mut tx, &account).await?;
     let changes = replace(&ctx, &mut tx, id, wanted).await?;

@@ -13,7 +13,7 @@ pub use add::{NewStaff, add, check_login};
 pub use delete::delete;
 pub use edit::{StaffEdit, edit};
 pub use list::{Filter, Membership, list, memberships};
-pub use member::bind;
+pub use member::{bind, bind_faults};
 pub use status::{reset_factor, set_password, set_status, unlock};
 
 use gatehouse_model::{AccountId, Login};

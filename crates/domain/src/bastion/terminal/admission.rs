@@ -13,7 +13,7 @@ use super::{
         rule::{self, Action, Verdict},
         setting,
     },
-    Admitted, Asked, Credential, PinnedKey, Purpose, Refusal,
+    Admitted, Asked, Credential, PinnedKey, Purpose, Quota, Refusal,
 };
 use crate::{
     Actor, Ctx, Error, Result, Via,
@@ -35,7 +35,7 @@ pub async fn admit(ctx: &Ctx, asked: Asked) -> std::result::Result<Admitted, Ref
     let (account, login, name) = (*id, login.clone(), name.clone());
     let (ctx, mut tx) = permission::begin(ctx, Change::Things).await?;
     let checked = check(&ctx, &mut tx, account, &asked).await?;
-    check_quota(&ctx, &mut tx, account, asked.resource, &checked.limits).await?;
+    let quota = check_quota(&ctx, &mut tx, account, asked.resource, &checked.limits).await?;
     let verdict = match &asked.purpose {
         Purpose::Exec(command) => judge(&ctx, &mut tx, account, &checked.resource, command).await?,
         Purpose::Shell | Purpose::Sftp | Purpose::Forward => Verdict::default(),
@@ -80,6 +80,7 @@ pub async fn admit(ctx: &Ctx, asked: Asked) -> std::result::Result<Admitted, Ref
         verdict,
         may_upload,
         may_download,
+        quota,
         asked,
     })
 }
@@ -194,19 +195,33 @@ async fn may_move(
     Ok(approval.is_some_and(|approval| approval.with_files) || permission::holds_on(ctx, tx, code, group).await?)
 }
 
-/// The limits on open stays. Those that are on their way to the target are not counted yet, so stays opened at the same moment may pass together.
+/// Refuses a stay beyond the limits on open ones, as [`admit`] did when others were still on their way to their targets. In the
+/// transaction that writes the opening.
+///
+/// Errors: `QuotaExceeded`.
+pub(super) async fn recount(ctx: &Ctx, tx: &mut Tx, admitted: &Admitted) -> Result<()> {
+    visit_terminal::lock_openings(tx, admitted.account).await?;
+    let resource = admitted.asked.resource;
+    let (_, limits) = policy::of_resource(ctx, tx, admitted.group, resource).await?;
+    match check_quota(ctx, tx, admitted.account, resource, &limits).await {
+        Ok(_) => Ok(()),
+        Err(Refusal::Error(error)) => Err(error),
+        Err(_) => Err(Error::QuotaExceeded { what: "sessions" }),
+    }
+}
+
+/// The limits on open stays; gives how many the account may have. Those that are on their way to the target are not in the
+/// database yet: the door counts its own before it dials, and [`recount`] those of all processes.
 async fn check_quota(
     ctx: &Ctx,
     tx: &mut Tx,
     account: AccountId,
     resource: ResourceId,
     limits: &policy::Limits,
-) -> std::result::Result<(), Refusal> {
-    let settings = setting::in_force(&ctx.app, tx).await?.terminal;
-    let (most, most_here) = (i64::from(settings.max_sessions_per_user), i64::from(settings.max_sessions));
-    if visit_terminal::count_open(tx, account).await? >= most
-        || visit_terminal::count_open_of_process(tx, ctx.app.process_id()).await? >= most_here
-    {
+) -> std::result::Result<Quota, Refusal> {
+    let terminal = setting::in_force(&ctx.app, tx).await?.terminal;
+    let quota = Quota { of_account: terminal.max_sessions_per_user, of_process: terminal.max_sessions };
+    if visit_terminal::count_open(tx, account).await? >= i64::from(quota.of_account) {
         return Err(Refusal::Quota);
     }
     if let Some(most) = limits.max_sessions
@@ -214,5 +229,5 @@ async fn check_quota(
     {
         return Err(Refusal::Quota);
     }
-    Ok(())
+    Ok(quota)
 }

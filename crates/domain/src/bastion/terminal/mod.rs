@@ -112,6 +112,15 @@ impl From<gatehouse_store::Error> for Refusal {
     }
 }
 
+/// How many stays may be open at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota {
+    /// Of the account, in all processes.
+    pub of_account: u32,
+    /// In this process, of all accounts.
+    pub of_process: u32,
+}
+
 /// How a target is logged in to.
 #[derive(Debug, Clone)]
 pub enum Credential {
@@ -220,6 +229,8 @@ pub struct Admitted {
     pub may_upload: bool,
     /// Whether files may be read from the target (113).
     pub may_download: bool,
+    /// Stays that may be open at the same time, those on their way included.
+    pub quota: Quota,
 }
 
 impl From<gatehouse_store::target::PinRow> for PinnedKey {
@@ -267,6 +278,8 @@ pub enum Failure {
     Channel,
     /// It would have to be recorded and cannot be.
     Recording,
+    /// Too many stays are open or on their way, of the account or of the process.
+    Quota,
     /// The process is stopping.
     Shutdown,
 }
@@ -285,6 +298,7 @@ impl Failure {
             Self::HostKeyChanged { .. } => "hostkey-changed",
             Self::Channel => "channel",
             Self::Recording => "recording",
+            Self::Quota => "quota",
             Self::Shutdown => "shutdown",
         }
     }

@@ -7,15 +7,18 @@ use gatehouse_store::{
 };
 use uuid::Uuid;
 
-use super::{Admitted, Ended, Failure, PresentedKey, Purpose};
+use super::{Admitted, Ended, Failure, PresentedKey, Purpose, admission};
 use crate::{
     App, Ctx, Result, Via,
     audit::{self, Object, Stream},
 };
 
 /// Writes the visit of a stay whose channel is open. `host_key` is what the target showed.
+///
+/// Errors: `QuotaExceeded` when others opened meanwhile: nothing is written, and the stay must not begin.
 pub async fn opened(ctx: &Ctx, admitted: &Admitted, host_key: &PresentedKey) -> Result<()> {
     let mut tx = ctx.begin().await?;
+    admission::recount(ctx, &mut tx, admitted).await?;
     let id = rows::insert(&mut tx, &new_stay(ctx, admitted, Some(&host_key.fingerprint), &texts(admitted))).await?;
     if let Purpose::Exec(command) = &admitted.asked.purpose {
         let verdict = (admitted.verdict.rule.as_deref(), admitted.verdict.action.as_str());

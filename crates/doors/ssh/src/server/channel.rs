@@ -135,8 +135,8 @@ impl Session {
 
     /// All the way to an open stay, or to what the client is told instead.
     pub(super) async fn go(&mut self, purpose: Purpose) -> Result<Stay, String> {
-        if let Some(owed) = self.person.owes {
-            return Err(text::owed(owed).to_owned());
+        if let Some(why) = self.person.shut_out {
+            return Err(why.to_owned());
         }
         let asked = self.target(purpose).await?;
         let admitted = self.admit(asked).await?;

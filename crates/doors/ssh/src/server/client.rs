@@ -1,22 +1,26 @@
 //! One native client: its login, and which channels it gets (specs/bastion.md §9.2, §9.3).
 
-use std::{borrow::Cow, net::IpAddr, sync::Arc};
+use std::{
+    borrow::Cow,
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+};
 
 use gatehouse_domain::{
     Actor, Ctx, Error, Result,
-    login::{self, Step, Waiting},
-    session::staff::Owed,
+    login::{self, Refused, Step, Waiting},
+    throttle,
 };
 use gatehouse_model::{Origin, Secret};
 use russh::{
-    Channel, ChannelId, ChannelOpenFailure, MethodKind, MethodSet,
+    Channel, ChannelId, ChannelOpenFailure, Disconnect, MethodKind, MethodSet,
     keys::HashAlg,
-    server::{Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Response, Session, VerifiedPublicKey},
+    server::{Auth, ChannelOpenHandle, Handle, Handler, Msg, PublicKeyOffer, Response, Session, VerifiedPublicKey},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{MUCH, Service, WINDOW, channel, forward, limit::Place, methods, name::Name};
-use crate::target::wire::Gate;
+use super::{MUCH, NO_WINDOW, SMALL_WINDOW, Service, WINDOW, channel, forward, methods, name::Name, text};
+use crate::{place::Place, target::wire::Gate};
 
 /// Asked for the second factor.
 const CODE: &str = "动态验证码: ";
@@ -29,8 +33,8 @@ const CHANNELS: usize = 64;
 pub(super) struct Person {
     pub(super) ctx: Ctx,
     pub(super) name: Name,
-    /// What is owed before anything else.
-    pub(super) owes: Option<Owed>,
+    /// Why he gets nowhere, although he is who he says.
+    pub(super) shut_out: Option<&'static str>,
 }
 
 /// The handler of one connection.
@@ -38,13 +42,15 @@ pub(super) struct Client {
     service: Arc<Service>,
     ctx: Ctx,
     gate: Arc<Gate>,
-    place: Option<Place>,
+    place: Option<Place<IpAddr>>,
     entered: CancellationToken,
     /// Whose first factor was proved, under which user name.
     first: Option<(String, Waiting)>,
     person: Option<Arc<Person>>,
     /// The channels that are open.
     channels: TaskTracker,
+    /// By which the connection is closed, as soon as it has begun.
+    line: Arc<OnceLock<Handle>>,
 }
 
 impl Client {
@@ -52,13 +58,14 @@ impl Client {
         service: Arc<Service>,
         address: IpAddr,
         gate: Arc<Gate>,
-        place: Place,
+        place: Place<IpAddr>,
         entered: CancellationToken,
         channels: TaskTracker,
+        line: Arc<OnceLock<Handle>>,
     ) -> Self {
         let mut ctx = service.app.ctx(Actor::Anonymous, Origin::Bastion);
-        ctx.caller.address = Some(address.to_canonical());
-        Self { service, ctx, gate, place: Some(place), entered, first: None, person: None, channels }
+        ctx.caller.address = Some(address);
+        Self { service, ctx, gate, place: Some(place), entered, first: None, person: None, channels, line }
     }
 
     /// What a step of the login means for the client.
@@ -67,24 +74,49 @@ impl Client {
         match step {
             Ok(Step::Verified(verified)) => match login::enter(&self.ctx, verified).await {
                 Ok((ctx, owes)) => {
-                    self.person = Some(Arc::new(Person { ctx, name, owes }));
+                    self.person = Some(Arc::new(Person { ctx, name, shut_out: owes.map(text::owed) }));
                     Auth::Accept
                 }
-                Err(error) => rejected(&error),
+                Err(error) => self.rejected(&error).await,
             },
             Ok(Step::Code(waiting)) => {
                 self.first = Some((user.to_owned(), waiting));
                 Auth::Reject { proceed_with_methods: Some(second()), partial_success: true }
             }
-            Ok(Step::Refused(_)) => refused(),
-            Err(error) => rejected(&error),
+            Ok(Step::Refused(Refused::Disabled)) => {
+                // As nobody: whatever he asks for is answered with the reason, which clients would not show otherwise.
+                let person = Person { ctx: self.ctx.clone(), name, shut_out: Some(text::DISABLED) };
+                self.person = Some(Arc::new(person));
+                Auth::Accept
+            }
+            Ok(Step::Refused(Refused::Wrong | Refused::Code)) => refused(),
+            Err(error) => self.rejected(&error).await,
         }
+    }
+
+    async fn rejected(&self, error: &Error) -> Auth {
+        match error {
+            Error::RateLimited { retry_after } => return self.dismiss(text::throttled(*retry_after)).await,
+            Error::Unauthenticated { .. } => {}
+            _ => tracing::warn!(event = "ssh.login_failed", error = error.chain(), "a login could not be decided"),
+        }
+        refused()
+    }
+
+    /// No, and why, and the connection is closed. The reason goes out behind the refusal: a client that goes on with a key or
+    /// asks what to ask for reads it before it bothers a person.
+    async fn dismiss(&self, why: String) -> Auth {
+        if let Some(handle) = self.line.get() {
+            // A client that has left needs no reason.
+            let _ = handle.disconnect(Disconnect::NoMoreAuthMethodsAvailable, why, String::new()).await;
+        }
+        refused()
     }
 
     async fn password(&mut self, user: &str, password: Secret) -> Auth {
         let name = match Name::parse(&self.service.app, user).await {
             Ok(name) => name,
-            Err(error) => return rejected(&error),
+            Err(error) => return self.rejected(&error).await,
         };
         let step = login::password(&self.ctx, &name.account, &password, None).await;
         self.step(user, name, step).await
@@ -96,7 +128,7 @@ impl Client {
             Some((first_user, waiting)) if first_user == user => {
                 let name = match Name::parse(&self.service.app, user).await {
                     Ok(name) => name,
-                    Err(error) => return rejected(&error),
+                    Err(error) => return self.rejected(&error).await,
                 };
                 let step = login::code(&self.ctx, &waiting, answer.expose().trim()).await;
                 let is_refused = matches!(step, Ok(Step::Refused(_)));
@@ -115,7 +147,7 @@ impl Client {
         }
     }
 
-    fn session(&self, handle: russh::server::Handle, channel: Channel<Msg>) -> Option<channel::Session> {
+    fn session(&self, handle: Handle, channel: Channel<Msg>) -> Option<channel::Session> {
         let person = self.person.clone()?;
         (self.channels.len() < CHANNELS)
             .then(|| channel::Session::new(self.service.clone(), person, handle, channel, self.gate.clone()))
@@ -140,18 +172,19 @@ fn refused() -> Auth {
     Auth::Reject { proceed_with_methods: Some(methods()), partial_success: false }
 }
 
-fn rejected(error: &Error) -> Auth {
-    if !matches!(error, Error::RateLimited { .. } | Error::Unauthenticated { .. }) {
-        tracing::warn!(event = "ssh.login_failed", error = error.chain(), "a login could not be decided");
-    }
-    refused()
-}
-
 impl Handler for Client {
     type Error = russh::Error;
 
-    async fn auth_none(&mut self, _: &str) -> Result<Auth, russh::Error> {
-        Ok(refused())
+    /// Proves nothing; but it is what clients begin with, before they ask a person.
+    async fn auth_none(&mut self, user: &str) -> Result<Auth, russh::Error> {
+        let may_try = async {
+            let name = Name::parse(&self.service.app, user).await?;
+            throttle::check(&self.ctx, &name.account).await
+        };
+        Ok(match may_try.await {
+            Ok(()) => refused(),
+            Err(error) => self.rejected(&error).await,
+        })
     }
 
     async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, russh::Error> {
@@ -167,7 +200,7 @@ impl Handler for Client {
         Ok(match knows.await {
             Ok(true) => Auth::Accept,
             Ok(false) => refused(),
-            Err(error) => rejected(&error),
+            Err(error) => self.rejected(&error).await,
         })
     }
 
@@ -175,7 +208,7 @@ impl Handler for Client {
         let fingerprint = key.public_key.fingerprint(HashAlg::Sha256).to_string();
         let name = match Name::parse(&self.service.app, user).await {
             Ok(name) => name,
-            Err(error) => return Ok(rejected(&error)),
+            Err(error) => return Ok(self.rejected(&error).await),
         };
         let step = login::key(&self.ctx, &name.account, &fingerprint).await;
         Ok(self.step(user, name, step).await)
@@ -199,8 +232,11 @@ impl Handler for Client {
     }
 
     async fn auth_succeeded(&mut self, _: &mut Session) -> Result<(), russh::Error> {
-        self.place = None;
-        self.entered.cancel();
+        // Who gets nowhere does not stay either: his time is that of a login.
+        if self.person.as_ref().is_some_and(|person| person.shut_out.is_none()) {
+            self.place = None;
+            self.entered.cancel();
+        }
         Ok(())
     }
 
@@ -242,7 +278,11 @@ impl Handler for Client {
     }
 
     fn adjust_window(&mut self, _: ChannelId, _: u32) -> u32 {
-        if self.gate.waiting() > MUCH { WINDOW.1 } else { WINDOW.0 }
+        match self.gate.waiting() {
+            _ if self.gate.is_full() => NO_WINDOW,
+            MUCH.. => SMALL_WINDOW,
+            _ => WINDOW,
+        }
     }
 
     async fn data(&mut self, _: ChannelId, data: &[u8], _: &mut Session) -> Result<(), russh::Error> {

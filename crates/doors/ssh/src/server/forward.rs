@@ -21,7 +21,7 @@ pub(super) async fn run(mut session: Session, to: To, reply: ChannelOpenHandle) 
 /// The stay, if the person may have it. A client cannot be asked or told anything here.
 async fn open(session: &mut Session, to: To) -> Option<Stay> {
     let (ctx, name) = (session.person.ctx.clone(), session.person.name.clone());
-    if session.person.owes.is_some() {
+    if session.person.shut_out.is_some() {
         return None;
     }
     let resource = terminal::find_resource(&ctx, &name.resource?).await.ok()??;

@@ -1,4 +1,6 @@
-//! What native clients are told on standard error (specs/bastion.md §7.4).
+//! What native clients are told on standard error (specs/bastion.md §7.4), and when a login is not even tried.
+
+use std::time::Duration;
 
 use gatehouse_domain::{
     bastion::terminal::{Ended, Failure, Refusal},
@@ -13,8 +15,15 @@ pub(super) const CHOOSE: &str = "有多个可用凭证,请指定其一 (account#
 pub(super) const FORBIDDEN: &str = "权限错误";
 /// A policy forbids what is asked for.
 pub(super) const DENIED: &str = "策略不允许该操作";
+pub(super) const DISABLED: &str = "用户被禁用，请及时联系管理员";
 /// The door has a fault of its own.
 pub(super) const UNAVAILABLE: &str = "连接超时";
+
+/// Too many logins failed. In ASCII, because it is told as the reason of a disconnect, of which OpenSSH shows other
+/// characters as octal numbers.
+pub(super) fn throttled(retry_after: Duration) -> String {
+    format!("too many failed logins, try again in {} s", retry_after.as_millis().div_ceil(1_000))
+}
 
 pub(super) fn owed(owed: Owed) -> &'static str {
     match owed {
@@ -36,7 +45,7 @@ pub(super) fn refused(refusal: &Refusal) -> String {
         Refusal::NotSsh => "该资源不支持SSH协议".to_owned(),
         Refusal::PurposeDenied => DENIED.to_owned(),
         Refusal::CommandDenied(rule) => format!("命令被禁止: {rule}"),
-        Refusal::Quota => "会话数已达上限".to_owned(),
+        Refusal::Quota => QUOTA.to_owned(),
         Refusal::Recording => "录像不可用,会话被拒绝".to_owned(),
         Refusal::Error(_) => UNAVAILABLE.to_owned(),
     }
@@ -54,10 +63,12 @@ pub(super) fn failed(failure: &Failure) -> String {
         }
         Failure::Channel => DENIED.to_owned(),
         Failure::Recording => "录像不可用,会话被拒绝".to_owned(),
+        Failure::Quota => QUOTA.to_owned(),
         Failure::Shutdown => SHUTDOWN.to_owned(),
     }
 }
 
+const QUOTA: &str = "会话数已达上限";
 const SHUTDOWN: &str = "服务即将重启,会话已断开";
 
 /// Why a stay ended, where it did not end by itself.
@@ -70,7 +81,7 @@ pub(super) fn ended(ended: &Ended) -> Option<String> {
             Some((name, reason)) => format!("会话已被管理员 {} 终止: {}", plain(name), plain(reason)),
             None => "会话已被管理员终止".to_owned(),
         },
-        EndedWhy::Disabled | EndedWhy::Deleted => "用户被禁用，请及时联系管理员".to_owned(),
+        EndedWhy::Disabled | EndedWhy::Deleted => DISABLED.to_owned(),
         EndedWhy::RecordingFailed => "录像失败,会话已断开".to_owned(),
         EndedWhy::Shutdown => SHUTDOWN.to_owned(),
         _ => "权限已变更,会话已断开".to_owned(),

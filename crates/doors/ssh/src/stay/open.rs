@@ -6,7 +6,7 @@ use gatehouse_domain::{
     Ctx,
     bastion::terminal::{Admitted, AskHostKey, Credential, Failure, Opened, Purpose, Size},
 };
-use gatehouse_model::{EndedWhy, Secret};
+use gatehouse_model::{AccountId, EndedWhy, Secret};
 use russh::{
     Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf,
     client::{Handle, Msg},
@@ -19,6 +19,7 @@ use tokio::{
 use super::{Input, Output, Shared, overseer};
 use crate::{
     Inner,
+    place::{Limits, Place},
     target::{Link, Target, leave, reach},
 };
 
@@ -80,6 +81,11 @@ async fn try_open(
     if ctx.app.shutdown().is_cancelled() {
         return Err(Failure::Shutdown);
     }
+    let limits = Limits { in_all: admitted.quota.of_process, of_one: admitted.quota.of_account };
+    let Some(place) = inner.places.enter(admitted.account, limits) else {
+        metrics::counter!("gatehouse_terminals_failed_total", "cause" => Failure::Quota.cause()).increment(1);
+        return Err(Failure::Quota);
+    };
     let ledger = inner.ledger.as_ref();
     let (key, reached) = reach(ledger, &ctx, &admitted, window(&ctx, &admitted.asked.purpose), ask).await;
     let begun = async {
@@ -107,7 +113,7 @@ async fn try_open(
     }
     // It has served.
     let admitted = Admitted { credential: Credential::Password(Secret::new("")), ..admitted };
-    settle(inner, ctx, admitted, start, link, read, write).await
+    settle(inner, ctx, admitted, start, (link, place), (read, write)).await
 }
 
 fn window(ctx: &Ctx, purpose: &Purpose) -> u32 {
@@ -170,9 +176,8 @@ async fn settle(
     ctx: Ctx,
     admitted: Admitted,
     start: Start,
-    link: Link,
-    read: ChannelReadHalf,
-    write: ChannelWriteHalf<Msg>,
+    (link, place): (Link, Place<AccountId>),
+    (read, write): Halves,
 ) -> Result<Stay, Failure> {
     let recording = match admitted.asked.purpose {
         Purpose::Shell | Purpose::Exec(_) => {
@@ -199,7 +204,7 @@ async fn settle(
     let (notices, noticed) = mpsc::channel(8);
     inner.stays.insert(&shared);
     let write = Arc::new(write);
-    let oversight = overseer::Oversight { inner: inner.clone(), shared: shared.clone(), link, notices, watch };
+    let oversight = overseer::Oversight { inner: inner.clone(), shared: shared.clone(), link, place, notices, watch };
     shared.ctx.app.spawn("ssh.stay", oversight.run());
     if let Some(failure) = failure {
         shared.end_because(EndedWhy::RecordingFailed);

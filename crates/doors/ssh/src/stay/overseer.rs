@@ -6,7 +6,7 @@ use gatehouse_domain::{
     bastion::terminal::{Boxed, Ended, Event, Moved},
     recording::Watcher,
 };
-use gatehouse_model::EndedWhy;
+use gatehouse_model::{AccountId, EndedWhy};
 use tokio::{
     sync::{mpsc, watch},
     time::{Instant, sleep_until, timeout},
@@ -16,6 +16,7 @@ use super::{Shared, lock};
 use crate::{
     Inner,
     ledger::{FINISH, Failed},
+    place::Place,
     target::{Link, leave},
 };
 
@@ -32,6 +33,8 @@ pub(super) struct Oversight {
     pub(super) inner: Arc<Inner>,
     pub(super) shared: Arc<Shared>,
     pub(super) link: Link,
+    /// Given back when the row is closed.
+    pub(super) place: Place<AccountId>,
     pub(super) notices: mpsc::Sender<Event>,
     pub(super) watch: Option<(Boxed<'static, Failed>, Watchers)>,
 }
@@ -59,6 +62,7 @@ impl Oversight {
         let moved = Moved { up: shared.up.load(Ordering::Relaxed), down: shared.down.load(Ordering::Relaxed) };
         self.inner.ledger.closed(&shared.ctx, &shared.admitted, &ended, moved).await;
         self.inner.stays.remove(shared.admitted.visit);
+        drop(self.place);
     }
 
     async fn watch_over(&mut self) -> Ended {

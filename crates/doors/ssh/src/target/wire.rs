@@ -11,12 +11,14 @@ use std::{
         atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use futures_util::task::AtomicWaker;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
+    time::{Sleep, sleep},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +26,10 @@ use tokio_util::sync::CancellationToken;
 const BUFFER: usize = 16 << 10;
 /// What a message costs beside its bytes, so that many small ones close the gate, too.
 const MESSAGE: i64 = 128;
+/// What is read of a closed gate because it is urgent comes in its own time: after less than this there is a pause, a longer one
+/// each time, as a peer without a window sends next to nothing, but that again and again.
+const LITTLE: usize = 1 << 10;
+const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
 
 /// What reader, writer and overseer of one connection share.
 #[derive(Debug)]
@@ -34,8 +40,9 @@ pub(crate) struct Gate {
     limit: i64,
     /// … unless it is urgent, and with so much never.
     last_limit: i64,
-    /// How many wait for something that only reading brings.
+    /// How many wait for something that only reading brings, and how many ever did.
     urgent: AtomicUsize,
+    urged: AtomicUsize,
     is_cut: AtomicBool,
     reader: AtomicWaker,
     writer: AtomicWaker,
@@ -57,6 +64,7 @@ impl Gate {
             limit: bytes(limit),
             last_limit: bytes(last_limit),
             urgent: AtomicUsize::new(0),
+            urged: AtomicUsize::new(0),
             is_cut: AtomicBool::new(false),
             reader: AtomicWaker::new(),
             writer: AtomicWaker::new(),
@@ -86,8 +94,12 @@ impl Gate {
 
     /// Whether nothing is read, because too much waits.
     pub(crate) fn is_closed(&self) -> bool {
-        let waiting = self.waiting();
-        waiting >= self.last_limit || (waiting >= self.limit && self.urgent.load(Ordering::Acquire) == 0)
+        self.waiting() >= self.last_limit || (self.is_full() && self.urgent.load(Ordering::Acquire) == 0)
+    }
+
+    /// Whether so much waits that only urgent things are read.
+    pub(crate) fn is_full(&self) -> bool {
+        self.waiting() >= self.limit
     }
 
     /// Roughly the bytes that wait.
@@ -98,6 +110,7 @@ impl Gate {
     /// Reads on for as long as the guard lives: somebody waits for a window, and its change may stand behind data.
     pub(crate) fn urge(self: &Arc<Self>) -> Urgent {
         self.urgent.fetch_add(1, Ordering::AcqRel);
+        self.urged.fetch_add(1, Ordering::AcqRel);
         self.reader.wake();
         Urgent(self.clone())
     }
@@ -146,11 +159,51 @@ pub(crate) struct Wire {
     /// Read and not taken: made when something arrives, gone when it is used up, so that an idle connection has none.
     buffer: Vec<u8>,
     taken: usize,
+    pause: Pause,
+}
+
+/// Between readings of a full gate.
+#[derive(Debug)]
+struct Pause {
+    now: Option<Pin<Box<Sleep>>>,
+    next: Duration,
+    /// For whom it is: [`Gate::urge`] is counted.
+    urged: usize,
+}
+
+impl Pause {
+    /// Waits until something may be read.
+    fn poll(&mut self, gate: &Gate, cx: &mut Context<'_>) -> Poll<()> {
+        let urged = gate.urged.load(Ordering::Acquire);
+        if !gate.is_full() || urged != self.urged {
+            *self = Self { now: None, next: PAUSES.0, urged };
+        }
+        if let Some(now) = &mut self.now {
+            ready!(now.as_mut().poll(cx));
+            self.now = None;
+        }
+        Poll::Ready(())
+    }
+
+    /// So much was read.
+    fn after(&mut self, gate: &Gate, bytes: usize) {
+        if gate.is_full() && bytes < LITTLE {
+            self.now = Some(Box::pin(sleep(self.next)));
+            self.next = (self.next * 2).min(PAUSES.1);
+        }
+    }
 }
 
 impl Wire {
     pub(crate) fn new(stream: TcpStream, gate: Arc<Gate>) -> Self {
-        Self { stream, gate, buffer: Vec::new(), taken: 0 }
+        Self::after(Vec::new(), stream, gate)
+    }
+
+    /// A connection of which something was read already.
+    pub(crate) fn after(read: Vec<u8>, stream: TcpStream, gate: Arc<Gate>) -> Self {
+        gate.received.fetch_add(read.len() as u64, Ordering::Relaxed);
+        let pause = Pause { now: None, next: PAUSES.0, urged: 0 };
+        Self { stream, gate, buffer: read, taken: 0, pause }
     }
 }
 
@@ -175,10 +228,13 @@ impl AsyncRead for Wire {
             return Poll::Pending;
         }
         if this.taken >= this.buffer.len() {
+            ready!(this.pause.poll(&this.gate, cx));
             if into.remaining() >= BUFFER {
                 let before = into.filled().len();
                 ready!(Pin::new(&mut this.stream).poll_read(cx, into))?;
-                this.gate.received.fetch_add((into.filled().len() - before) as u64, Ordering::Relaxed);
+                let read = into.filled().len() - before;
+                this.gate.received.fetch_add(read as u64, Ordering::Relaxed);
+                this.pause.after(&this.gate, read);
                 return Poll::Ready(Ok(()));
             }
             // Nobody waits with a buffer in hand.
@@ -188,6 +244,7 @@ impl AsyncRead for Wire {
                 Ok(0) => return Poll::Ready(Ok(())),
                 Ok(n) => {
                     this.gate.received.fetch_add(n as u64, Ordering::Relaxed);
+                    this.pause.after(&this.gate, n);
                     (this.buffer, this.taken) = (fresh, 0);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -233,6 +290,7 @@ mod tests {
         io::{AsyncReadExt, AsyncWriteExt},
         net::TcpListener,
         task::yield_now,
+        time::Instant,
     };
 
     use super::*;
@@ -301,6 +359,27 @@ mod tests {
         gate.add(1_000);
         let _urgent = gate.urge();
         assert!(gate.is_closed());
+    }
+
+    #[tokio::test]
+    async fn little_of_a_full_gate_is_read_more_and_more_seldom_until_it_is_urgent_anew() {
+        let (mut wire, mut peer, gate) = pair(1_000).await;
+        gate.add(1_000);
+        let urgent = gate.urge();
+        let start = Instant::now();
+        for _ in 0..4 {
+            peer.write_all(b"x").await.unwrap();
+            wire.read_u8().await.unwrap();
+        }
+        assert!(start.elapsed() >= PAUSES.0 * 7, "{:?}", start.elapsed());
+        peer.write_all(b"x").await.unwrap();
+        assert!(futures_util::poll!(Box::pin(wire.read_u8())).is_pending(), "the longest pause yet");
+        drop(urgent);
+        let _urgent = gate.urge();
+        peer.writable().await.unwrap();
+        let start = Instant::now();
+        wire.read_u8().await.unwrap();
+        assert!(start.elapsed() < PAUSES.0 * 8, "{:?}", start.elapsed());
     }
 
     #[tokio::test]

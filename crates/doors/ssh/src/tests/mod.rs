@@ -15,7 +15,7 @@ use gatehouse_domain::{
     Actor, Ctx, Settings,
     bastion::terminal::{
         Admitted, Asked, Boxed, Credential, Encoding, Ended, Event, Failure, Moved, PinnedKey, PresentedKey, Purpose,
-        Size, Terminal, TerminalInput, TerminalOutput, Terminals, Terms, Transfer,
+        Quota, Size, Terminal, TerminalInput, TerminalOutput, Terminals, Terms, Transfer,
     },
     settings::{HostKeyPolicy, RecordingMode},
 };
@@ -263,6 +263,10 @@ impl World {
             request: None,
             may_upload: true,
             may_download: true,
+            quota: Quota {
+                of_account: self.test.app.settings().terminal.max_sessions_per_user,
+                of_process: self.test.app.settings().terminal.max_sessions,
+            },
         }
     }
 

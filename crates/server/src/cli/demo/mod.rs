@@ -4,6 +4,7 @@ mod house;
 mod print;
 mod sshd;
 mod target;
+mod vpn;
 
 use std::path::PathBuf;
 
@@ -42,6 +43,7 @@ impl Demo {
             .into());
         }
         config.settings.bastion.compat.default_admin = true;
+        config.settings.login.keep_clear_password = true;
         if let Some(refusal) = config.serving_refusal() {
             return Err(BadUsage(refusal).into());
         }
@@ -69,6 +71,8 @@ async fn serve_demo(config: &Config, listeners: Listeners) -> anyhow::Result<()>
     }
     std::fs::write(&mark, "Made by `gatehouse demo`: its passwords are known to everybody.\n")?;
     let token = house::furnish(&app).await.context("cannot make the sample data")?;
+    let vpn_secret =
+        vpn::furnish(&app.ctx(Actor::Operator, Origin::Cli)).await.context("cannot make the demo's VPN")?;
     let data_dir = config.data_dir.clone();
     let sshd = if config.bastion.enabled || config.settings.ssh.enabled {
         sshd::Sshd::start(&app, &data_dir).await.context("cannot start the demo's target")?
@@ -83,7 +87,8 @@ async fn serve_demo(config: &Config, listeners: Listeners) -> anyhow::Result<()>
         None => None,
     };
     let prefix = config.bastion.prefix.clone();
-    let printed = print::Printed { data_dir, token, prefix, target };
+    let vpn_prefix = config.vpn.prefix.clone();
+    let printed = print::Printed { data_dir, token, prefix, target, vpn_prefix, vpn_secret };
     let outcome =
         serve::run(app, config, listeners, move |app, listeners| print::when_ready(app, listeners, printed)).await;
     if let Some(sshd) = sshd {

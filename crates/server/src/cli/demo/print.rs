@@ -19,6 +19,7 @@ use uuid::Uuid;
 use super::{
     house::USER,
     target::{NAME, Target},
+    vpn,
 };
 use crate::{cli::output, serve::Listeners};
 
@@ -41,19 +42,27 @@ pub(super) struct Printed {
     pub(super) prefix: String,
     /// The bastion's target, where an `sshd` is installed.
     pub(super) target: Option<Target>,
+    /// Put before the paths of the vpn surface.
+    pub(super) vpn_prefix: String,
+    /// The secret of the WebApi.
+    pub(super) vpn_secret: String,
 }
 
 /// Prints the addresses now, and the commands as soon as every node listens.
-pub(super) fn when_ready(app: &App, listeners: &Listeners, printed: Printed) -> std::io::Result<()> {
+pub(super) fn when_ready(app: &App, listeners: &Listeners, mut printed: Printed) -> std::io::Result<()> {
     crate::serve::announce(listeners)?;
     let base = listeners.base_url("oa");
     let ssh = listeners.addresses().into_iter().find(|(name, _)| *name == "ssh").map(|(_, address)| address);
-    let bastion = bastion(&format!("{}{}", listeners.base_url("bastion"), printed.prefix), ssh, printed.target);
+    let radius = listeners.addresses().into_iter().find(|(name, _)| *name == "radius-auth").map(|(_, address)| address);
+    let vpn_base = format!("{}{}", listeners.base_url("vpn"), printed.vpn_prefix);
+    let vpn = vpn::commands(&vpn_base, &printed.vpn_secret, radius, &printed.data_dir);
+    let target = printed.target.take();
+    let bastion = bastion(&format!("{}{}", listeners.base_url("bastion"), printed.prefix), ssh, target);
     let app = app.clone();
     app.clone().spawn("demo.print", async move {
         let user = wait(&app).await;
         let text = match user {
-            Ok(user) => commands(&app, &base, &printed, &bastion, user),
+            Ok(user) => commands(&app, &base, &printed, &format!("{bastion}{vpn}"), user),
             Err(error) => format!("the demo user could not be made: {}", error.chain()),
         };
         if let Err(error) = output::line(text) {

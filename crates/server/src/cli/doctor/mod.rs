@@ -1,6 +1,7 @@
 //! `doctor`: looks at everything and says what to do
 
 mod certificate;
+mod external;
 
 use std::{net::TcpListener, path::Path, time::Duration};
 
@@ -39,6 +40,7 @@ impl Doctor {
         }
         findings.extend(found);
         findings.extend(certificates(ctx, config));
+        findings.extend(external::servers(ctx).await);
         output.table(["state", "area", "found", "advice"], &findings, |finding| {
             let state = match finding.level {
                 Level::Ok => "ok",

@@ -96,6 +96,11 @@ impl Close {
         Self::silent(4409, "replaced")
     }
 
+    /// Too many sessions are open.
+    fn over_quota() -> Self {
+        Self::new(4429, "quota", "会话数已达上限")
+    }
+
     /// Refused before anything was dialled.
     pub(super) fn refused(refusal: &Refusal) -> Self {
         match refusal {
@@ -107,7 +112,7 @@ impl Close {
             Refusal::Limited => Self::owed(Owed::Password),
             Refusal::ResourceDisabled => Self::new(4409, "resource-disabled", "资源已停用"),
             Refusal::NotSsh => Self::new(4409, "not-ssh", "该资源不支持SSH协议"),
-            Refusal::Quota => Self::new(4429, "quota", "会话数已达上限"),
+            Refusal::Quota => Self::over_quota(),
             Refusal::Recording => Self::new(4409, "recording", "录像不可用,会话被拒绝"),
             Refusal::Error(error) => Self::failed(error),
         }
@@ -118,7 +123,7 @@ impl Close {
         match error {
             Error::Unauthenticated { .. } | Error::Expired { .. } | Error::Locked { .. } => Self::unauthenticated(),
             Error::NotFound { .. } | Error::Forbidden { .. } | Error::Invalid { .. } => Self::forbidden(),
-            Error::QuotaExceeded { .. } => Self::new(4429, "quota", "会话数已达上限"),
+            Error::QuotaExceeded { .. } => Self::over_quota(),
             Error::RateLimited { .. } => Self::new(4429, "rate", "请求过于频繁,请稍后再试"),
             _ => Self::unavailable(),
         }
@@ -144,6 +149,7 @@ impl Close {
                 Self::new(4495, "hostkey-changed", text)
             }
             Failure::Recording => Self::new(4409, "recording", "录像不可用,会话被拒绝"),
+            Failure::Quota => Self::over_quota(),
             Failure::Shutdown => Self::new(1012, "shutdown", SHUTDOWN_TEXT),
         };
         // Users see the class of a failure to connect in v2 only.

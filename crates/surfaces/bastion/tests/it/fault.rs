@@ -111,6 +111,12 @@ async fn faults_of_form_and_of_the_database_are_told_together() {
             json!({"name": [BLANK], "email": ["邮箱已被注册"], "phone_number": ["无效手机号"]}),
         ),
         (
+            "rbac/user/role/",
+            json!({"id": other.id, "roles": [99], "valid_until": {"99": "soon"}}),
+            json!({"roles": ["角色不存在"], "valid_until":
+                ["日期时间格式错误。请使用 YYYY-MM-DD、YYYY-MM-DD HH:MM:SS 或 ISO 8601 格式。"]}),
+        ),
+        (
             "access/request/add/",
             json!({"resource_id": 1, "reason": ""}),
             json!({"resource_id": ["已有待审批的申请"], "reason": [BLANK]}),

@@ -7,7 +7,6 @@ use super::WRONG;
 use crate::{
     answer::{Outcome, Success},
     endpoint::{Call, Dialect, Effect, Endpoint},
-    envelope::decimal,
     text,
 };
 
@@ -60,7 +59,7 @@ async fn handle(call: &Call) -> Outcome {
     Success::new(text::DONE).with(&Group {
         str_name: row.name,
         str_note: row.note,
-        int_rc_grp_id: decimal(row.id.0),
+        int_rc_grp_id: row.id.0.to_string(),
         int_show_type: "0",
         int_show_note: "0",
         int_width: "64",
@@ -71,7 +70,7 @@ async fn handle(call: &Call) -> Outcome {
         rc_grp_owner: 0,
         rc_grp_owner_name: "/",
         ctrl_list: [(0, "/")],
-        enable: decimal(row.is_enabled),
+        enable: u8::from(row.is_enabled).to_string(),
         havesamerctype: 1,
         access_ctrls: [],
         rc_rows: None,

@@ -7,7 +7,6 @@ use super::{WORDS, WRONG};
 use crate::{
     answer::{Outcome, Success, told},
     endpoint::{Call, Dialect, Effect, Endpoint},
-    envelope::decimal,
     text,
 };
 
@@ -50,14 +49,14 @@ async fn handle(call: &Call) -> Outcome {
     let name = call.params.required("name", WRONG)?;
     let row = resource::find(&call.ctx, name).await.map_err(told(WORDS))?;
     Success::new(text::DONE).with(&Resource {
-        id: decimal(row.id.0),
+        id: row.id.0.to_string(),
         name: row.name,
         note: row.note,
-        rctype: decimal(row.kind),
+        rctype: row.kind.to_string(),
         service: row.service,
         main_host: row.main_host,
-        rc_grp_id: decimal(row.vpn_resource_group_id.0),
-        enable_src: decimal(row.is_enabled),
+        rc_grp_id: row.vpn_resource_group_id.0.to_string(),
+        enable_src: u8::from(row.is_enabled).to_string(),
         show: u8::from(row.is_shown),
         addr_str: row.addresses,
         black_list: row.black_list,

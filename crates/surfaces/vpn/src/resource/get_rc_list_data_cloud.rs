@@ -1,13 +1,13 @@
 //! `Resource/GetRcListDataCloud`
 
 use gatehouse_domain::vpn::resource::{self, ListedRow};
+use gatehouse_model::Paging;
 use serde::Serialize;
 
 use super::WRONG;
 use crate::{
     answer::{Outcome, Success},
     endpoint::{Call, Dialect, Effect, Endpoint},
-    envelope::decimal,
     text,
 };
 
@@ -59,25 +59,25 @@ struct Line {
 /// Errors: none of its own.
 /// Source: specs/vpn.md §8.
 async fn handle(call: &Call) -> Outcome {
-    let (start, limit) = call.params.page("start");
+    let Paging { offset, limit, .. } = call.params.paging(&["start"]);
     let kind = call.params.get("type").and_then(|kind| kind.trim().parse().ok()).filter(|kind| KINDS.contains(kind));
-    let list = resource::list(&call.ctx, kind, start, limit).await?;
+    let list = resource::list(&call.ctx, kind, offset, limit).await?;
     let line = |row: ListedRow| Line {
-        id: decimal(if row.kind < 0 { -row.id } else { row.id }),
+        id: (if row.kind < 0 { -row.id } else { row.id }).to_string(),
         name: row.name,
         note: row.note,
-        rctype: decimal(row.kind),
+        rctype: row.kind.to_string(),
         service: row.service,
         main_host: row.main_host,
-        rc_grp_id: decimal(row.group_id),
+        rc_grp_id: row.group_id.to_string(),
         rc_grp_name: row.group_name,
-        enable_src: decimal(row.is_enabled),
+        enable_src: u8::from(row.is_enabled).to_string(),
         addr_str: row.addresses,
     };
     Success::new(text::DONE).with(&List {
         total: list.page.total,
-        groups: decimal(list.groups),
-        resources: decimal(list.resources),
+        groups: list.groups.to_string(),
+        resources: list.resources.to_string(),
         data: list.page.rows.into_iter().map(line).collect(),
     })
 }

@@ -7,7 +7,6 @@ use super::{WORDS, WRONG, ids, names};
 use crate::{
     answer::{Outcome, Success, told},
     endpoint::{Call, Dialect, Effect, Endpoint},
-    envelope::decimal,
     text,
 };
 
@@ -53,9 +52,9 @@ async fn handle(call: &Call) -> Outcome {
     let name = call.params.required("name", WRONG)?;
     let view = role::find(&call.ctx, name).await.map_err(told(WORDS))?;
     Success::new(text::DONE).with(&Role {
-        id: decimal(view.role.id.0),
+        id: view.role.id.0.to_string(),
         note: view.role.note,
-        enable: decimal(view.role.is_enabled),
+        enable: u8::from(view.role.is_enabled).to_string(),
         grp_ids_str: ids(&view.groups),
         user_ids_str: ids(&view.users),
         rc_ids_str: ids(&view.resources),

@@ -1,13 +1,13 @@
 //! `Role/GetRoleListDataCloud`
 
 use gatehouse_domain::vpn::role;
+use gatehouse_model::Paging;
 use serde::Serialize;
 
 use super::{WRONG, names};
 use crate::{
     answer::{Outcome, Success},
     endpoint::{Call, Dialect, Effect, Endpoint},
-    envelope::decimal,
     text,
 };
 
@@ -48,19 +48,19 @@ struct Line {
 /// Errors: none of its own.
 /// Source: specs/vpn.md §8.
 async fn handle(call: &Call) -> Outcome {
-    let (start, limit) = call.params.page("start");
-    let page = role::list(&call.ctx, start, limit).await?;
+    let Paging { offset, limit, .. } = call.params.paging(&["start"]);
+    let page = role::list(&call.ctx, offset, limit).await?;
     let line = |view: role::RoleView| {
         let associated = [names(&view.groups), names(&view.users)];
         Line {
-            _id: decimal(view.role.id.0),
+            _id: view.role.id.0.to_string(),
             name: view.role.name,
             note: view.role.note,
             assoc_usergrp: associated.into_iter().filter(|names| !names.is_empty()).collect::<Vec<_>>().join(","),
-            enable: decimal(view.role.is_enabled),
+            enable: u8::from(view.role.is_enabled).to_string(),
             is_edit: 1,
         }
     };
     let data = page.rows.into_iter().map(line).collect();
-    Success::new(text::DONE).with(&List { data, total_count: decimal(page.total) })
+    Success::new(text::DONE).with(&List { data, total_count: page.total.to_string() })
 }

@@ -19,7 +19,8 @@ const UNKNOWN: Refusal = refusal(-2, text::ROLE_UNKNOWN);
 const EXISTS: Refusal = refusal(-9, text::ROLE_EXISTS);
 
 /// What the use cases say, in this API's words.
-const WORDS: Words = &[("role", "unknown", UNKNOWN), ("row", "taken", EXISTS), ("name", "", WRONG), ("note", "", WRONG)];
+const WORDS: Words =
+    &[("role", "unknown", UNKNOWN), ("row", "taken", EXISTS), ("name", "", WRONG), ("note", "", WRONG)];
 
 /// The parameters that creating and editing have in common, but for the name.
 fn edit(params: &Params) -> RoleEdit {

@@ -10,7 +10,7 @@ use std::{
 
 use gatehouse_domain::{
     App, Edit,
-    bastion::{self, address::Given, policy::Scope, voucher},
+    bastion::{self, address::Given, policy::Scope, terminal, voucher},
     login::{self, Step},
     session::staff::{self, Proof},
 };
@@ -40,6 +40,11 @@ impl House {
 
     /// One resource `web` with one voucher `deploy`; `administrator` may everything.
     pub(super) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::behind(&[], change).await
+    }
+
+    /// The same with proxies in front.
+    pub(super) async fn behind(proxies: &[&str], change: impl FnOnce(&mut Settings)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut settings = Settings::default();
         settings.recordings.dir = Some(folder.path().join("recordings"));
@@ -50,7 +55,8 @@ impl House {
         test.app.start("test").await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let listening = Listening::new(&test.app, vec![listener]).await.unwrap();
+        let proxies = proxies.iter().map(|network| network.parse().unwrap()).collect();
+        let listening = Listening::new(&test.app, vec![listener], proxies).await.unwrap();
         assert!(listening.fingerprint().starts_with("SHA256:"));
         let door = Door::new();
         let running = (door.clone(), test.app.clone());
@@ -108,6 +114,14 @@ impl House {
         staff::admit(&visitor, &proof).await.unwrap().0
     }
 
+    /// Leave for somebody to go to `web` with its voucher.
+    pub(super) async fn admit(&self, ctx: &Ctx) -> Admitted {
+        let resource = terminal::find_resource(ctx, "web").await.unwrap().expect("it is there");
+        let voucher = terminal::find_vouchers(ctx, resource, None).await.unwrap()[0].id;
+        let asked = Asked { resource, voucher, purpose: Purpose::Shell, client: "web" };
+        terminal::admit(ctx, asked).await.unwrap()
+    }
+
     /// Makes a key for a person and registers it.
     pub(super) async fn key(&self, login: &str, file: &str) {
         let path = self.folder.path().join(file);
@@ -152,15 +166,24 @@ impl House {
     }
 
     pub(super) fn command(&self, program: &str, port_flag: &str) -> Command {
+        self.command_at(self.port, program, port_flag)
+    }
+
+    fn command_at(&self, port: u16, program: &str, port_flag: &str) -> Command {
         let mut command = Command::new(program);
-        command.args(self.options()).args([port_flag, &self.port.to_string()]).kill_on_drop(true);
+        command.args(self.options()).args([port_flag, &port.to_string()]).kill_on_drop(true);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 
     /// `ssh` of the administrator with his key.
     pub(super) fn ssh<A: AsRef<OsStr>>(&self, user: &str, args: impl IntoIterator<Item = A>) -> Command {
-        let mut command = self.command("ssh", "-p");
+        self.ssh_at(self.port, user, args)
+    }
+
+    /// The same by another port.
+    pub(super) fn ssh_at<A: AsRef<OsStr>>(&self, port: u16, user: &str, args: impl IntoIterator<Item = A>) -> Command {
+        let mut command = self.command_at(port, "ssh", "-p");
         // Options come before the host, the command after it.
         let (before, after): (Vec<_>, Vec<_>) =
             args.into_iter().map(|arg| arg.as_ref().to_owned()).partition(is_option);
@@ -174,14 +197,20 @@ impl House {
 
     /// `ssh` that proves itself by what it answers to prompts.
     pub(super) fn asked(&self, user: &str, methods: &str, answer: &str) -> Command {
-        let askpass = self.folder.path().join("askpass");
-        fs::write(&askpass, "#!/bin/sh\necho \"$1\" >> \"$0.log\"\necho \"$ANSWER\"\n").unwrap();
-        fs::set_permissions(&askpass, Permissions::from_mode(0o755)).unwrap();
+        let askpass = self.askpass();
         let mut command = self.command("ssh", "-p");
         command.args(["-o", &format!("PreferredAuthentications={methods}"), "-o", "NumberOfPasswordPrompts=1"]);
         command.env("SSH_ASKPASS", askpass).env("SSH_ASKPASS_REQUIRE", "force").env("ANSWER", answer);
         command.arg(format!("{user}@127.0.0.1"));
         command
+    }
+
+    /// A program that answers prompts with `$ANSWER`.
+    pub(super) fn askpass(&self) -> PathBuf {
+        let askpass = self.folder.path().join("askpass");
+        fs::write(&askpass, "#!/bin/sh\necho \"$1\" >> \"$0.log\"\necho \"$ANSWER\"\n").unwrap();
+        fs::set_permissions(&askpass, Permissions::from_mode(0o755)).unwrap();
+        askpass
     }
 
     pub(super) fn prompts(&self) -> String {

@@ -1,7 +1,11 @@
 //! Debian's ssh, scp and sftp against the whole door.
 
 mod house;
+mod proxied;
+mod quota;
 mod revoked;
+mod stalled;
+mod told;
 
 use std::{fs, path::Path, process::Stdio};
 

@@ -28,6 +28,9 @@ pub(crate) async fn handle(call: Call) -> Outcome {
     let roles = fields.integers("roles");
     let mut wanted: BTreeMap<RoleId, Edit<Millis>> = roles.into_iter().map(|id| (RoleId(id), Edit::Keep)).collect();
     date(&mut fields, &mut wanted, call.bastion.zone());
+    if fields.has_faults() {
+        fields.note(staff::bind_faults(&mut ctx.read(), &wanted).await?);
+    }
     fields.finish()?;
     staff::bind(&ctx, id, &wanted).await?;
     Ok(Reply::ok())

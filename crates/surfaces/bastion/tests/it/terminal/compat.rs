@@ -93,6 +93,7 @@ async fn every_failure_to_reach_the_target_has_its_text_its_code_and_its_reason(
         (Failure::HostKeyUnknown(host_key()), "主机密钥未登记", 4495, "hostkey-unknown"),
         (changed, changed_text, 4495, "hostkey-changed"),
         (Failure::Recording, "录像不可用,会话被拒绝", 4409, "recording"),
+        (Failure::Quota, "会话数已达上限", 4429, "quota"),
         (Failure::Shutdown, "服务即将重启,会话已断开", 1012, "shutdown"),
     ];
     for (failure, text, code, reason) in cases {
