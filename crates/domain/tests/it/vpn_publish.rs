@@ -11,7 +11,7 @@ use gatehouse_domain::{
         user::{self, Expiry, NewUser, UserEdit},
     },
 };
-use gatehouse_model::{AccountId, ApiTokenId, Login, Origin, PassKind, Secret};
+use gatehouse_model::{AccountId, Login, Origin, PassKind, Secret};
 use gatehouse_store::{Query as _, args, lock, sql, vpn_live, vpn_pending, vpn_publish, vpn_user};
 use gatehouse_testkit::TestApp;
 
@@ -57,7 +57,7 @@ both!(a_hundred_new_users_and_one_apply_are_one_publication, |engine| async {
     assert!(live(&other, "later").await.is_none());
     assert_eq!(generation(&app).await, 1);
     let codes = ["vpn.user.update".to_owned()].into();
-    let clerk = Actor::Machine { id: ApiTokenId(0), label: "clerk".to_owned(), codes };
+    let clerk = Actor::Machine { id: None, label: "clerk".to_owned(), codes };
     let nobody = publish::apply(&app.app.ctx(clerk, Origin::Vpn)).await;
     assert!(matches!(nobody, Err(Error::Forbidden { .. })), "it needs vpn.staged.apply");
     Ok(())
