@@ -14,6 +14,7 @@ use gatehouse_testkit::TestApp;
 use crate::{
     people::{faults, refusal},
     vpn_people::{add, add_group, caller, edit, make_live, new, trail},
+    vpn_stay::{come_in, orders},
 };
 
 const SERVERS: &str = "INSERT INTO auth_server (name, kind, settings, seal_ref, created_at, updated_at) VALUES \
@@ -369,8 +370,12 @@ both!(the_switch_reaches_staged_and_live_and_publishes_nothing_else, |engine| as
     user::set_enabled(&ctx, "ann", true).await?;
     make_live(&app).await;
     user::edit(&ctx, &UserEdit { note: Some("staged".into()), ..edit("ann", "/") }).await?;
+    come_in(&app, id, "here").await;
+    user::set_enabled(&ctx, "ann", true).await?;
+    assert_eq!(orders(&app).await, [""; 0]);
     user::set_enabled(&ctx, "ann", false).await?;
     assert_eq!(live().await, [(false, String::new())]);
+    assert_eq!(orders(&app).await, ["disconnect here disabled"]);
     assert_eq!(pass(&app, id).await.note, "staged");
     Ok(())
 });
