@@ -4,6 +4,7 @@
 //! * [`RealServer`] starts other people's proxy servers, to prove the clients and to compare with in benches.
 //! * [`Sshd`] is OpenSSH's server with a user of its own: a target of the bastion.
 //! * [`Slapd`] is a directory, [`FreeRadius`] a RADIUS server: what external authentication asks.
+//! * [`Ocserv`] is a VPN concentrator that asks us, [`OpenConnect`] its client.
 //! * [`Origin`], [`Nginx`] and [`Echo`] are what lies behind a proxy.
 //! * [`Socks`] speaks to a client's port, and [`Socks::exercise`] does one cell of the table in specs/proxy.md §18.
 //!
@@ -12,6 +13,7 @@
 mod client;
 mod echo;
 mod freeradius;
+mod ocserv;
 mod origin;
 mod process;
 mod server;
@@ -24,6 +26,7 @@ mod websocket;
 pub use client::{Client, Protocol, Server};
 pub use echo::Echo;
 pub use freeradius::{FreeRadius, radclient};
+pub use ocserv::{Control, Ocserv, OpenConnect};
 pub use origin::{Nginx, Origin, random_bytes};
 pub use process::{Peer, Program, free_port, peers_dir, wait_for};
 pub use server::RealServer;

@@ -1,6 +1,6 @@
 //! A database with one concentrator and one user, and a door before it.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result};
 use gatehouse_domain::{
@@ -26,8 +26,8 @@ pub(crate) const PASSWORD: &str = "open sesame";
 /// The house.
 pub(crate) struct House {
     pub(crate) app: TestApp,
-    auth: u16,
-    acct: u16,
+    pub(crate) auth: u16,
+    pub(crate) acct: u16,
     stop: CancellationToken,
     served: JoinHandle<std::io::Result<()>>,
 }
@@ -35,12 +35,22 @@ pub(crate) struct House {
 impl House {
     /// Opens one for a concentrator at 127.0.0.1 that shares [`FreeRadius::SECRET`].
     pub(crate) async fn open(engine: Engine, settings: NasSettings) -> Result<Self> {
+        Self::with(engine, FreeRadius::SECRET, settings, BTreeMap::new()).await
+    }
+
+    /// As [`Self::open`] with another secret, and programs that end sessions.
+    pub(crate) async fn with(
+        engine: Engine,
+        secret: &str,
+        settings: NasSettings,
+        commands: BTreeMap<String, Vec<String>>,
+    ) -> Result<Self> {
         let mut app_settings = Settings::default();
         app_settings.login.keep_clear_password = true;
         let app = TestApp::with(engine, app_settings).await?;
         let operator = app.operator();
         let network = "127.0.0.1/32".parse()?;
-        let secret = Secret::new(FreeRadius::SECRET);
+        let secret = Secret::new(secret);
         nas::save(&operator, &NasSpec { name: "gate".into(), network, secret, coa_secret: None, settings }).await?;
         let new = user::NewUser {
             name: LOGIN.into(),
@@ -67,7 +77,7 @@ impl House {
         let listening = Listening { auth: any()?, acct: any()? };
         let port = |sockets: &[std::net::UdpSocket]| Ok::<_, anyhow::Error>(sockets[0].local_addr()?.port());
         let (auth, acct) = (port(&listening.auth)?, port(&listening.acct)?);
-        let options = Options { reject_delay: Duration::from_millis(5), ..Options::default() };
+        let options = Options { reject_delay: Duration::from_millis(5), commands, ..Options::default() };
         let door = Door::new(options, app.app.random().clone(), app.app.clock().clone(), &listening);
         app.app.serve_enforcer(Arc::new(door.clone()));
         let stop = CancellationToken::new();

@@ -6,6 +6,8 @@ mod house;
 mod login;
 #[cfg(test)]
 mod stay;
+#[cfg(test)]
+mod tunnel;
 
 /// Expands a story to both engines.
 macro_rules! both {
