@@ -138,7 +138,10 @@ const fn purpose(column: SealedColumn) -> Option<&'static str> {
         | SealedColumn::Voucher
         | SealedColumn::SecondFactor
         | SealedColumn::NasSecret
-        | SealedColumn::NasCoaSecret => None,
+        | SealedColumn::NasCoaSecret
+        | SealedColumn::AuthServer
+        | SealedColumn::AccountPassword
+        | SealedColumn::StagedPassword => None,
     }
 }
 

@@ -155,8 +155,14 @@ impl Db {
 }
 
 fn open_sqlite(connect: SqliteConnectOptions, options: &OpenOptions) -> Result<Pools> {
-    let file = std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(connect.get_filename());
-    file.map_err(|error| Error::new(Location::caller(), error.into()))?;
+    // Only if missing: to open and close a database that this process has open already drops the locks it holds, and another
+    // process would take it for closed.
+    let file = std::fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(connect.get_filename());
+    if let Err(error) = file
+        && error.kind() != std::io::ErrorKind::AlreadyExists
+    {
+        return Err(Error::new(Location::caller(), error.into()));
+    }
     let synchronous = if options.sqlite_synchronous_full { SqliteSynchronous::Full } else { SqliteSynchronous::Normal };
     let connect = connect
         .busy_timeout(options.acquire_timeout)

@@ -64,6 +64,7 @@ pub mod vpn_resource;
 pub mod vpn_resource_group;
 pub mod vpn_role;
 pub mod vpn_twin;
+pub mod vpn_twin_row;
 pub mod vpn_user;
 pub mod vpn_visitor;
 

@@ -23,6 +23,12 @@ pub enum SealedColumn {
     NasSecret,
     /// The secret of a NAS for Disconnect and CoA.
     NasCoaSecret,
+    /// Bind password or RADIUS secret of a foreign authentication server.
+    AuthServer,
+    /// The clear copy of a password.
+    AccountPassword,
+    /// The clear copy of a password that is staged, sealed for the account's column.
+    StagedPassword,
 }
 
 /// A sealed value.
@@ -38,7 +44,7 @@ pub struct SealedRow {
 
 impl SealedColumn {
     /// Every such column.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::ProxyPassUuid,
         Self::ProxyPassToken,
         Self::ApiToken,
@@ -48,6 +54,9 @@ impl SealedColumn {
         Self::SecondFactor,
         Self::NasSecret,
         Self::NasCoaSecret,
+        Self::AuthServer,
+        Self::AccountPassword,
+        Self::StagedPassword,
     ];
 
     /// Table and column as the associated data name them.
@@ -62,6 +71,8 @@ impl SealedColumn {
             Self::SecondFactor => ("second_factor", "secret"),
             Self::NasSecret => ("nas", "secret"),
             Self::NasCoaSecret => ("nas", "coa_secret"),
+            Self::AuthServer => ("auth_server", "secret"),
+            Self::AccountPassword | Self::StagedPassword => ("account", "password_clear"),
         }
     }
 
@@ -102,6 +113,18 @@ impl SealedColumn {
                 "SELECT id, seal_ref, coa_secret_sealed AS value FROM nas WHERE id > $1 AND coa_secret_sealed IS NOT NULL \
                  ORDER BY id LIMIT $2"
             ),
+            Self::AuthServer => sql!(
+                "SELECT id, seal_ref, secret_sealed AS value FROM auth_server WHERE id > $1 AND secret_sealed IS NOT NULL \
+                 ORDER BY id LIMIT $2"
+            ),
+            Self::AccountPassword => sql!(
+                "SELECT id, seal_ref, password_clear_sealed AS value FROM account WHERE id > $1 AND password_clear_sealed IS NOT NULL \
+                 ORDER BY id LIMIT $2"
+            ),
+            Self::StagedPassword => sql!(
+                "SELECT account_id AS id, seal_ref, password_clear_sealed AS value FROM vpn_pass \
+                 WHERE account_id > $1 AND password_clear_sealed IS NOT NULL ORDER BY account_id LIMIT $2"
+            ),
         };
         q.all(list, args![after, limit]).await
     }
@@ -133,6 +156,15 @@ impl SealedColumn {
             Self::NasCoaSecret => {
                 sql!("UPDATE nas SET coa_secret_sealed = $3 WHERE id = $1 AND coa_secret_sealed = $2")
             }
+            Self::AuthServer => {
+                sql!("UPDATE auth_server SET secret_sealed = $3 WHERE id = $1 AND secret_sealed = $2")
+            }
+            Self::AccountPassword => {
+                sql!("UPDATE account SET password_clear_sealed = $3 WHERE id = $1 AND password_clear_sealed = $2")
+            }
+            Self::StagedPassword => sql!(
+                "UPDATE vpn_pass SET password_clear_sealed = $3 WHERE account_id = $1 AND password_clear_sealed = $2"
+            ),
         };
         let mut args = args![id, old, new];
         if matches!(self, Self::ProxyPassUuid | Self::ProxyPassToken | Self::ApiToken) {

@@ -87,6 +87,29 @@ pub async fn restore(tx: &mut Tx, id: AccountId, seal_ref: &str) -> Result<u64> 
     Ok(restored)
 }
 
+/// Makes a pass that is staged only live as it stands, with its roles; what else waits of it goes on waiting.
+pub async fn make_live(tx: &mut Tx, id: AccountId) -> Result<u64> {
+    tx.exec(
+        sql!(
+            "INSERT INTO vpn_role_user_live (vpn_role_id, account_id) SELECT vpn_role_id, account_id FROM vpn_role_user \
+             WHERE account_id = $1 ON CONFLICT DO NOTHING"
+        ),
+        args![id],
+    )
+    .await?;
+    tx.exec(
+        sql!(
+            "INSERT INTO vpn_pass_live (account_id, vpn_group_id, note, phone, is_enabled, is_public, expires_at, inherits_auth, \
+             inherits_policy, methods, is_any_of, auth_server_id, token_server_id, policy_set_id, fixed_ip, created_at, updated_at) \
+             SELECT account_id, vpn_group_id, note, phone, is_enabled, is_public, expires_at, inherits_auth, inherits_policy, methods, \
+             is_any_of, auth_server_id, token_server_id, policy_set_id, fixed_ip, created_at, updated_at FROM vpn_pass \
+             WHERE account_id = $1 ON CONFLICT DO NOTHING"
+        ),
+        args![id],
+    )
+    .await
+}
+
 /// Moves a user into a group, in both twins.
 pub async fn update_group(tx: &mut Tx, id: AccountId, group: VpnGroupId, at: Millis) -> Result<()> {
     tx.exec(sql!("UPDATE vpn_pass SET vpn_group_id = $2, updated_at = $3 WHERE account_id = $1"), args![id, group, at])

@@ -7,17 +7,27 @@ use std::{
 
 use gatehouse_model::{Login, email_key, fold_key};
 
-use super::{Presence, Problem, StateFile, file};
+use super::{Presence, Problem, StateFile, file, vpn};
 use crate::{Ctx, Result, account, password, permission};
 
 /// The codes each kind of entry needs.
 pub(super) fn permissions(ctx: &Ctx, file: &StateFile) -> Result<()> {
-    let needs: [(bool, &[&'static str]); 6] = [
+    let is_vpn = !file.vpn.policy_set.is_empty() || !file.vpn.group.is_empty();
+    let needs: [(bool, &[&'static str]); 12] = [
         (!file.resource_group.is_empty(), &["system.group.create", "system.group.update", "system.group.delete"]),
         (!file.role.is_empty(), &["system.role.create", "system.role.update", "system.role.delete"]),
         (!file.node.is_empty() || !file.node_group.is_empty(), &["panel.node"]),
         (!file.account.is_empty(), &["system.user.create", "system.user.update", "system.user.delete"]),
         (!file.oa.token.is_empty(), &["system.token.manage"]),
+        (!file.nas.is_empty(), &["radius.nas.update"]),
+        (!file.auth_server.is_empty(), &["radius.server.update"]),
+        (file.vpn.secret.is_some(), &["system.setting.update"]),
+        (is_vpn, &["vpn.group.create", "vpn.group.update", "vpn.group.delete"]),
+        (!file.vpn.role.is_empty(), &["vpn.role.create", "vpn.role.update", "vpn.role.delete"]),
+        (
+            !file.vpn.resource.is_empty() || !file.vpn.resource_group.is_empty(),
+            &["vpn.resource.create", "vpn.resource.update", "vpn.resource.delete"],
+        ),
         (!file.oa.user.is_empty(), &["oa.user.create", "oa.user.delete"]),
     ];
     for code in needs.into_iter().filter(|(is_named, _)| *is_named).flat_map(|(_, codes)| codes) {
@@ -37,6 +47,7 @@ pub(super) fn file(ctx: &Ctx, file: &StateFile) -> Vec<Problem> {
     accounts(file, &mut problems);
     oa(ctx, file, &mut problems);
     bastion(file, &mut problems);
+    vpn(file, &mut problems);
     problems.0
 }
 
@@ -146,6 +157,9 @@ fn accounts(file: &StateFile, problems: &mut Problems) {
         if account::check_email(set(&account.email).as_deref()).is_err() {
             problems.refuse(&entry, "email", "an address `name@domain` of at most 254 characters");
         }
+        for (key, rule) in account.vpn.as_ref().map(vpn::user::faults).into_iter().flatten() {
+            problems.refuse(&entry, key, rule);
+        }
         let length = account.password.as_ref().map(|password| password.expose().chars().count());
         if length.is_some_and(|length| !(1..=password::MAX_LENGTH).contains(&length)) {
             problems.refuse(&entry, "password", format!("1 to {} characters", password::MAX_LENGTH));
@@ -179,6 +193,31 @@ fn oa(ctx: &Ctx, file: &StateFile, problems: &mut Problems) {
         if user.state == Presence::Present && ctx.app.settings().oa.admin_names.contains(&user.username) {
             problems.refuse(&entry, "username", "is reserved by oa.admin_names");
         }
+    }
+}
+
+fn vpn(file: &StateFile, problems: &mut Problems) {
+    problems.unique("name", file.nas.iter().map(|entry| (entry.name.clone(), entry.entry())));
+    problems.unique("name", file.auth_server.iter().map(|entry| (entry.name.clone(), entry.entry())));
+    problems.unique("name", file.vpn.policy_set.iter().map(|entry| (entry.name.clone(), entry.entry())));
+    problems.unique("name", file.vpn.resource_group.iter().map(|entry| (entry.name.clone(), entry.entry())));
+    problems.unique("name", file.vpn.resource.iter().map(|entry| (entry.name.clone(), entry.entry())));
+    problems.unique("name", file.vpn.role.iter().map(|entry| (entry.name.clone(), entry.entry())));
+    problems.unique("path", file.vpn.group.iter().map(|entry| (entry.path.clone(), entry.entry())));
+    problems.unread("[vpn]", "secret_file", file.vpn.secret_file.as_ref());
+    for nas in &file.nas {
+        problems.text(&nas.entry(), "name", &nas.name, 1, 100);
+        problems.unread(&nas.entry(), "secret_file", nas.secret_file.as_ref());
+        problems.unread(&nas.entry(), "coa_secret_file", nas.coa_secret_file.as_ref());
+    }
+    for server in &file.auth_server {
+        problems.text(&server.entry(), "name", &server.name, 1, 100);
+        problems.unread(&server.entry(), "secret_file", server.secret_file.as_ref());
+        problems.unread(&server.entry(), "bind_password_file", server.bind_password_file.as_ref());
+    }
+    for set in &file.vpn.policy_set {
+        problems.text(&set.entry(), "name", &set.name, 1, 100);
+        problems.optional(&set.entry(), "pool", set.pool.as_ref());
     }
 }
 

@@ -15,6 +15,10 @@ use super::{
         RuleEntry, VoucherEntry,
     },
     value::{Expiry, Limit, Presence, Rate},
+    vpn::file::{
+        AuthServerEntry, NasEntry, VpnEntries, VpnEntry, VpnGroupEntry, VpnPolicySetEntry, VpnResourceEntry,
+        VpnResourceGroupEntry, VpnRoleEntry,
+    },
 };
 use crate::proxy::settings::NodeSettings;
 
@@ -36,10 +40,16 @@ pub struct StateFile {
     pub resource: Vec<ResourceEntry>,
     /// `[[voucher]]`
     pub voucher: Vec<VoucherEntry>,
+    /// `[[nas]]`
+    pub nas: Vec<NasEntry>,
+    /// `[[auth_server]]`
+    pub auth_server: Vec<AuthServerEntry>,
     /// `[bastion]`
     pub bastion: BastionEntries,
     /// `[oa]`
     pub oa: OaEntries,
+    /// `[vpn]`
+    pub vpn: VpnEntries,
 }
 
 /// `[[role]]`, found by `code`.
@@ -149,6 +159,8 @@ pub struct AccountEntry {
     pub staff: Option<StaffEntry>,
     /// `[account.proxy]`
     pub proxy: Option<ProxyEntry>,
+    /// `[account.vpn]`
+    pub vpn: Option<VpnEntry>,
     /// Absent: removed with all its passes.
     pub state: Presence,
 }
@@ -246,6 +258,22 @@ impl StateFile {
             let text = note(voucher.entry(), "private_key_file", is_set, &mut voucher.private_key_file);
             voucher.private_key = text.map(Secret::new).or(voucher.private_key.take());
         }
+        for nas in &mut self.nas {
+            let text = note(nas.entry(), "secret_file", nas.secret.is_some(), &mut nas.secret_file);
+            nas.secret = text.map(line).or(nas.secret.take());
+            let text = note(nas.entry(), "coa_secret_file", nas.coa_secret.is_some(), &mut nas.coa_secret_file);
+            nas.coa_secret = text.map(line).or(nas.coa_secret.take());
+        }
+        for server in &mut self.auth_server {
+            let text = note(server.entry(), "secret_file", server.secret.is_some(), &mut server.secret_file);
+            server.secret = text.map(line).or(server.secret.take());
+            let is_set = server.secret.is_some() || server.bind_password.is_some();
+            let text = note(server.entry(), "bind_password_file", is_set, &mut server.bind_password_file);
+            server.bind_password = text.map(line).or(server.bind_password.take());
+        }
+        let vpn = &mut self.vpn;
+        let text = note("[vpn]".to_owned(), "secret_file", vpn.secret.is_some(), &mut vpn.secret_file);
+        vpn.secret = text.map(line).or(vpn.secret.take());
         for token in &mut self.oa.token {
             let text = note(token.entry(), "value_file", token.value.is_some(), &mut token.value_file);
             token.value = text.map(line).or(token.value.take());
@@ -292,6 +320,13 @@ entries! {
     RouteEntry, "bastion.route", self => self.path.clone();
     TokenEntry, "oa.token", self => self.label.clone();
     OaUserEntry, "oa.user", self => self.username.clone();
+    NasEntry, "nas", self => self.name.clone();
+    AuthServerEntry, "auth_server", self => self.name.clone();
+    VpnPolicySetEntry, "vpn.policy_set", self => self.name.clone();
+    VpnResourceGroupEntry, "vpn.resource_group", self => self.name.clone();
+    VpnResourceEntry, "vpn.resource", self => self.name.clone();
+    VpnRoleEntry, "vpn.role", self => self.name.clone();
+    VpnGroupEntry, "vpn.group", self => self.path.clone();
 }
 
 /// The address the listener binds; `""` is none.

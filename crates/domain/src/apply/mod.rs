@@ -12,6 +12,7 @@ mod node;
 mod oa;
 mod role;
 mod value;
+mod vpn;
 
 use std::collections::HashMap;
 
@@ -31,6 +32,10 @@ pub use file::{
     TokenEntry,
 };
 pub use value::{Expiry, Limit, Presence, Rate};
+pub use vpn::file::{
+    AuthMethod, AuthServerEntry, NasEntry, ResourceKind, VpnEntries, VpnEntry, VpnGroupEntry, VpnPolicySetEntry,
+    VpnResourceEntry, VpnResourceGroupEntry, VpnRoleEntry,
+};
 
 use crate::{Ctx, Error, Result};
 
@@ -96,7 +101,13 @@ pub async fn apply(ctx: &Ctx, file: &StateFile, mode: Mode) -> Result<Applied> {
     let accounts = account::survey(ctx, file, &mut work).await?;
     let oa_users = oa::survey(ctx, file, &mut work).await?;
     let secrets = bastion::survey(ctx, file).await?;
-    let rest = [file.role.len(), file.node_group.len(), file.node.len(), file.oa.token.len(), bastion::count(file)];
+    let rest = [
+        file.role.len(),
+        file.node_group.len(),
+        file.node.len(),
+        file.oa.token.len(),
+        bastion::count(file) + vpn::count(file),
+    ];
     if work.problems.is_empty() && accounts.is_empty() && oa_users.is_empty() && rest == [0; 5] {
         return Ok(Applied::Done(work.done));
     }
@@ -111,10 +122,12 @@ pub async fn apply(ctx: &Ctx, file: &StateFile, mode: Mode) -> Result<Applied> {
         node::ensure(ctx, &mut tx, file, &mut names, &mut work).await?;
         oa::tokens(ctx, &mut tx, file, &mut work).await?;
         oa::users(ctx, &mut tx, &oa_users, Presence::Absent, &mut work).await?;
+        vpn::ensure(ctx, &mut tx, file, &mut work).await?;
         account::write(ctx, &mut tx, accounts, &names, &mut work).await?;
         oa::users(ctx, &mut tx, &oa_users, Presence::Present, &mut work).await?;
         bastion::ensure(ctx, &mut tx, file, secrets, &mut work).await?;
         bastion::remove_groups(ctx, &mut tx, file, &mut work).await?;
+        vpn::remove(ctx, &mut tx, file, &mut work).await?;
         node::remove_groups(ctx, &mut tx, file, &mut work).await?;
         role::remove(ctx, &mut tx, file, &names, &mut work).await
     }

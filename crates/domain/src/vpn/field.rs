@@ -5,25 +5,25 @@ use gatehouse_model::Millis;
 use crate::{Error, Result};
 
 /// Names of users, roles, resources and resource groups; notes; passwords.
-pub(super) const MAX_NAME: usize = 48;
+pub(crate) const MAX_NAME: usize = 48;
 /// Phone numbers, all together.
-pub(super) const MAX_PHONE: usize = 30;
+pub(crate) const MAX_PHONE: usize = 30;
 /// Names of groups.
-pub(super) const MAX_GROUP_NAME: usize = 96;
+pub(crate) const MAX_GROUP_NAME: usize = 96;
 /// Paths of groups: an index entry of PostgreSQL ends at about 2,700.
-pub(super) const MAX_PATH: usize = 2_000;
+pub(crate) const MAX_PATH: usize = 2_000;
 /// Host of a web resource.
-pub(super) const MAX_HOST: usize = 254;
+pub(crate) const MAX_HOST: usize = 254;
 /// Entries of an address list.
-pub(super) const MAX_ADDRESSES: usize = 10;
+pub(crate) const MAX_ADDRESSES: usize = 10;
 
 /// Refuses a text that is too long or holds control characters.
-pub(super) fn text(field: &'static str, text: &str, max: usize) -> Result<()> {
+pub(crate) fn text(field: &'static str, text: &str, max: usize) -> Result<()> {
     if is_text(text, max) { Ok(()) } else { Err(Error::field(field, "malformed")) }
 }
 
 /// As [`text`], and refuses an empty one or a comma, which separates names in every list of this API.
-pub(super) fn name(field: &'static str, name: &str) -> Result<()> {
+pub(crate) fn name(field: &'static str, name: &str) -> Result<()> {
     text(field, name, MAX_NAME)?;
     if name.is_empty() || name.contains(',') {
         return Err(Error::field(field, "malformed"));
@@ -32,7 +32,7 @@ pub(super) fn name(field: &'static str, name: &str) -> Result<()> {
 }
 
 /// Whether a text is short enough and without control characters. An empty one is.
-pub(super) fn is_text(text: &str, max: usize) -> bool {
+pub(crate) fn is_text(text: &str, max: usize) -> bool {
     text.len() <= max && is_askable(text)
 }
 
@@ -42,12 +42,12 @@ pub(crate) fn is_askable(text: &str) -> bool {
 }
 
 /// As [`is_askable`]; whoever names such a thing hears that there is none.
-pub(super) fn askable(name: &str, what: &'static str) -> Result<()> {
+pub(crate) fn askable(name: &str, what: &'static str) -> Result<()> {
     if is_askable(name) { Ok(()) } else { Err(Error::NotFound { what }) }
 }
 
 /// The beginning of a day, `YYYY-MM-DD`, in a time zone. None for what is no day, and for days before 1971: 0 means never.
-pub(super) fn day(text: &str, zone: &str) -> Option<Millis> {
+pub(crate) fn day(text: &str, zone: &str) -> Option<Millis> {
     let is_plain = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
     let date: jiff::civil::Date = if is_plain { text.parse().ok()? } else { return None };
     let zone = jiff::tz::TimeZone::get(zone).unwrap_or(jiff::tz::TimeZone::UTC);

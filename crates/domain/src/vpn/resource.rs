@@ -185,7 +185,8 @@ async fn group_id(tx: &mut Tx, name: &str) -> Result<VpnResourceGroupId> {
     group.map(|group| group.id).ok_or(Error::NotFound { what: "resource group" })
 }
 
-fn check(row: &VpnResourceRow) -> Result<()> {
+/// Refuses a row that breaks a rule of the WebApi.
+pub(crate) fn check(row: &VpnResourceRow) -> Result<()> {
     field::name("name", &row.name)?;
     field::text("note", &row.note, field::MAX_NAME)?;
     field::text("service", &row.service, field::MAX_NAME)?;

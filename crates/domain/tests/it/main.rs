@@ -94,6 +94,7 @@ mod vpn_people;
 mod vpn_publish;
 #[cfg(test)]
 mod vpn_role;
+#[cfg(test)]
 mod vpn_stay;
-mod vpn_user;
+#[cfg(test)]
 mod vpn_user;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gatehouse_domain::{
-    App, Error, Settings,
+    Actor, App, Error, Settings,
     account::{self, NewAccount, change, pass, view},
     vpn::{
         group,
@@ -11,7 +11,7 @@ use gatehouse_domain::{
         user::{self, Expiry, NewUser, UserEdit},
     },
 };
-use gatehouse_model::{AccountId, Login, PassKind, Secret};
+use gatehouse_model::{AccountId, ApiTokenId, Login, Origin, PassKind, Secret};
 use gatehouse_store::{Query as _, args, lock, sql, vpn_live, vpn_pending, vpn_publish, vpn_user};
 use gatehouse_testkit::TestApp;
 
@@ -56,7 +56,9 @@ both!(a_hundred_new_users_and_one_apply_are_one_publication, |engine| async {
     let other = app.again().await?;
     assert!(live(&other, "later").await.is_none());
     assert_eq!(generation(&app).await, 1);
-    let nobody = publish::apply(&caller(&app)).await;
+    let codes = ["vpn.user.update".to_owned()].into();
+    let clerk = Actor::Machine { id: ApiTokenId(0), label: "clerk".to_owned(), codes };
+    let nobody = publish::apply(&app.app.ctx(clerk, Origin::Vpn)).await;
     assert!(matches!(nobody, Err(Error::Forbidden { .. })), "it needs vpn.staged.apply");
     Ok(())
 });
@@ -81,7 +83,7 @@ both!(whoever_staged_before_he_asked_finds_it_live_whatever_else_runs, |engine| 
         tasks.spawn(async move {
             // Half of them ask another process for the publication.
             let other = if n % 2 == 0 { app.app.clone() } else { second };
-            let ctx = other.ctx(gatehouse_domain::Actor::Operator, gatehouse_model::Origin::Vpn);
+            let ctx = other.ctx(Actor::Operator, Origin::Vpn);
             for round in 0..3 {
                 let name = format!("user{n}x{round}");
                 add(&app, &name, "/").await;

@@ -14,6 +14,7 @@ mod open;
 pub(crate) mod output;
 mod serve;
 mod session;
+mod vpn;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -86,6 +87,9 @@ enum Command {
     /// The surface of the OA systems: tokens, users, nodes, import
     #[command(subcommand)]
     Oa(oa::Oa),
+    /// The surface of the VPN console: its secret
+    #[command(subcommand)]
+    Vpn(vpn::Vpn),
     /// The keys under which secrets are sealed: list, rotate, check
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -145,6 +149,7 @@ async fn dispatch(command: Option<Command>, global: &Global) -> anyhow::Result<(
         Some(Command::Session(command)) => command.run(global, output).await,
         Some(Command::Node(command)) => command.run(global, output).await,
         Some(Command::Oa(command)) => command.run(global, output).await,
+        Some(Command::Vpn(command)) => command.run(global, output).await,
         Some(Command::GenerateToken) => oa::token::generate_as_original(global).await,
         Some(Command::ShowToken) => oa::token::show_as_original(global).await,
         Some(Command::DeleteToken(command)) => command.run(global).await,

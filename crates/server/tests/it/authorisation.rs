@@ -73,7 +73,9 @@ async fn every_route_refuses_whoever_may_not() {
         }
     }
     for (base, name) in [(&oa, "shared"), (&metrics, "metrics")] {
-        for path in ["/healthz", "/readyz", "/metrics", "/console/", "/api/v1/", "/api/", "/"] {
+        for path in
+            ["/healthz", "/readyz", "/metrics", "/console/", "/api/v1/", "/api/", "/cgi-bin/php-cgi/", "/Api.php", "/"]
+        {
             let answer =
                 Wire::connect(base).await.unwrap().exchange(request(&format!("GET {path}"), None, "")).await.unwrap();
             let first = answer.body.lines().next().unwrap_or_default();
@@ -113,6 +115,8 @@ async fn every_route_refuses_whoever_may_not() {
     /console/                  shared           404 404 not found
     /api/v1/                   shared           404 {"code":404,"msg":"未找到","detail":"未找到。"}
     /api/                      shared           404 {"code":404,"msg":"未找到","detail":"未找到。"}
+    /cgi-bin/php-cgi/          shared           404 {"code":404,"success":false,"message":"\u8bf7\u6c42\u5730\u5740\u9519\u8bef","readOnlyInfo":null}
+    /Api.php                   shared           405 {"code":404,"success":false,"message":"\u8bf7\u6c42\u5730\u5740\u9519\u8bef","readOnlyInfo":null}
     /                          shared           404 404 not found
     /healthz                   metrics          200 ok
     /readyz                    metrics          200 ready
@@ -120,6 +124,8 @@ async fn every_route_refuses_whoever_may_not() {
     /console/                  metrics          404 404 not found
     /api/v1/                   metrics          404 404 not found
     /api/                      metrics          404 404 not found
+    /cgi-bin/php-cgi/          metrics          404 404 not found
+    /Api.php                   metrics          404 404 not found
     /                          metrics          404 404 not found
     "###);
     assert_eq!(count().await, before, "nothing was written");

@@ -53,6 +53,7 @@ fn every_printed_command_works_as_printed() {
         assert_eq!(paste(&line), "ok\n", "{line}");
     }
     bastion(&house, &printed);
+    vpn(&house, &printed);
     assert!(house.run("account check-login administrator --password-stdin").code == Some(2), "no password on stdin");
     house.run_with("account check-login administrator --password-stdin", "administrator\n").ok();
     running.stop();
@@ -88,6 +89,26 @@ fn bastion(house: &Installation, printed: &[String]) {
     let ssh = format!("{} 'echo by-$((6*7))'", line("administrator#demo"));
     let ssh = format!("SSH_ASKPASS_REQUIRE=force SSH_ASKPASS={} {ssh}", ask.display());
     assert_eq!(paste(&ssh), "by-42\n", "{ssh}");
+}
+
+/// A new VPN user is found at once, and let in only after the apply.
+fn vpn(house: &Installation, printed: &[String]) {
+    let calls: Vec<_> = printed.iter().filter(|line| line.contains("/WebApi.php?")).collect();
+    assert_eq!(calls.len(), 3, "{printed:#?}");
+    let logins: Vec<_> = printed.iter().filter(|line| line.starts_with("radtest ")).collect();
+    let checks: Vec<_> = printed.iter().filter(|line| line.contains("check-login")).collect();
+    assert!(logins.len() == 2 && checks.len() == 2, "{printed:#?}");
+    let check =
+        |line: &str| paste(&format!("cd {} && {}", house.path().display(), line.replace("gatehouse", GATEHOUSE)));
+    assert!(paste(calls[0]).starts_with(r#"{"code":0,"success":true,"message":"#));
+    let shown = paste(calls[1]);
+    assert!(shown.contains(r#""name":"user1""#) && shown.contains(r#""role_name":"a,b""#), "{shown}");
+    assert!(paste(logins[0]).contains("Received Access-Reject"), "{}", logins[0]);
+    assert_eq!(check(checks[0]), "", "refused with a reason on standard error");
+    assert!(paste(calls[2]).starts_with(r#"{"code":0,"success":true,"message":"#));
+    assert!(paste(logins[1]).contains("Received Access-Accept"), "{}", logins[1]);
+    assert!(check(checks[1]).starts_with("let in"), "{}", checks[1]);
+    assert!(paste(calls[0]).starts_with(r#"{"code":-9,"success":false,"#), "he is there already");
 }
 
 /// The process id of the demo's target.

@@ -41,4 +41,6 @@ mod serving;
 #[cfg(test)]
 mod tokens;
 #[cfg(test)]
+mod vpn;
+#[cfg(test)]
 mod wire;

@@ -5,16 +5,19 @@ mod ascii;
 mod dispatch;
 mod endpoint;
 mod envelope;
+mod group;
 mod params;
 mod rcgrp;
 mod refused;
 mod resource;
 mod role;
+mod shown;
 mod state;
 mod surface;
 mod text;
 mod token;
 mod updater;
+mod user;
 
 use std::sync::Arc;
 

@@ -2,11 +2,12 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
+use gatehouse_domain::vpn::method;
 use gatehouse_kit::{BodyKind, Fields};
 use gatehouse_model::Paging;
 use http::HeaderMap;
 
-use crate::answer::Refusal;
+use crate::answer::{Failure, Refusal};
 
 /// Most parameters of one call, query and body together.
 const MAX_PARAMS: usize = 256;
@@ -129,6 +130,40 @@ impl Params {
     /// A flag of the kind of `b_inherit_auth`: `0` and empty are off, all else is on. None when it is absent.
     pub(crate) fn inherits(&self, name: &str) -> Option<bool> {
         self.get(name).map(|value| !matches!(value, "0" | ""))
+    }
+
+    /// A parameter that must be `1` or `0`; otherwise the given refusal.
+    pub(crate) fn on_or_off(&self, name: &'static str, refusal: Refusal) -> Result<bool, Refusal> {
+        match self.required(name, refusal)? {
+            "1" => Ok(true),
+            "0" => Ok(false),
+            _ => Err(refusal),
+        }
+    }
+
+    /// The methods that a user or group has of its own by the flags `is_pwd` (on when absent), `is_cert`, `is_sms`, `is_hardid`
+    /// and `is_token`.
+    pub(crate) fn methods(&self) -> i64 {
+        let flags = [
+            ("is_pwd", true, method::PASSWORD),
+            ("is_cert", false, method::CERTIFICATE),
+            ("is_sms", false, method::SMS),
+            ("is_hardid", false, method::HARDWARE_ID),
+            ("is_token", false, method::TOKEN),
+        ];
+        let is_on = |name, default| self.flag(name).unwrap_or(default);
+        flags.into_iter().filter(|(name, default, _)| is_on(name, *default)).fold(0, |all, (_, _, method)| all | method)
+    }
+
+    /// The same failure, which says of which parameter it is when that is absent or empty.
+    pub(crate) fn blamed(&self, failure: Failure, of: &[(Refusal, &'static str)]) -> Failure {
+        let Failure::Refused(refused) = &failure else { return failure };
+        let Some((refusal, name)) = of.iter().find(|(refusal, _)| refusal == refused) else { return failure };
+        match self.get(name) {
+            None => refusal.missing(name).into(),
+            Some("") => refusal.empty().into(),
+            Some(_) => failure,
+        }
     }
 
     /// A number; unreadable and negative ones count as absent.

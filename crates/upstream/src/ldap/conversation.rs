@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatehouse_model::Secret;
-use ldap3::{LdapConnAsync, LdapConnSettings, LdapResult, Scope, SearchEntry, SearchOptions};
+use ldap3::{LdapConnAsync, LdapConnSettings, LdapResult, Scope, SearchEntry, SearchOptions, StdStream};
 use rustls::ClientConfig;
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use super::directory::{Directory, Find, GroupsFound};
+use super::directory::{Address, Directory, Find, GroupsFound};
 use super::failure::{Failure, Step};
 use super::template;
 
@@ -38,13 +39,13 @@ pub(super) struct Conversation {
     directory: Arc<Directory>,
 }
 
-/// Runs `work` on a new connection to the server at `url`, for no longer than the settings allow.
+/// Runs `work` on a new connection to a server, for no longer than the settings allow.
 ///
 /// In a task of its own, because the library panics at some malformed answers.
 pub(super) async fn hold<T, F, W>(
     directory: &Arc<Directory>,
     tls: &Arc<ClientConfig>,
-    url: &str,
+    address: &Address,
     work: W,
 ) -> Result<T, Failure>
 where
@@ -52,10 +53,14 @@ where
     F: Future<Output = Result<T, Failure>> + Send,
     W: FnOnce(Conversation) -> F + Send + 'static,
 {
-    let (directory, url, timeout) = (directory.clone(), url.to_owned(), directory.timeout);
+    let (directory, address, timeout) = (directory.clone(), address.clone(), directory.timeout);
     let options = LdapConnSettings::new().set_config(tls.clone()).set_starttls(directory.start_tls);
     bounded(timeout, async move {
-        let (connection, ldap) = LdapConnAsync::with_settings(options, &url).await?;
+        // The library would leave Nagle's algorithm on: 50 ms instead of 3 for a login over TLS to slapd.
+        let stream = TcpStream::connect((address.host.as_str(), address.port)).await?;
+        stream.set_nodelay(true)?;
+        let options = options.set_std_stream(StdStream::Tcp(stream.into_std()?));
+        let (connection, ldap) = LdapConnAsync::with_settings(options, &address.url).await?;
         let driven = async move {
             // What ended it shows in whatever `work` waits for.
             let _ended = connection.drive().await;

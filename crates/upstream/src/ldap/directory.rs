@@ -15,7 +15,7 @@ use crate::SettingsError;
 #[derive(Debug)]
 pub(super) struct Directory {
     pub(super) name: String,
-    pub(super) urls: Vec<String>,
+    pub(super) addresses: Vec<Address>,
     /// Whether TLS is begun on `ldap` URLs before anything is said.
     pub(super) start_tls: bool,
     pub(super) ca_file: Option<PathBuf>,
@@ -25,6 +25,15 @@ pub(super) struct Directory {
     /// How long one server may take for everything.
     pub(super) timeout: Duration,
     pub(super) groups: Option<Groups>,
+}
+
+/// Where a server is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Address {
+    pub(super) url: String,
+    /// Without the brackets of an IPv6 address.
+    pub(super) host: String,
+    pub(super) port: u16,
 }
 
 /// The account that searches.
@@ -64,15 +73,17 @@ impl Directory {
         if settings.urls.is_empty() {
             return Err(wrong("`urls` is empty: name at least one, such as ldaps://ldap.example.com".into()));
         }
-        if let Some(url) = settings.urls.iter().find(|url| !has_host(url)) {
-            return Err(wrong(format!("`{url}` is no URL of the form ldap://host or ldaps://host")));
-        }
+        let address = |url: &String| {
+            let refusal =
+                || wrong(format!("`{url}` is no URL of the form ldap://host, ldaps://host or ldaps://host:636"));
+            Address::of(url).ok_or_else(refusal)
+        };
         if settings.timeout.0.is_zero() || settings.max_concurrent == 0 {
             return Err(wrong("`timeout` and `max_concurrent` must not be zero".into()));
         }
         Ok(Self {
             name: server.name.clone(),
-            urls: settings.urls.clone(),
+            addresses: settings.urls.iter().map(address).collect::<Result<_, _>>()?,
             start_tls: settings.start_tls,
             ca_file: settings.ca_file.as_ref().map(PathBuf::from),
             service: service(settings, server.secret.as_ref()).map_err(wrong)?,
@@ -83,10 +94,23 @@ impl Directory {
     }
 }
 
-fn has_host(url: &str) -> bool {
-    let rest = url.strip_prefix("ldaps://").or_else(|| url.strip_prefix("ldap://"));
-    let host = rest.and_then(|rest| rest.split(['/', ':', '?']).next());
-    host.is_some_and(|host| !host.is_empty())
+impl Address {
+    /// From `ldap://host[:port]` or `ldaps://host[:port]`; nothing may follow but a slash.
+    fn of(url: &str) -> Option<Self> {
+        let (rest, port) = match url.strip_prefix("ldaps://") {
+            Some(rest) => (rest, 636),
+            None => (url.strip_prefix("ldap://")?, 389),
+        };
+        let place = rest.strip_suffix('/').unwrap_or(rest);
+        // The colons of an IPv6 address stand in brackets.
+        let (host, port) = match place.rsplit_once(':').filter(|(_, port)| !port.contains(']')) {
+            Some((host, port)) => (host, port.parse().ok().filter(|port| *port != 0)?),
+            None => (place, port),
+        };
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        let is_host = !host.is_empty() && !host.contains(['/', '?', '@', '[', ']', ' ']);
+        is_host.then(|| Self { url: url.to_owned(), host: host.to_owned(), port })
+    }
 }
 
 fn service(settings: &LdapSettings, secret: Option<&Secret>) -> Result<Option<Service>, String> {
@@ -159,6 +183,32 @@ mod tests {
 
     fn complaint(change: impl FnOnce(&mut LdapSettings)) -> String {
         directory(None, change).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_url_is_a_host_and_a_port() {
+        let place = |url| Address::of(url).map(|address| (address.host, address.port));
+        let expect = |host: &str, port| Some((host.to_owned(), port));
+        assert_eq!(place("ldap://ldap.example.com"), expect("ldap.example.com", 389));
+        assert_eq!(place("ldaps://ldap.example.com/"), expect("ldap.example.com", 636));
+        assert_eq!(place("ldap://192.0.2.1:1389"), expect("192.0.2.1", 1389));
+        assert_eq!(place("ldaps://[2001:db8::1]"), expect("2001:db8::1", 636));
+        assert_eq!(place("ldaps://[2001:db8::1]:1636"), expect("2001:db8::1", 1636));
+        for bad in [
+            "ldap://",
+            "ldap://:389",
+            "ldap://host:0",
+            "ldap://host:x",
+            "ldap://host:70000",
+            "http://host",
+            "host",
+            "ldap://host/dc=example",
+            "ldap://host?uid",
+            "ldap://who@host",
+            "ldapi:///run/ldapi",
+        ] {
+            assert_eq!(place(bad), None, "{bad}");
+        }
     }
 
     #[test]

@@ -55,6 +55,12 @@ impl Failure {
     }
 }
 
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::Connection(error.to_string())
+    }
+}
+
 impl From<LdapError> for Failure {
     fn from(error: LdapError) -> Self {
         Self::Connection(error.to_string())

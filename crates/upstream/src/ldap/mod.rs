@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout};
 use crate::health::Health;
 use crate::{Probe, SettingsError};
 use conversation::Verdict;
-use directory::Directory;
+use directory::{Address, Directory};
 
 /// A directory, which one or more servers offer.
 ///
@@ -33,20 +33,26 @@ pub(crate) struct Ldap {
 
 #[derive(Debug)]
 struct Server {
-    url: String,
+    address: Address,
     health: Health,
+}
+
+impl Server {
+    fn new(address: Address) -> Self {
+        Self { address, health: Health::default() }
+    }
 }
 
 impl Ldap {
     /// Reads the authorities' certificates: blocks for some milliseconds.
     pub(crate) fn new(server: &AuthServer, settings: &LdapSettings) -> Result<Self, SettingsError> {
         let directory = Directory::new(server, settings)?;
-        if !settings.start_tls && directory.urls.iter().any(|url| url.starts_with("ldap://")) {
+        if !settings.start_tls && settings.urls.iter().any(|url| url.starts_with("ldap://")) {
             tracing::warn!(server = server.name, "upstream.ldap.clear_text: write ldaps:// or `start_tls = true`");
         }
         Ok(Self {
             tls: tls::client_config(&directory)?,
-            servers: directory.urls.iter().map(|url| Server { url: url.clone(), health: Health::default() }).collect(),
+            servers: directory.addresses.iter().cloned().map(Server::new).collect(),
             directory: Arc::new(directory),
             places: Semaphore::new(settings.max_concurrent),
         })
@@ -76,7 +82,7 @@ impl Ldap {
     async fn ask_in_turn(&self, login: &str, password: &Secret) -> Option<Verdict> {
         for server in self.servers.iter().filter(|server| !server.health.is_down(Instant::now())) {
             let (login, password) = (login.to_owned(), password.clone());
-            let asked = conversation::hold(&self.directory, &self.tls, &server.url, |conversation| async move {
+            let asked = conversation::hold(&self.directory, &self.tls, &server.address, |conversation| async move {
                 conversation.verify(&login, &password).await
             });
             match asked.await {
@@ -88,7 +94,7 @@ impl Ldap {
                     if failure.counts() {
                         server.health.failed(Instant::now());
                     }
-                    tracing::warn!(server = self.directory.name, url = server.url, %failure, "upstream.ldap.failed");
+                    tracing::warn!(server = self.directory.name, url = server.address.url, %failure, "upstream.ldap.failed");
                 }
             }
         }
@@ -100,8 +106,12 @@ impl Ldap {
         let mut probes = Vec::new();
         for server in &self.servers {
             let asked =
-                conversation::hold(&self.directory, &self.tls, &server.url, conversation::Conversation::probe).await;
-            probes.push(Probe { address: server.url.clone(), trouble: asked.err().map(|failure| failure.to_string()) });
+                conversation::hold(&self.directory, &self.tls, &server.address, conversation::Conversation::probe)
+                    .await;
+            probes.push(Probe {
+                address: server.address.url.clone(),
+                trouble: asked.err().map(|failure| failure.to_string()),
+            });
         }
         probes
     }

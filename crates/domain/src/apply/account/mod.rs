@@ -16,6 +16,7 @@ use gatehouse_store::{
     role::RoleRow,
 };
 
+pub(super) use plan::Step;
 pub(super) use write::write;
 
 use self::plan::plan;

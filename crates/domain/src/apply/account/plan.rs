@@ -9,7 +9,7 @@ use super::Password;
 use crate::{
     Error, Result,
     account::pass::{self, ProxyPass},
-    apply::{AccountEntry, Change, Limit, Names, Presence, ProxyEntry, pick},
+    apply::{AccountEntry, Change, Limit, Names, Presence, ProxyEntry, pick, vpn},
 };
 
 /// What has to be done to an account.
@@ -41,13 +41,14 @@ pub(super) struct Update {
     pub(super) password: Option<(i64, String)>,
     pub(super) proxy: Option<Step>,
     pub(super) staff: Option<Step>,
+    pub(super) vpn: Option<Step>,
     pub(super) gained: Vec<String>,
     pub(super) lost: Vec<String>,
 }
 
 /// What happens to a pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub(in crate::apply) enum Step {
     Give,
     Change,
     Take,
@@ -60,6 +61,7 @@ impl Update {
             && self.password.is_none()
             && self.proxy.is_none()
             && self.staff.is_none()
+            && self.vpn.is_none()
             && self.gained.is_empty()
             && self.lost.is_empty()
     }
@@ -144,6 +146,9 @@ async fn compare(
         };
         compare_roles(q, now, entry, row, &mut update).await?;
     }
+    if let Some(entry) = &entry.vpn {
+        update.vpn = vpn::user::step(q, entry, row.id).await?;
+    }
     check_last_pass(q, row, &update).await?;
     Ok(update)
 }
@@ -166,7 +171,7 @@ async fn compare_roles(
 
 /// The account would go with its last pass, and the next application would make it again.
 async fn check_last_pass(q: &mut impl Query, row: &AccountRow, update: &Update) -> Result<()> {
-    let steps = [(PassKind::Proxy, update.proxy), (PassKind::Staff, update.staff)];
+    let steps = [(PassKind::Proxy, update.proxy), (PassKind::Staff, update.staff), (PassKind::Vpn, update.vpn)];
     if !steps.iter().any(|(_, step)| *step == Some(Step::Take)) {
         return Ok(());
     }

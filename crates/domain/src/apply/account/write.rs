@@ -19,7 +19,7 @@ use crate::{
         self, NewAccount,
         pass::{self, ProxyPass},
     },
-    apply::{AccountEntry, Change, Names, Presence, ProxyEntry, Work, pick},
+    apply::{AccountEntry, Change, Names, Presence, ProxyEntry, Work, pick, vpn},
     audit::{self, Object},
 };
 
@@ -108,6 +108,13 @@ impl Writer<'_> {
                 self.change_role(tx, id, entry, code, Step::Give).await?;
             }
         }
+        if let Some(vpn) = entry.vpn.as_ref().filter(|vpn| vpn.state == Presence::Present) {
+            let row = rows::find(tx, id).await?.ok_or(Error::NotFound { what: "account" })?;
+            vpn::user::write(ctx, tx, vpn, &row).await?;
+            if let Some(clear) = &entry.password {
+                account::vpn::repassworded(ctx, tx, &row, clear).await?;
+            }
+        }
         Ok(())
     }
 
@@ -155,6 +162,9 @@ impl Writer<'_> {
         if update.staff == Some(Step::Give) {
             self.give_staff(tx, id, entry).await?;
         }
+        if let (Some(Step::Give | Step::Change), Some(vpn)) = (update.vpn, &entry.vpn) {
+            vpn::user::write(ctx, tx, vpn, row).await?;
+        }
         for (codes, step) in [(&update.gained, Step::Give), (&update.lost, Step::Take)] {
             for code in codes {
                 if step == Step::Take && row.is_protected && self.names.role(code)?.is_protected {
@@ -163,7 +173,8 @@ impl Writer<'_> {
                 self.change_role(tx, id, entry, code, step).await?;
             }
         }
-        for (step, kind) in [(update.proxy, PassKind::Proxy), (update.staff, PassKind::Staff)] {
+        let steps = [(update.proxy, PassKind::Proxy), (update.staff, PassKind::Staff), (update.vpn, PassKind::Vpn)];
+        for (step, kind) in steps {
             if step == Some(Step::Take) {
                 pass::revoke_in(ctx, tx, row, kind).await?;
             }

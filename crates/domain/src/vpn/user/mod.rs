@@ -21,7 +21,7 @@ pub use enable::set_enabled;
 pub use rows::{VpnUserEntry, VpnUserRow};
 
 /// Kind of object in the audit trail.
-pub(crate) const OBJECT: &str = "vpn_user";
+pub(crate) const OBJECT: &str = "account";
 
 /// Most users of one page.
 pub const PAGE_MAX: i64 = 50_000;

@@ -4,9 +4,12 @@
 
 mod form;
 mod fuzz;
+mod group;
 mod order;
 mod role;
+mod state;
 mod support;
 mod trail;
 mod transport;
 mod updater;
+mod user;

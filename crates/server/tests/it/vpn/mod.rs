@@ -1,0 +1,4 @@
+//! The vpn surface of the running binary.
+
+mod authorisation;
+pub(crate) mod caller;
