@@ -1,7 +1,8 @@
 //! Logins by `radclient`, which checks the authenticator of every reply.
 
 use gatehouse_domain::radius::nas::{NasSettings, Profile};
-use gatehouse_testkit::peer::FreeRadius;
+use gatehouse_testkit::peer::{FreeRadius, RadiusProxy, radclient};
+use tokio::task::spawn_blocking;
 
 use crate::{
     both,
@@ -34,5 +35,22 @@ both!(a_wrong_secret_and_silence_belong_together, |engine| async {
     let status = "Message-Authenticator = 0x00\n".to_owned();
     let (healthy, printed) = house.ask("status", FreeRadius::SECRET, status).await?;
     assert!(healthy, "{printed}");
+    house.close().await
+});
+
+both!(a_server_in_front_gets_its_proxy_state_back, |engine| async {
+    let house = House::open(engine, NasSettings::default()).await?;
+    let proxy = RadiusProxy::start(house.auth).await?;
+    let port = proxy.port();
+    for (password, is_right) in [(PASSWORD, true), ("something else", false)] {
+        let request =
+            format!("User-Name = \"{LOGIN}\"\nUser-Password = \"{password}\"\nMessage-Authenticator = 0x00\n");
+        let asked = spawn_blocking(move || radclient(port, "auth", FreeRadius::SECRET, &request)).await??;
+        let (accepted, printed) = asked;
+        let word = if is_right { "Received Access-Accept" } else { "Received Access-Reject" };
+        assert!(accepted == is_right && printed.contains(word), "{printed}\n{}", proxy.log()?);
+    }
+    // FreeRADIUS sends one and takes no reply that lacks it.
+    assert!(proxy.log()?.matches("Proxy-State = ").count() >= 4, "{}", proxy.log()?);
     house.close().await
 });
