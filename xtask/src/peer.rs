@@ -28,6 +28,7 @@ const DEBIAN: &[(&str, &str)] = &[
     ("freeradius-utils", "radclient"),
     ("ocserv", "ocserv"),
     ("openconnect", "openconnect"),
+    ("iproute2", "ip"),
     ("python3-venv", "python3"),
     ("python3-websocket", "wsdump"),
 ];
