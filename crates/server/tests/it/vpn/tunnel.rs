@@ -72,6 +72,8 @@ struct World {
     caller: Caller,
     client: Namespace,
     ocserv: Ocserv,
+    /// Where occtl reaches it.
+    _control: Control,
 }
 
 async fn world() -> World {
@@ -92,7 +94,7 @@ async fn world() -> World {
     let caller = Caller::of(&house, &running.url("http"));
     let (auth, acct) = (port(&running, "radius-auth"), port(&running, "radius-acct"));
     let ocserv = Ocserv::start_at(client.near(), &control, auth, acct, &["office", "guests"]).await.unwrap();
-    World { house, running, caller, client, ocserv }
+    World { house, running, caller, client, ocserv, _control: control }
 }
 
 impl World {
