@@ -175,6 +175,8 @@ pub(crate) async fn end_expired(app: &App) -> Result<()> {
         return Ok(());
     }
     let mut tx = app.db().begin().await?;
+    // Beside no publication: both lock many stays, in different orders.
+    lock::share_staged(&mut tx).await?;
     for account in vpn_visitor::list_expired(&mut tx, app.now()).await? {
         outbox::disconnect_account(&mut tx, app.now(), account, EndedWhy::Expired).await?;
     }
