@@ -89,6 +89,7 @@ async fn publish(ctx: &Ctx) -> Result<Option<Publication>> {
     let began = ctx.now();
     let mut tx = ctx.begin().await?;
     lock::own_staged(&mut tx).await?;
+    rows::plan_afresh(&mut tx).await?;
     let waiting = rows::count_pending(&mut tx).await?;
     let changes: i64 = waiting.iter().map(|(_, count)| count).sum();
     if changes == 0 {
