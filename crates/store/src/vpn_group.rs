@@ -109,17 +109,6 @@ pub async fn find_live_path(q: &mut impl Query, id: VpnGroupId) -> Result<Option
     Ok(row.map(|(path,)| path))
 }
 
-/// Finds an external server by name: its id and its kind, `ldap` or `radius`.
-pub async fn find_server(q: &mut impl Query, name: &str) -> Result<Option<(AuthServerId, String)>> {
-    q.one(sql!("SELECT id, kind FROM auth_server WHERE name = $1"), args![name]).await
-}
-
-/// Finds the name of a policy set.
-pub async fn find_policy_set(q: &mut impl Query, id: VpnPolicySetId) -> Result<Option<String>> {
-    let row: Option<(String,)> = q.one(sql!("SELECT name FROM vpn_policy_set WHERE id = $1"), args![id]).await?;
-    Ok(row.map(|(name,)| name))
-}
-
 /// Inserts a group; its id is given by the database. `Conflict vpn_group_path_key`: there is one of that path.
 pub async fn insert(tx: &mut Tx, row: &VpnGroupRow) -> Result<VpnGroupId> {
     let id: Option<(VpnGroupId,)> = tx
