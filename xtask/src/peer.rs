@@ -26,6 +26,8 @@ const DEBIAN: &[(&str, &str)] = &[
     ("ldap-utils", "ldapmodify"),
     ("freeradius", "freeradius"),
     ("freeradius-utils", "radclient"),
+    ("ocserv", "ocserv"),
+    ("openconnect", "openconnect"),
     ("python3-venv", "python3"),
     ("python3-websocket", "wsdump"),
 ];

@@ -286,7 +286,7 @@ impl Telling<'_> {
         if asked.is_none() {
             radius_outbox::update_end_asked(tx, known.id, why.as_str(), self.now).await?;
         } else if known.until_at.is_some() {
-            enforcing::alarm(ctx, tx, known, &self.nas.name, "acknowledged, but it goes on").await?;
+            enforcing::alarm(ctx, tx, known, &self.nas.name, "ended, but it goes on").await?;
         }
         Ok(())
     }

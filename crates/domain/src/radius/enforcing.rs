@@ -207,6 +207,7 @@ pub(crate) async fn change(app: &App, job: &JobRow) -> Result<()> {
 
 async fn carry_out(app: &App, nas: Option<&Arc<Nas>>, session: &SessionRow, order: Order) -> Outcome {
     let address = session.nas_address.parse().ok();
+    let nas = nas.filter(|nas| nas.settings.disconnect != Disconnect::None);
     let (Some(nas), Some(nas_address), Some(door)) = (nas, address, app.enforcer()) else { return Outcome::Impossible };
     let stay = Stay {
         nas: Arc::clone(nas),

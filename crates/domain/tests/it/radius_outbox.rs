@@ -1,6 +1,9 @@
 //! The outbox of the radius door: who shall be out is out in the end, or staff are told.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use gatehouse_domain::{
     App,
@@ -8,7 +11,7 @@ use gatehouse_domain::{
     audit, doctor,
     radius::{
         accounting::record,
-        enforce::{Order, Outcome},
+        enforce::{Enforcer, Enforcing, Order, Outcome, Stay},
         nas::{Disconnect, NasSettings},
         online, outbox,
         report::Status,
@@ -148,7 +151,7 @@ both!(silence_is_answered_with_patience_an_alarm_and_the_truth, |engine| async {
     cut(&app.app, uma, EndedWhy::Kicked).await?;
     app.run_due_jobs().await?;
     for (pause, alarms_then, shown) in [(10, 0, 0), (20, 1, 1), (40, 1, 1), (80, 1, 1)] {
-        app.advance(Duration::from_secs(pause) - Duration::from_millis(1));
+        app.advance(Duration::from_millis(pause * 1_000 - 1));
         fake.seen();
         app.run_due_jobs().await?;
         assert!(fake.seen().is_empty(), "not before {pause} s");
@@ -210,7 +213,7 @@ both!(only_a_process_with_the_door_takes_the_job_and_a_dead_one_loses_it, |engin
 
 both!(a_nas_that_cannot_cut_is_left_alone_and_its_sessions_are_shown, |engine| async {
     let app = TestApp::new(engine).await?;
-    Fake::serve(&app.app, [Outcome::Impossible]);
+    let fake = Fake::serve(&app.app, []);
     let uma = inside(&app, "uma", NasSettings { disconnect: Disconnect::None, ..NasSettings::default() }).await?;
     cut(&app.app, uma, EndedWhy::Disabled).await?;
     app.run_due_jobs().await?;
@@ -219,7 +222,7 @@ both!(a_nas_that_cannot_cut_is_left_alone_and_its_sessions_are_shown, |engine| a
     app.run_due_jobs().await?;
     let nas = app.app.live().nas().entries[0].clone();
     record(&door(&app.app), &nas, &counted(Status::Interim, "uma", "uma", (60, 1, 1))).await?;
-    assert_eq!(jobs(&app.app).await?, 0);
+    assert_eq!((jobs(&app.app).await?, fake.seen().len()), (0, 0));
     Ok(())
 });
 
@@ -356,6 +359,50 @@ both!(the_first_packet_leaves_within_a_second, |engine| async {
     app.app.tracker().close();
     app.app.tracker().wait().await;
     app.app.stop().await?;
+    Ok(())
+});
+
+/// A door of which one NAS never answers.
+#[derive(Debug, Default)]
+struct Stuck(Mutex<Vec<String>>);
+
+impl Enforcer for Stuck {
+    fn enforce(&self, stay: Stay, _order: Order) -> Enforcing {
+        let is_stuck = stay.login == "stuck";
+        self.0.lock().unwrap().push(stay.login);
+        Box::pin(async move { if is_stuck { std::future::pending().await } else { Outcome::Nak(503) } })
+    }
+}
+
+both!(a_nas_that_does_not_answer_delays_nobody_else, |engine| async {
+    let app = TestApp::new(engine).await?;
+    let door = Arc::new(Stuck::default());
+    app.app.serve_enforcer(door.clone());
+    let accounts =
+        [inside(&app, "stuck", NasSettings::default()).await?, inside(&app, "uma", NasSettings::default()).await?];
+    app.app.start("test").await?;
+    for (n, account) in accounts.into_iter().enumerate() {
+        cut(&app.app, account, EndedWhy::Kicked).await?;
+        let asked = std::time::Instant::now();
+        while door.0.lock().unwrap().len() <= n {
+            assert!(asked.elapsed() < Duration::from_secs(1), "no packet within a second");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+    let asked = std::time::Instant::now();
+    while jobs(&app.app).await? > 1 {
+        assert!(asked.elapsed() < Duration::from_secs(5), "what was answered is not done");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    app.app.shutdown().cancel();
+    app.app.tracker().close();
+    app.app.tracker().wait().await;
+    // Its round was broken off: it is begun again when the lease is over, by whoever serves the door then.
+    let other = app.again().await?;
+    let fake = Fake::serve(&other, []);
+    app.advance(Duration::from_secs(30));
+    gatehouse_domain::job::run_due(&other).await?;
+    assert_eq!(fake.seen().iter().map(|(stay, _)| stay.login.as_str()).collect::<Vec<_>>(), ["stuck"]);
     Ok(())
 });
 

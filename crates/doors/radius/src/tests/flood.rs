@@ -7,7 +7,7 @@ use crate::{
 #[tokio::test]
 async fn a_nas_that_floods_has_its_share_and_others_are_served() {
     let entries = [nas(1, "127.0.0.1/32"), nas(2, "127.0.0.2/32")];
-    let running = Running::start(&["127.0.0.1"], entries, Options::default()).await;
+    let running = Running::start(&["127.0.0.1"], entries, Options::default());
     let client = running.client().await;
     for id in 0..=255 {
         for _ in 0..6 {

@@ -2,3 +2,5 @@
 
 mod authorisation;
 pub(crate) mod caller;
+mod listener;
+mod restart;
