@@ -37,6 +37,7 @@ fn piece() -> impl Strategy<Value = Vec<u8>> {
 async fn no_request_upsets_the_surface() {
     let surface = shared().await;
     let requests = (0..KINDS.len(), proptest::collection::vec(piece(), 0..8), "[ -~&&[^#]]{0,40}");
+    #[expect(clippy::disallowed_methods, reason = "a knob of this test, not configuration")]
     let seconds: Option<u64> = std::env::var("FUZZ_SECONDS").ok().map(|seconds| seconds.parse().unwrap());
     let until = seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
     let mut runner = match until {

@@ -148,7 +148,7 @@ impl Surface {
     }
 }
 
-/// The query of UpdaterCloud, the action without parameters.
+/// The query of `UpdaterCloud`, the action without parameters.
 pub(crate) static UPDATER: LazyLock<String> =
     LazyLock::new(|| encoded(&[("controler", "Updater"), ("action", "UpdaterCloud")]));
 
