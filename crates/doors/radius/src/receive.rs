@@ -1,7 +1,13 @@
 //! The receive loops. Nothing here waits but for the next packet: what does not need the database is answered at once, the rest
 //! is given to a task, and what does not fit is dropped and counted.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
 
 use gatehouse_domain::{Random, radius::nas::Requirement};
 use gatehouse_radius_wire::{Builder, Code, DropReason, MAX_PACKET, Packet, Signature, attribute as number};
@@ -144,10 +150,18 @@ impl<A: Authority> Desk<A> {
         let place = peer.enter(IN_WORK_PER_NAS).ok_or("busy")?;
         let (desk, peer, socket) = (Arc::clone(self), Arc::clone(peer), Arc::clone(socket));
         let bytes = packet.bytes().to_vec();
-        self.tasks.spawn(async move {
+        let mut working = Box::pin(async move {
             desk.work(&socket, &peer, work, &bytes).await;
             drop(place);
         });
+        // What is decided from memory is over at once, without the cost of a task and of waking another thread for it.
+        let first = AssertUnwindSafe(|| working.as_mut().poll(&mut Context::from_waker(Waker::noop())));
+        match catch_unwind(first) {
+            Ok(Poll::Ready(())) => {}
+            Ok(Poll::Pending) => drop(self.tasks.spawn(working)),
+            // The panic has said where; it is one request's end and not the loop's.
+            Err(_) => return Err("panicked"),
+        }
         Ok(())
     }
 
