@@ -29,6 +29,7 @@ const DEBIAN: &[(&str, &str)] = &[
     ("eapoltest", "eapol_test"),
     ("ocserv", "ocserv"),
     ("openconnect", "openconnect"),
+    ("iproute2", "ip"),
     ("python3-venv", "python3"),
     ("python3-websocket", "wsdump"),
 ];

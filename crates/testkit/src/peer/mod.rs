@@ -13,6 +13,7 @@
 mod client;
 mod echo;
 mod freeradius;
+mod namespace;
 mod ocserv;
 mod origin;
 mod process;
@@ -27,6 +28,7 @@ mod websocket;
 pub use client::{Client, Protocol, Server};
 pub use echo::Echo;
 pub use freeradius::{FreeRadius, radclient};
+pub use namespace::Namespace;
 pub use ocserv::{Control, Ocserv, OpenConnect};
 pub use origin::{Nginx, Origin, random_bytes};
 pub use process::{Peer, Program, free_port, peers_dir, wait_for};
