@@ -26,6 +26,7 @@ const DEBIAN: &[(&str, &str)] = &[
     ("ldap-utils", "ldapmodify"),
     ("freeradius", "freeradius"),
     ("freeradius-utils", "radclient"),
+    ("eapoltest", "eapol_test"),
     ("ocserv", "ocserv"),
     ("openconnect", "openconnect"),
     ("iproute2", "ip"),

@@ -32,7 +32,7 @@ pub use namespace::Namespace;
 pub use ocserv::{Control, Ocserv, OpenConnect};
 pub use origin::{Nginx, Origin, random_bytes};
 pub use process::{Peer, Program, free_port, peers_dir, wait_for};
-pub use radius_proxy::RadiusProxy;
+pub use radius_proxy::{RadiusProxy, eapol_test};
 pub use server::RealServer;
 pub use slapd::Slapd;
 pub use socks::{Association, Socks, Target, Traffic};
