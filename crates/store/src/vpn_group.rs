@@ -56,7 +56,7 @@ pub struct VpnGroupNames {
     pub auth_server_name: Option<String>,
 }
 
-/// Bounds of the paths below one, the second exclusive. `/` sorts right before `0`.
+/// Bounds of the paths below one, both exclusive. `/` sorts right before `0`.
 pub fn below(path: &str) -> (String, String) {
     let path = path.trim_end_matches('/');
     (format!("{path}/"), format!("{path}0"))
@@ -88,7 +88,7 @@ pub async fn find_names(q: &mut impl Query, id: VpnGroupId) -> Result<Option<Vpn
 /// Lists what lies below a path, but not itself, by path.
 pub async fn list_below(q: &mut impl Query, path: &str) -> Result<Vec<VpnGroupRow>> {
     let (from, to) = below(path);
-    q.all(sql!("SELECT * FROM vpn_group WHERE path >= $1 AND path < $2 ORDER BY path"), args![&from, &to]).await
+    q.all(sql!("SELECT * FROM vpn_group WHERE path > $1 AND path < $2 ORDER BY path"), args![&from, &to]).await
 }
 
 /// Lists the roles that a group carries by itself, by id.

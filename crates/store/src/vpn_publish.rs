@@ -8,6 +8,16 @@ use gatehouse_model::{AccountId, Millis};
 
 use crate::{Query, Result, Tx, args, sql};
 
+/// Has PostgreSQL plan each statement of the transaction by the sizes that tables have now. Those without parameters would keep the
+/// plan that a connection made when the tables were small, and walk through all users once for each that changed.
+pub async fn plan_afresh(tx: &mut Tx) -> Result<()> {
+    let plan = sql! {
+        sqlite: "SELECT 'each time' AS mode",
+        postgres: "SELECT set_config('plan_cache_mode', 'force_custom_plan', TRUE) AS mode"
+    };
+    tx.one::<(String,)>(plan, args![]).await.map(drop)
+}
+
 /// How many rows wait, by kind.
 pub async fn count_pending(q: &mut impl Query) -> Result<Vec<(String, i64)>> {
     q.all(

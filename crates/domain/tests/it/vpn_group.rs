@@ -8,7 +8,7 @@ use gatehouse_domain::vpn::{
     user::{self, NewUser},
 };
 use gatehouse_model::{AuthServerId, VpnPolicySetId};
-use gatehouse_store::vpn_pending;
+use gatehouse_store::{vpn_group as rows, vpn_pending};
 use gatehouse_testkit::TestApp;
 
 use crate::{
@@ -328,6 +328,50 @@ both!(nobody_is_left_behind_in_a_group_that_goes, |engine| async {
             assert_eq!(faults(made), [("parent", "unknown")]);
         }
         assert_eq!(user::list(&ctx, 10, 0).await?.total, 0, "those who came before went with it");
+    }
+    Ok(())
+});
+
+both!(however_many_rebuild_the_tree_it_stays_one, |engine| async {
+    const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
+    let app = TestApp::new(engine).await?;
+    let ctx = caller(&app);
+    for name in NAMES {
+        add_group(&app, "/", name).await;
+    }
+    let path_of = async |name: &str| {
+        let all = rows::list_below(&mut app.app.db().read(), "/").await.unwrap();
+        all.into_iter().find(|row| row.name == name).map(|row| row.path)
+    };
+    // Everybody looks where things are and moves one into another, which meanwhile is elsewhere or below it.
+    let movers = (0..8_usize).map(|mover| {
+        let (ctx, path_of) = (ctx.clone(), &path_of);
+        async move {
+            for round in 0..12_usize {
+                let what = NAMES[(mover + round) % 5];
+                let into = NAMES[(mover * 3 + round * 2 + 1) % 5];
+                let (Some(what), Some(into)) = (path_of(what).await, path_of(into).await) else { continue };
+                let target = if round % 4 == 0 { "/".to_owned() } else { into };
+                let wish = Relocation { source: "/".into(), target, groups: vec![what], users: vec![] };
+                if let Err(error) = group::relocate(&ctx, &wish).await {
+                    assert_eq!(error.code(), "invalid", "{error:?}");
+                }
+            }
+        }
+    });
+    futures_util::future::join_all(movers).await;
+    let all = rows::list_below(&mut app.app.db().read(), "/").await?;
+    assert_eq!(all.iter().filter(|row| row.id.0 > 0).count(), NAMES.len());
+    for row in &all {
+        let mut above = row.parent_id;
+        let mut steps = 0;
+        let parent = rows::find(&mut app.app.db().read(), row.parent_id.unwrap()).await?.unwrap();
+        assert_eq!(row.path, format!("{}/{}", parent.path.trim_end_matches('/'), row.name));
+        while let Some(id) = above {
+            above = rows::find(&mut app.app.db().read(), id).await?.unwrap().parent_id;
+            steps += 1;
+            assert!(steps < 10, "a loop: {all:#?}");
+        }
     }
     Ok(())
 });

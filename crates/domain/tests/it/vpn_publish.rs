@@ -133,7 +133,8 @@ both!(fifty_writers_are_seen_whole_or_not_at_all_and_none_is_lost, |engine| asyn
     let reader = app.clone();
     let looked = pairs.clone();
     let (stop, mut stopped) = tokio::sync::oneshot::channel::<()>();
-    let applier = tokio::spawn(async move {
+    let mut applier = tokio::task::JoinSet::new();
+    applier.spawn(async move {
         let mut applies = 0;
         while stopped.try_recv().is_err() {
             apply(&reader).await;
@@ -153,7 +154,7 @@ both!(fifty_writers_are_seen_whole_or_not_at_all_and_none_is_lost, |engine| asyn
         done?;
     }
     let _ = stop.send(());
-    assert!(applier.await? > 0);
+    assert!(applier.join_next().await.unwrap()? > 0);
     apply(&app).await;
     for pair in pairs {
         for id in pair {

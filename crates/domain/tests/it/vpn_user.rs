@@ -404,6 +404,31 @@ both!(of_many_who_make_the_same_user_one_succeeds, |engine| async {
     Ok(())
 });
 
+both!(of_many_who_take_the_same_name_one_succeeds, |engine| async {
+    let app = TestApp::new(engine).await?;
+    let ctx = caller(&app);
+    for name in ["a", "b", "c", "d"] {
+        add(&app, name, "/").await;
+    }
+    let mut names = ["a", "b", "c", "d"].map(str::to_owned);
+    for round in 0..5 {
+        let wanted = format!("wanted{round}");
+        let edits = names.each_ref().map(|old| UserEdit { new_name: Some(wanted.clone()), ..edit(old, "/") });
+        let form = new(&wanted, "/");
+        let renaming = futures(edits.iter().map(|edit| user::edit(&ctx, edit)).collect());
+        let (renamed, added) = tokio::join!(renaming, user::add(&ctx, &form));
+        let winners = renamed.iter().filter(|result| result.is_ok()).count() + usize::from(added.is_ok());
+        assert_eq!(winners, 1, "{renamed:?} {added:?}");
+        if let Some(winner) = renamed.iter().position(Result::is_ok) {
+            names[winner] = wanted;
+        }
+        for result in renamed.into_iter().chain([added.map(drop)]).filter(Result::is_err) {
+            assert_eq!(faults(result), [("name", "taken")]);
+        }
+    }
+    Ok(())
+});
+
 both!(fifty_writers_lose_nothing, |engine| async {
     let app = TestApp::new(engine).await?;
     let ctx = caller(&app);

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
 use super::process::Ready;
-use super::{Peer, Program, SelfSigned, free_port};
+use super::{Namespace, Peer, Program, SelfSigned, free_port};
 
 /// A running `ocserv` on loopback that asks a RADIUS server on 127.0.0.1 for logins and reports sessions to it.
 #[derive(Debug)]
@@ -36,12 +36,17 @@ impl Ocserv {
     /// What it shares with the RADIUS server.
     pub const SECRET: &str = "ocserv-and-us";
 
-    /// Starts one that offers `groups` and reports every two seconds.
+    /// Starts one on loopback that offers `groups` and reports every two seconds.
     pub async fn start(control: &Control, auth: u16, acct: u16, groups: &[&str]) -> Result<Self> {
+        Self::start_at(Ipv4Addr::LOCALHOST, control, auth, acct, groups).await
+    }
+
+    /// The same at another address of this machine, such as the near end of a namespace.
+    pub async fn start_at(host: Ipv4Addr, control: &Control, auth: u16, acct: u16, groups: &[&str]) -> Result<Self> {
         let (folder, port) = (Peer::folder()?, free_port()?);
         let path = folder.path();
         let root = path.to_str().context("the folder's name is no text")?.to_owned();
-        let certificate = SelfSigned::new("127.0.0.1")?;
+        let certificate = SelfSigned::new(&host.to_string())?;
         fs::write(path.join("cert.pem"), certificate.certificate_pem())?;
         fs::write(path.join("key.pem"), certificate.key_pem())?;
         fs::write(path.join("servers"), format!("127.0.0.1 {}\n", Self::SECRET))?;
@@ -56,7 +61,7 @@ impl Ocserv {
         let groups: String = groups.iter().map(|group| format!("select-group = {group}\n")).collect();
         let configuration = format!(
             "auth = \"radius[config={root}/radcli.conf,groupconfig=true]\"\nacct = \"radius[config={root}/radcli.conf]\"\n\
-             listen-host = 127.0.0.1\ntcp-port = {port}\nrun-as-user = nobody\nrun-as-group = nogroup\n\
+             listen-host = {host}\ntcp-port = {port}\nrun-as-user = nobody\nrun-as-group = nogroup\n\
              socket-file = {root}/socket\nocctl-socket-file = {occtl}\nuse-occtl = true\npid-file = {root}/pid\n\
              server-cert = {root}/cert.pem\nserver-key = {root}/key.pem\nisolate-workers = false\nmax-same-clients = 0\n\
              keepalive = 300\ndpd = 60\ntry-mtu-discovery = false\nauth-timeout = 40\nmin-reauth-time = 1\n\
@@ -99,6 +104,36 @@ impl Ocserv {
         Ok(OpenConnect { child, folder })
     }
 
+    /// Logs in with openconnect from a namespace to whose near end it listens, and gives it a real tunnel.
+    pub fn connect_from(&self, from: &Namespace, login: &str, password: &str, group: &str) -> Result<OpenConnect> {
+        let folder = Peer::folder()?;
+        let path = folder.path();
+        fs::write(path.join("script"), SCRIPT)?;
+        let log = fs::File::create(path.join("log"))?;
+        let script = format!("sh {}/script", path.display());
+        let mut child = from
+            .command("openconnect")
+            .args(["--protocol=anyconnect", "--passwd-on-stdin", "--non-inter", "--no-dtls"])
+            .args(["--user", login, "--authgroup", group, "--script", &script, "--cafile"])
+            .arg(self.0.folder_path().join("cert.pem"))
+            .arg(format!("https://{}:{}", from.near(), self.0.address().port()))
+            .current_dir(path)
+            .stdin(Stdio::piped())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .context("cannot start openconnect")?;
+        let mut stdin = child.stdin.take().context("openconnect has no input")?;
+        stdin.write_all(format!("{password}\n").as_bytes())?;
+        Ok(OpenConnect { child, folder })
+    }
+
+    /// Its own address inside of the tunnels.
+    pub fn inside(&self) -> Ipv4Addr {
+        let [a, b, c, _] = Self::network(self.0.address().port()).octets();
+        Ipv4Addr::new(a, b, c, 1)
+    }
+
     /// What it logged.
     pub fn log(&self) -> Result<String> {
         self.0.log()
@@ -123,6 +158,20 @@ impl OpenConnect {
         self.folder.path().join("moved").is_file()
     }
 
+    /// Whether its tunnel is up.
+    pub fn is_up(&self) -> bool {
+        self.folder.path().join("up").is_file()
+    }
+
+    /// Logs out, as people do with ^C.
+    pub fn close(mut self) -> Result<()> {
+        // `ip netns exec` became openconnect, so this is its own process.
+        let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw).context("no process")?;
+        rustix::process::kill_process(pid, rustix::process::Signal::INT)?;
+        self.child.wait()?;
+        Ok(())
+    }
+
     /// Whether it has ended.
     pub fn has_ended(&mut self) -> Result<bool> {
         Ok(self.child.try_wait()?.is_some())
@@ -140,6 +189,16 @@ impl Drop for OpenConnect {
 fn read(path: impl AsRef<Path>) -> Result<String> {
     Ok(String::from_utf8_lossy(&fs::read(path)?).into_owned())
 }
+
+/// What openconnect runs with what the concentrator told it: gives the tunnel's device its address and the way through it.
+const SCRIPT: &str = r#"
+[ "$reason" = connect ] || exit 0
+set -e
+ip link set dev "$TUNDEV" up mtu "${INTERNAL_IP4_MTU:-1400}"
+ip addr add "$INTERNAL_IP4_ADDRESS/32" dev "$TUNDEV"
+ip route add "${INTERNAL_IP4_ADDRESS%.*}.0/24" dev "$TUNDEV"
+: > up
+"#;
 
 /// The other end of the tunnel in place of a device: it pings the concentrator with packets of a kilobyte and counts the answers.
 const TUNNEL: &str = r#"

@@ -121,6 +121,7 @@ impl Authority for Arc<Double> {
     async fn admit(&self, _: Arc<Nas>, request: AccessRequest) -> Result<Decision> {
         self.requests.lock().unwrap().push(request.clone());
         self.pass_gate(request.user_name.as_bytes()).await;
+        assert!(!request.user_name.ends_with("panic"), "as asked for");
         self.away()?;
         let (mut grant, user) = (grant(), request.user_name.as_bytes());
         let is_right = match &request.credential {

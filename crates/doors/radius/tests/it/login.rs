@@ -1,7 +1,7 @@
 //! Logins by `radclient`, which checks the authenticator of every reply.
 
 use gatehouse_domain::radius::nas::{NasSettings, Profile};
-use gatehouse_testkit::peer::{FreeRadius, RadiusProxy, radclient};
+use gatehouse_testkit::peer::{FreeRadius, RadiusProxy, eapol_test, radclient};
 use tokio::task::spawn_blocking;
 
 use crate::{
@@ -52,5 +52,18 @@ both!(a_server_in_front_gets_its_proxy_state_back, |engine| async {
     }
     // FreeRADIUS sends one and takes no reply that lacks it.
     assert!(proxy.log()?.matches("Proxy-State = ").count() >= 4, "{}", proxy.log()?);
+    house.close().await
+});
+
+both!(a_server_in_front_ends_eap, |engine| async {
+    let house = House::open(engine, NasSettings::default()).await?;
+    let proxy = RadiusProxy::start(house.auth).await?;
+    let port = proxy.port();
+    for (method, inner) in [("TTLS", "auth=PAP"), ("TTLS", "auth=MSCHAPV2"), ("PEAP", "auth=MSCHAPV2")] {
+        for (password, is_right) in [(PASSWORD, true), ("something else", false)] {
+            let asked = spawn_blocking(move || eapol_test(port, method, inner, LOGIN, password)).await??;
+            assert_eq!(asked.0, is_right, "{method} {inner} {password}: {}\n{}", asked.1, proxy.log()?);
+        }
+    }
     house.close().await
 });

@@ -4,3 +4,4 @@ mod authorisation;
 pub(crate) mod caller;
 mod listener;
 mod restart;
+mod tunnel;
