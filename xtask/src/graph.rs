@@ -24,7 +24,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("doors", &["model", "radius-wire", "domain"]),
     ("upstream", &["model", "radius-wire", "domain"]),
     ("server", &["model", "radius-wire", "store", "domain", "kit", "surfaces", "doors", "upstream"]),
-    ("testkit", &["model", "store", "domain"]),
+    ("testkit", &["model", "radius-wire", "store", "domain"]),
     ("xtask", &[]),
 ];
 

@@ -14,6 +14,7 @@ use gatehouse_testkit::TestApp;
 use crate::{
     people::{faults, refusal},
     vpn_people::{add, add_group, caller, edit, make_live, new, trail},
+    vpn_stay::{come_in, orders},
 };
 
 const SERVERS: &str = "INSERT INTO auth_server (name, kind, settings, seal_ref, created_at, updated_at) VALUES \
@@ -369,8 +370,12 @@ both!(the_switch_reaches_staged_and_live_and_publishes_nothing_else, |engine| as
     user::set_enabled(&ctx, "ann", true).await?;
     make_live(&app).await;
     user::edit(&ctx, &UserEdit { note: Some("staged".into()), ..edit("ann", "/") }).await?;
+    come_in(&app, id, "here").await;
+    user::set_enabled(&ctx, "ann", true).await?;
+    assert_eq!(orders(&app).await, [""; 0]);
     user::set_enabled(&ctx, "ann", false).await?;
     assert_eq!(live().await, [(false, String::new())]);
+    assert_eq!(orders(&app).await, ["disconnect here disabled"]);
     assert_eq!(pass(&app, id).await.note, "staged");
     Ok(())
 });
@@ -396,6 +401,31 @@ both!(of_many_who_make_the_same_user_one_succeeds, |engine| async {
         }
     }
     assert_eq!(user::list(&ctx, 10, 0).await?.total, 1);
+    Ok(())
+});
+
+both!(of_many_who_take_the_same_name_one_succeeds, |engine| async {
+    let app = TestApp::new(engine).await?;
+    let ctx = caller(&app);
+    for name in ["a", "b", "c", "d"] {
+        add(&app, name, "/").await;
+    }
+    let mut names = ["a", "b", "c", "d"].map(str::to_owned);
+    for round in 0..5 {
+        let wanted = format!("wanted{round}");
+        let edits = names.each_ref().map(|old| UserEdit { new_name: Some(wanted.clone()), ..edit(old, "/") });
+        let form = new(&wanted, "/");
+        let renaming = futures(edits.iter().map(|edit| user::edit(&ctx, edit)).collect());
+        let (renamed, added) = tokio::join!(renaming, user::add(&ctx, &form));
+        let winners = renamed.iter().filter(|result| result.is_ok()).count() + usize::from(added.is_ok());
+        assert_eq!(winners, 1, "{renamed:?} {added:?}");
+        if let Some(winner) = renamed.iter().position(Result::is_ok) {
+            names[winner] = wanted;
+        }
+        for result in renamed.into_iter().chain([added.map(drop)]).filter(Result::is_err) {
+            assert_eq!(faults(result), [("name", "taken")]);
+        }
+    }
     Ok(())
 });
 

@@ -25,6 +25,7 @@ mod demo;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]
+mod external;
 mod fault;
 #[cfg(test)]
 mod import;
