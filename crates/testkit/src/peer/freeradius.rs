@@ -56,7 +56,8 @@ impl FreeRadius {
         fs::write(path.join("radiusd.conf"), nas_configuration(&root, port))?;
         fs::write(path.join("dictionary"), "")?;
         let (args, ready) = (["-X", "-d", &root], Ready::Logs("Ready to process requests"));
-        Ok(Self(Peer::start_until(Program::Debian("freeradius"), args, folder, port, ready).await?))
+        let peer = Peer::start_until(Program::Debian("freeradius"), args, folder, port, ready).await?;
+        Ok(Self { peer, accounting_port: None })
     }
 
     /// Where it takes Access-Requests or orders, on 127.0.0.1.
