@@ -22,8 +22,8 @@ const SERVERS: &str = "INSERT INTO auth_server (name, kind, settings, seal_ref, 
 const ROLES: &str = "INSERT INTO vpn_role (name, note, is_enabled, created_at, updated_at) VALUES \
                      ('test', '', TRUE, 0, 0), ('gg', '', TRUE, 0, 0), ('c', '', TRUE, 0, 0);";
 
-fn server(name: &str, kind: Option<&'static str>) -> Option<ServerName> {
-    Some(ServerName { name: name.to_owned(), kind })
+fn server(name: &str, kind: Option<&'static str>) -> ServerName {
+    ServerName { name: name.to_owned(), kind }
 }
 
 async fn pass(app: &TestApp, id: AccountId) -> rows::VpnPassRow {
@@ -49,7 +49,7 @@ both!(a_new_user_is_refused_for_the_first_fault_in_the_documented_order, |engine
         name: String::new(),
         group: "root".to_owned(),
         note: "x".repeat(49),
-        server: server("nobody", None),
+        server: Some(server("nobody", None)),
         ..new("", "")
     };
     let told = async |form: &NewUser| faults(user::add(&ctx, form).await)[0];
@@ -79,10 +79,10 @@ both!(a_new_user_is_refused_for_the_first_fault_in_the_documented_order, |engine
     assert_eq!(told(&form).await, ("name", "taken"), "compared folded");
     form.name = "x".repeat(48);
     for wrong in [server("nobody", None), server("", None), server("a\0", None), server("ldap", Some("radius"))] {
-        form.server = wrong;
+        form.server = Some(wrong);
         assert_eq!(told(&form).await, ("auth_server", "unknown"));
     }
-    form.server = server("ldap", Some("ldap"));
+    form.server = Some(server("ldap", Some("ldap")));
     assert_eq!(told(&form).await, ("note", "malformed"));
     form.note = "x".repeat(48);
     for phone in ["1".repeat(31), "1\n2".to_owned()] {
@@ -175,8 +175,8 @@ both!(an_edit_is_refused_for_the_first_fault_and_keeps_what_it_is_not_given, |en
     let external =
         |server| UserEdit { is_external: Some(true), server, note: Some("x".repeat(49)), ..edit("ann", "/") };
     assert_eq!(told(external(None)).await, ("auth_server", "unknown"));
-    assert_eq!(told(external(server("nobody", None))).await, ("auth_server", "unknown"));
-    assert_eq!(told(external(server("ldap", None))).await, ("note", "malformed"));
+    assert_eq!(told(external(Some(server("nobody", None)))).await, ("auth_server", "unknown"));
+    assert_eq!(told(external(Some(server("ldap", None)))).await, ("note", "malformed"));
     assert_eq!(told(UserEdit { phone: Some("1".repeat(31)), ..edit("ann", "/") }).await, ("phone", "malformed"));
     let password = |text: &str| UserEdit { password: Some(Secret::new(text)), ..edit("ann", "/") };
     assert_eq!(told(password("口令")).await, ("password", "malformed"));
@@ -214,15 +214,15 @@ both!(an_external_server_becomes_effective_by_itself, |engine| async {
     };
     let external = |is: bool, name: &str| UserEdit {
         is_external: Some(is),
-        server: (!name.is_empty()).then(|| ServerName { name: name.to_owned(), kind: None }),
+        server: (!name.is_empty()).then(|| server(name, None)),
         ..edit("ann", "/")
     };
     assert_eq!(auth(external(true, "radius")).await, (method::EXTERNAL, false, Some(2)));
-    let renamed = UserEdit { server: server("ldap", None), ..edit("ann", "/") };
+    let renamed = UserEdit { server: Some(server("ldap", None)), ..edit("ann", "/") };
     assert_eq!(auth(renamed).await, (method::EXTERNAL, false, Some(1)), "another server, still external");
     assert_eq!(auth(external(true, "")).await, (method::EXTERNAL, false, Some(1)), "the server that is set");
     assert_eq!(auth(external(false, "")).await, (method::PASSWORD, false, None));
-    let ignored = UserEdit { server: server("ldap", None), ..edit("ann", "/") };
+    let ignored = UserEdit { server: Some(server("ldap", None)), ..edit("ann", "/") };
     assert_eq!(auth(ignored).await, (method::PASSWORD, false, None), "no external method, no server");
     let both = UserEdit { has_password: Some(true), inherits_auth: Some(true), ..external(true, "ldap") };
     assert_eq!(auth(both).await, (method::PASSWORD | method::EXTERNAL, true, Some(1)), "as it says");

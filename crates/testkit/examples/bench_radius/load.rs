@@ -14,8 +14,8 @@ use gatehouse_radius_wire::{Builder, Code, MAX_PACKET, Packet, Signature, attrib
 
 /// Sockets, each with a thread of its own.
 pub(crate) const SOCKETS: usize = 4;
-/// Requests that a socket has under way.
-pub(crate) const OUTSTANDING: u8 = 64;
+/// Requests that a socket has under way: all together no more than fit a server's receive buffer of the kernel's default size.
+pub(crate) const OUTSTANDING: u8 = 32;
 /// Sends of one request, the first one included.
 const SENDS: u32 = 6;
 /// How often a socket without replies looks for what to send again.

@@ -55,7 +55,7 @@ impl FreeRadius {
         let root = path.to_str().context("the folder's name is no text")?.to_owned();
         fs::write(path.join("radiusd.conf"), nas_configuration(&root, port))?;
         fs::write(path.join("dictionary"), "")?;
-        let (args, ready) = (["-X", "-d", &root], Ready::Logs("Ready to process requests"));
+        let (args, ready) = (["-X", "-d", &root], Ready::Logs(READY));
         let peer = Peer::start_until(Program::Debian("freeradius"), args, folder, port, ready).await?;
         Ok(Self { peer, accounting_port: None })
     }
