@@ -53,11 +53,6 @@ impl Caller {
     }
 }
 
-/// Seconds since 1970, as the server's own clock tells them.
-pub(crate) fn now() -> u64 {
-    u64::try_from(gatehouse_domain::Clock::System.now().0 / 1_000).unwrap()
-}
-
 /// Posts a body to an action.
 pub(crate) async fn post(base: &str, controller: &str, action: &str, body: String) -> Answer {
     let line = format!("POST {WEB_API}?controler={controller}&action={action}");
