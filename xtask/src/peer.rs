@@ -26,6 +26,10 @@ const DEBIAN: &[(&str, &str)] = &[
     ("ldap-utils", "ldapmodify"),
     ("freeradius", "freeradius"),
     ("freeradius-utils", "radclient"),
+    ("eapoltest", "eapol_test"),
+    ("ocserv", "ocserv"),
+    ("openconnect", "openconnect"),
+    ("iproute2", "ip"),
     ("python3-venv", "python3"),
     ("python3-websocket", "wsdump"),
 ];

@@ -28,6 +28,7 @@ use crate::{
         entrant::Entrants,
         failure::Failures,
         recent::Recent,
+        turn::NasTurns,
     },
     recording::Recordings,
     seal::KeyRing,
@@ -80,6 +81,7 @@ struct Inner {
     behind: Behind,
     failures: Failures,
     entrants: Entrants,
+    nas_turns: NasTurns,
 }
 
 impl std::fmt::Debug for App {
@@ -119,6 +121,7 @@ impl App {
             behind: Behind::default(),
             failures: Failures::default(),
             entrants: Entrants::default(),
+            nas_turns: NasTurns::default(),
         }));
         let first = account::administrator::make_if_new(&app.ctx(Actor::System("first start"), Origin::System)).await?;
         bastion::seed::make_if_new(&app.ctx(Actor::System("first start"), Origin::System)).await?;
@@ -203,6 +206,11 @@ impl App {
     /// Failed logins of the radius door.
     pub(crate) fn failures(&self) -> &Failures {
         &self.0.failures
+    }
+
+    /// Turns at NAS.
+    pub(crate) fn nas_turns(&self) -> &NasTurns {
+        &self.0.nas_turns
     }
 
     /// Who was let in through the radius door a moment ago.

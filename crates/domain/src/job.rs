@@ -54,8 +54,9 @@ impl Kind {
     /// leaves the queue when its own turn has come.
     const PARALLEL: i64 = 32;
 
-    /// How many rounds of the radius door may be under way per process; at most [`Self::PARALLEL`] more are begun at once.
-    const ROUNDS: usize = 256;
+    /// How many rounds of the radius door may be under way or wait for their turn per process; at most [`Self::PARALLEL`] more are
+    /// begun at once.
+    const ROUNDS: usize = 1_024;
 }
 
 /// Longest time an attempt may take before somebody else takes the job over.

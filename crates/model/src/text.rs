@@ -106,7 +106,7 @@ mod tests {
             let span: Span = text.parse().unwrap();
             assert_eq!(span.to_string(), text);
         }
-        assert_eq!(Span(Duration::from_secs(120)).to_string(), "2m");
+        assert_eq!(Span(Duration::from_mins(2)).to_string(), "2m");
     }
 
     #[test]

@@ -56,7 +56,7 @@ pub struct VpnGroupNames {
     pub auth_server_name: Option<String>,
 }
 
-/// Bounds of the paths below one, the second exclusive. `/` sorts right before `0`.
+/// Bounds of the paths below one, both exclusive. `/` sorts right before `0`.
 pub fn below(path: &str) -> (String, String) {
     let path = path.trim_end_matches('/');
     (format!("{path}/"), format!("{path}0"))
@@ -88,7 +88,7 @@ pub async fn find_names(q: &mut impl Query, id: VpnGroupId) -> Result<Option<Vpn
 /// Lists what lies below a path, but not itself, by path.
 pub async fn list_below(q: &mut impl Query, path: &str) -> Result<Vec<VpnGroupRow>> {
     let (from, to) = below(path);
-    q.all(sql!("SELECT * FROM vpn_group WHERE path >= $1 AND path < $2 ORDER BY path"), args![&from, &to]).await
+    q.all(sql!("SELECT * FROM vpn_group WHERE path > $1 AND path < $2 ORDER BY path"), args![&from, &to]).await
 }
 
 /// Lists the roles that a group carries by itself, by id.
@@ -107,17 +107,6 @@ pub async fn list_roles(q: &mut impl Query, id: VpnGroupId) -> Result<Vec<(VpnRo
 pub async fn find_live_path(q: &mut impl Query, id: VpnGroupId) -> Result<Option<String>> {
     let row: Option<(String,)> = q.one(sql!("SELECT path FROM vpn_group_live WHERE id = $1"), args![id]).await?;
     Ok(row.map(|(path,)| path))
-}
-
-/// Finds an external server by name: its id and its kind, `ldap` or `radius`.
-pub async fn find_server(q: &mut impl Query, name: &str) -> Result<Option<(AuthServerId, String)>> {
-    q.one(sql!("SELECT id, kind FROM auth_server WHERE name = $1"), args![name]).await
-}
-
-/// Finds the name of a policy set.
-pub async fn find_policy_set(q: &mut impl Query, id: VpnPolicySetId) -> Result<Option<String>> {
-    let row: Option<(String,)> = q.one(sql!("SELECT name FROM vpn_policy_set WHERE id = $1"), args![id]).await?;
-    Ok(row.map(|(name,)| name))
 }
 
 /// Inserts a group; its id is given by the database. `Conflict vpn_group_path_key`: there is one of that path.

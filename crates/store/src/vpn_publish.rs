@@ -8,6 +8,17 @@ use gatehouse_model::{AccountId, Millis};
 
 use crate::{Query, Result, Tx, args, sql};
 
+/// Has PostgreSQL plan each statement of the transaction by the sizes that tables have now. By the plan that a connection made when
+/// the tables were small it would walk through all users once for each that changed. Only statements with parameters are planned
+/// anew, which is why kinds are parameters here.
+pub async fn plan_afresh(tx: &mut Tx) -> Result<()> {
+    let plan = sql! {
+        sqlite: "SELECT 'each time' AS mode",
+        postgres: "SELECT set_config('plan_cache_mode', 'force_custom_plan', TRUE) AS mode"
+    };
+    tx.one::<(String,)>(plan, args![]).await.map(drop)
+}
+
 /// How many rows wait, by kind.
 pub async fn count_pending(q: &mut impl Query) -> Result<Vec<(String, i64)>> {
     q.all(
@@ -25,7 +36,7 @@ pub async fn copy_groups(tx: &mut Tx) -> Result<()> {
              forces_auth, forces_policy, methods, is_any_of, auth_server_id, token_server_id, policy_set_id, created_at, updated_at) \
              SELECT g.id, g.name, g.path, g.parent_id, g.note, g.is_enabled, g.inherits_auth, g.inherits_policy, g.inherits_roles, \
              g.forces_auth, g.forces_policy, g.methods, g.is_any_of, g.auth_server_id, g.token_server_id, g.policy_set_id, \
-             g.created_at, g.updated_at FROM vpn_pending q JOIN vpn_group g ON g.id = q.object_id WHERE q.kind = 'group' \
+             g.created_at, g.updated_at FROM vpn_pending q JOIN vpn_group g ON g.id = q.object_id WHERE q.kind = $1 \
              ON CONFLICT (id) DO UPDATE SET name = excluded.name, path = excluded.path, parent_id = excluded.parent_id, \
              note = excluded.note, is_enabled = excluded.is_enabled, inherits_auth = excluded.inherits_auth, \
              inherits_policy = excluded.inherits_policy, inherits_roles = excluded.inherits_roles, \
@@ -34,22 +45,22 @@ pub async fn copy_groups(tx: &mut Tx) -> Result<()> {
              token_server_id = excluded.token_server_id, policy_set_id = excluded.policy_set_id, \
              updated_at = excluded.updated_at"
         ),
-        args![],
+        args!["group"],
     )
     .await?;
     tx.exec(
         sql!(
-            "DELETE FROM vpn_role_group_live WHERE vpn_group_id IN (SELECT object_id FROM vpn_pending WHERE kind = 'group')"
+            "DELETE FROM vpn_role_group_live WHERE vpn_group_id IN (SELECT object_id FROM vpn_pending WHERE kind = $1)"
         ),
-        args![],
+        args!["group"],
     )
     .await?;
     tx.exec(
         sql!(
             "INSERT INTO vpn_role_group_live (vpn_role_id, vpn_group_id) SELECT k.vpn_role_id, k.vpn_group_id \
-             FROM vpn_pending q JOIN vpn_role_group k ON k.vpn_group_id = q.object_id WHERE q.kind = 'group'"
+             FROM vpn_pending q JOIN vpn_role_group k ON k.vpn_group_id = q.object_id WHERE q.kind = $1"
         ),
-        args![],
+        args!["group"],
     )
     .await?;
     Ok(())
@@ -61,11 +72,11 @@ pub async fn copy_resource_groups(tx: &mut Tx) -> Result<()> {
         sql!(
             "INSERT INTO vpn_resource_group_live (id, name, note, is_enabled, created_at, updated_at) \
              SELECT g.id, g.name, g.note, g.is_enabled, g.created_at, g.updated_at \
-             FROM vpn_pending q JOIN vpn_resource_group g ON g.id = q.object_id WHERE q.kind = 'resource_group' \
+             FROM vpn_pending q JOIN vpn_resource_group g ON g.id = q.object_id WHERE q.kind = $1 \
              ON CONFLICT (id) DO UPDATE SET name = excluded.name, note = excluded.note, is_enabled = excluded.is_enabled, \
              updated_at = excluded.updated_at"
         ),
-        args![],
+        args!["resource_group"],
     )
     .await?;
     Ok(())
@@ -79,14 +90,14 @@ pub async fn copy_resources(tx: &mut Tx) -> Result<()> {
              is_shown, vpn_resource_group_id, created_at, updated_at) \
              SELECT s.id, s.name, s.note, s.kind, s.service, s.main_host, s.addresses, s.black_list, s.is_web_app, s.is_enabled, \
              s.is_shown, s.vpn_resource_group_id, s.created_at, s.updated_at \
-             FROM vpn_pending q JOIN vpn_resource s ON s.id = q.object_id WHERE q.kind = 'resource' \
+             FROM vpn_pending q JOIN vpn_resource s ON s.id = q.object_id WHERE q.kind = $1 \
              ON CONFLICT (id) DO UPDATE SET name = excluded.name, note = excluded.note, kind = excluded.kind, \
              service = excluded.service, main_host = excluded.main_host, addresses = excluded.addresses, \
              black_list = excluded.black_list, is_web_app = excluded.is_web_app, is_enabled = excluded.is_enabled, \
              is_shown = excluded.is_shown, vpn_resource_group_id = excluded.vpn_resource_group_id, \
              updated_at = excluded.updated_at"
         ),
-        args![],
+        args!["resource"],
     )
     .await?;
     Ok(())
@@ -98,43 +109,43 @@ pub async fn copy_roles(tx: &mut Tx) -> Result<()> {
         sql!(
             "INSERT INTO vpn_role_live (id, name, note, is_enabled, created_at, updated_at) \
              SELECT s.id, s.name, s.note, s.is_enabled, s.created_at, s.updated_at \
-             FROM vpn_pending q JOIN vpn_role s ON s.id = q.object_id WHERE q.kind = 'role' \
+             FROM vpn_pending q JOIN vpn_role s ON s.id = q.object_id WHERE q.kind = $1 \
              ON CONFLICT (id) DO UPDATE SET name = excluded.name, note = excluded.note, is_enabled = excluded.is_enabled, \
              updated_at = excluded.updated_at"
         ),
-        args![],
+        args!["role"],
     )
     .await?;
     tx.exec(
         sql!(
-            "DELETE FROM vpn_role_resource_live WHERE vpn_role_id IN (SELECT object_id FROM vpn_pending WHERE kind = 'role')"
+            "DELETE FROM vpn_role_resource_live WHERE vpn_role_id IN (SELECT object_id FROM vpn_pending WHERE kind = $1)"
         ),
-        args![],
+        args!["role"],
     )
     .await?;
     tx.exec(
         sql!(
             "DELETE FROM vpn_role_resource_group_live \
-             WHERE vpn_role_id IN (SELECT object_id FROM vpn_pending WHERE kind = 'role')"
+             WHERE vpn_role_id IN (SELECT object_id FROM vpn_pending WHERE kind = $1)"
         ),
-        args![],
+        args!["role"],
     )
     .await?;
     tx.exec(
         sql!(
             "INSERT INTO vpn_role_resource_live (vpn_role_id, vpn_resource_id) SELECT k.vpn_role_id, k.vpn_resource_id \
-             FROM vpn_pending q JOIN vpn_role_resource k ON k.vpn_role_id = q.object_id WHERE q.kind = 'role'"
+             FROM vpn_pending q JOIN vpn_role_resource k ON k.vpn_role_id = q.object_id WHERE q.kind = $1"
         ),
-        args![],
+        args!["role"],
     )
     .await?;
     tx.exec(
         sql!(
             "INSERT INTO vpn_role_resource_group_live (vpn_role_id, vpn_resource_group_id) \
              SELECT k.vpn_role_id, k.vpn_resource_group_id \
-             FROM vpn_pending q JOIN vpn_role_resource_group k ON k.vpn_role_id = q.object_id WHERE q.kind = 'role'"
+             FROM vpn_pending q JOIN vpn_role_resource_group k ON k.vpn_role_id = q.object_id WHERE q.kind = $1"
         ),
-        args![],
+        args!["role"],
     )
     .await?;
     Ok(())
@@ -148,7 +159,7 @@ pub async fn copy_users(tx: &mut Tx) -> Result<()> {
              inherits_policy, methods, is_any_of, auth_server_id, token_server_id, policy_set_id, fixed_ip, created_at, updated_at) \
              SELECT s.account_id, s.vpn_group_id, s.note, s.phone, s.is_enabled, s.is_public, s.expires_at, s.inherits_auth, \
              s.inherits_policy, s.methods, s.is_any_of, s.auth_server_id, s.token_server_id, s.policy_set_id, s.fixed_ip, \
-             s.created_at, s.updated_at FROM vpn_pending q JOIN vpn_pass s ON s.account_id = q.object_id WHERE q.kind = 'user' \
+             s.created_at, s.updated_at FROM vpn_pending q JOIN vpn_pass s ON s.account_id = q.object_id WHERE q.kind = $1 \
              ON CONFLICT (account_id) DO UPDATE SET vpn_group_id = excluded.vpn_group_id, note = excluded.note, \
              phone = excluded.phone, is_enabled = excluded.is_enabled, is_public = excluded.is_public, \
              expires_at = excluded.expires_at, inherits_auth = excluded.inherits_auth, \
@@ -157,22 +168,20 @@ pub async fn copy_users(tx: &mut Tx) -> Result<()> {
              policy_set_id = excluded.policy_set_id, fixed_ip = excluded.fixed_ip, created_at = excluded.created_at, \
              updated_at = excluded.updated_at"
         ),
-        args![],
+        args!["user"],
     )
     .await?;
     tx.exec(
-        sql!(
-            "DELETE FROM vpn_role_user_live WHERE account_id IN (SELECT object_id FROM vpn_pending WHERE kind = 'user')"
-        ),
-        args![],
+        sql!("DELETE FROM vpn_role_user_live WHERE account_id IN (SELECT object_id FROM vpn_pending WHERE kind = $1)"),
+        args!["user"],
     )
     .await?;
     tx.exec(
         sql!(
             "INSERT INTO vpn_role_user_live (vpn_role_id, account_id) SELECT k.vpn_role_id, k.account_id \
-             FROM vpn_pending q JOIN vpn_role_user k ON k.account_id = q.object_id WHERE q.kind = 'user'"
+             FROM vpn_pending q JOIN vpn_role_user k ON k.account_id = q.object_id WHERE q.kind = $1"
         ),
-        args![],
+        args!["user"],
     )
     .await?;
     Ok(())
@@ -255,12 +264,12 @@ pub async fn list_leaving(q: &mut impl Query) -> Result<Vec<(AccountId, String)>
     q.all(
         sql!(
             "SELECT a.id, a.login FROM vpn_pending q JOIN account a ON a.id = q.object_id \
-             WHERE q.kind = 'user' AND NOT a.is_protected \
+             WHERE q.kind = $1 AND NOT a.is_protected \
              AND NOT EXISTS (SELECT 1 FROM vpn_pass f WHERE f.account_id = a.id) \
              AND NOT EXISTS (SELECT 1 FROM staff_pass f WHERE f.account_id = a.id) \
              AND NOT EXISTS (SELECT 1 FROM proxy_pass f WHERE f.account_id = a.id) ORDER BY a.id"
         ),
-        args![],
+        args!["user"],
     )
     .await
 }
@@ -269,28 +278,28 @@ pub async fn list_leaving(q: &mut impl Query) -> Result<Vec<(AccountId, String)>
 pub async fn delete_users(tx: &mut Tx) -> Result<()> {
     tx.exec(
         sql!(
-            "DELETE FROM vpn_pass_live WHERE account_id IN (SELECT object_id FROM vpn_pending WHERE kind = 'user') \
+            "DELETE FROM vpn_pass_live WHERE account_id IN (SELECT object_id FROM vpn_pending WHERE kind = $1) \
              AND NOT EXISTS (SELECT 1 FROM vpn_pass s WHERE s.account_id = vpn_pass_live.account_id)"
         ),
-        args![],
+        args!["user"],
     )
     .await?;
     tx.exec(
         sql!(
-            "DELETE FROM vpn_activity WHERE account_id IN (SELECT object_id FROM vpn_pending WHERE kind = 'user') \
+            "DELETE FROM vpn_activity WHERE account_id IN (SELECT object_id FROM vpn_pending WHERE kind = $1) \
              AND NOT EXISTS (SELECT 1 FROM vpn_pass s WHERE s.account_id = vpn_activity.account_id)"
         ),
-        args![],
+        args!["user"],
     )
     .await?;
     tx.exec(
         sql!(
-            "DELETE FROM account WHERE id IN (SELECT object_id FROM vpn_pending WHERE kind = 'user') AND NOT is_protected \
+            "DELETE FROM account WHERE id IN (SELECT object_id FROM vpn_pending WHERE kind = $1) AND NOT is_protected \
              AND NOT EXISTS (SELECT 1 FROM vpn_pass f WHERE f.account_id = account.id) \
              AND NOT EXISTS (SELECT 1 FROM staff_pass f WHERE f.account_id = account.id) \
              AND NOT EXISTS (SELECT 1 FROM proxy_pass f WHERE f.account_id = account.id)"
         ),
-        args![],
+        args!["user"],
     )
     .await?;
     Ok(())
@@ -300,26 +309,26 @@ pub async fn delete_users(tx: &mut Tx) -> Result<()> {
 pub async fn delete_roles(tx: &mut Tx) -> Result<()> {
     tx.exec(
         sql!(
-            "DELETE FROM vpn_role_live WHERE id IN (SELECT object_id FROM vpn_pending WHERE kind = 'role') \
+            "DELETE FROM vpn_role_live WHERE id IN (SELECT object_id FROM vpn_pending WHERE kind = $1) \
              AND NOT EXISTS (SELECT 1 FROM vpn_role s WHERE s.id = vpn_role_live.id)"
         ),
-        args![],
+        args!["role"],
     )
     .await?;
     tx.exec(
         sql!(
-            "DELETE FROM vpn_role_user_live WHERE vpn_role_id IN (SELECT object_id FROM vpn_pending WHERE kind = 'role') \
+            "DELETE FROM vpn_role_user_live WHERE vpn_role_id IN (SELECT object_id FROM vpn_pending WHERE kind = $1) \
              AND NOT EXISTS (SELECT 1 FROM vpn_role s WHERE s.id = vpn_role_user_live.vpn_role_id)"
         ),
-        args![],
+        args!["role"],
     )
     .await?;
     tx.exec(
         sql!(
-            "DELETE FROM vpn_role_group_live WHERE vpn_role_id IN (SELECT object_id FROM vpn_pending WHERE kind = 'role') \
+            "DELETE FROM vpn_role_group_live WHERE vpn_role_id IN (SELECT object_id FROM vpn_pending WHERE kind = $1) \
              AND NOT EXISTS (SELECT 1 FROM vpn_role s WHERE s.id = vpn_role_group_live.vpn_role_id)"
         ),
-        args![],
+        args!["role"],
     )
     .await?;
     Ok(())
@@ -329,36 +338,36 @@ pub async fn delete_roles(tx: &mut Tx) -> Result<()> {
 pub async fn delete_resources(tx: &mut Tx) -> Result<()> {
     tx.exec(
         sql!(
-            "DELETE FROM vpn_resource_live WHERE id IN (SELECT object_id FROM vpn_pending WHERE kind = 'resource') \
+            "DELETE FROM vpn_resource_live WHERE id IN (SELECT object_id FROM vpn_pending WHERE kind = $1) \
              AND NOT EXISTS (SELECT 1 FROM vpn_resource s WHERE s.id = vpn_resource_live.id)"
         ),
-        args![],
+        args!["resource"],
     )
     .await?;
     tx.exec(
         sql!(
             "DELETE FROM vpn_role_resource_live \
-             WHERE vpn_resource_id IN (SELECT object_id FROM vpn_pending WHERE kind = 'resource') \
+             WHERE vpn_resource_id IN (SELECT object_id FROM vpn_pending WHERE kind = $1) \
              AND NOT EXISTS (SELECT 1 FROM vpn_resource s WHERE s.id = vpn_role_resource_live.vpn_resource_id)"
         ),
-        args![],
+        args!["resource"],
     )
     .await?;
     tx.exec(
         sql!(
-            "DELETE FROM vpn_resource_group_live WHERE id IN (SELECT object_id FROM vpn_pending WHERE kind = 'resource_group') \
+            "DELETE FROM vpn_resource_group_live WHERE id IN (SELECT object_id FROM vpn_pending WHERE kind = $1) \
              AND NOT EXISTS (SELECT 1 FROM vpn_resource_group s WHERE s.id = vpn_resource_group_live.id)"
         ),
-        args![],
+        args!["resource_group"],
     )
     .await?;
     tx.exec(
         sql!(
             "DELETE FROM vpn_role_resource_group_live \
-             WHERE vpn_resource_group_id IN (SELECT object_id FROM vpn_pending WHERE kind = 'resource_group') \
+             WHERE vpn_resource_group_id IN (SELECT object_id FROM vpn_pending WHERE kind = $1) \
              AND NOT EXISTS (SELECT 1 FROM vpn_resource_group s WHERE s.id = vpn_role_resource_group_live.vpn_resource_group_id)"
         ),
-        args![],
+        args!["resource_group"],
     )
     .await?;
     Ok(())
@@ -368,10 +377,10 @@ pub async fn delete_resources(tx: &mut Tx) -> Result<()> {
 pub async fn delete_groups(tx: &mut Tx) -> Result<()> {
     tx.exec(
         sql!(
-            "DELETE FROM vpn_group_live WHERE id IN (SELECT object_id FROM vpn_pending WHERE kind = 'group') \
+            "DELETE FROM vpn_group_live WHERE id IN (SELECT object_id FROM vpn_pending WHERE kind = $1) \
              AND NOT EXISTS (SELECT 1 FROM vpn_group s WHERE s.id = vpn_group_live.id)"
         ),
-        args![],
+        args!["group"],
     )
     .await?;
     Ok(())

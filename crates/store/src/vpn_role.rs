@@ -1,6 +1,6 @@
 //! Roles of the vpn surface, staged, and what hangs on them.
 
-use gatehouse_model::{AccountId, Millis, VpnRoleId};
+use gatehouse_model::{Millis, VpnRoleId};
 
 use crate::{Query, Result, Statement, Tx, args, sql};
 
@@ -170,15 +170,4 @@ pub async fn list_opening(q: &mut impl Query, linked: Linked, id: i64) -> Result
     };
     let rows: Vec<(VpnRoleId,)> = q.all(statement, args![id]).await?;
     Ok(rows.into_iter().map(|(id,)| id).collect())
-}
-
-/// Lists the roles that a user has directly: (id, name), by id.
-pub async fn list_of_user(q: &mut impl Query, account: AccountId) -> Result<Vec<(VpnRoleId, String)>> {
-    q.all(
-        sql!(
-            "SELECT r.id, r.name FROM vpn_role_user l JOIN vpn_role r ON r.id = l.vpn_role_id WHERE l.account_id = $1 ORDER BY r.id"
-        ),
-        args![account],
-    )
-    .await
 }

@@ -312,11 +312,15 @@ pub async fn update_enabled(tx: &mut Tx, id: AccountId, is_enabled: bool, at: Mi
     .await
 }
 
-/// Deletes a staged pass with the staged login and the roles. The account stays until the apply.
+/// Deletes a staged pass with the staged login and the roles; 0: there is none. The account stays until the apply.
 pub async fn delete(tx: &mut Tx, id: AccountId) -> Result<u64> {
-    delete_staged_login(tx, id).await?;
-    delete_roles(tx, id).await?;
-    tx.exec(sql!("DELETE FROM vpn_pass WHERE account_id = $1"), args![id]).await
+    // First, because others who would delete it wait here and then find nothing.
+    let deleted = tx.exec(sql!("DELETE FROM vpn_pass WHERE account_id = $1"), args![id]).await?;
+    if deleted > 0 {
+        delete_staged_login(tx, id).await?;
+        delete_roles(tx, id).await?;
+    }
+    Ok(deleted)
 }
 
 /// Takes the staged login back.

@@ -22,7 +22,7 @@ async fn list_changing_users(q: &mut impl Query) -> Result<Vec<AccountId>> {
                  JOIN vpn_pass s ON s.account_id = l.account_id \
                  JOIN visit v ON v.account_id = l.account_id AND v.until_at IS NULL \
                  JOIN visit_radius r ON r.visit_id = v.id AND r.is_open AND r.pass = 'vpn' \
-                 WHERE q.kind = 'user' AND (s.vpn_group_id <> l.vpn_group_id OR s.inherits_policy <> l.inherits_policy \
+                 WHERE q.kind = $1 AND (s.vpn_group_id <> l.vpn_group_id OR s.inherits_policy <> l.inherits_policy \
                  OR s.policy_set_id <> l.policy_set_id OR s.fixed_ip IS DISTINCT FROM l.fixed_ip \
                  OR s.expires_at IS DISTINCT FROM l.expires_at \
                  OR EXISTS (SELECT 1 FROM vpn_role_user n WHERE n.account_id = l.account_id \
@@ -31,7 +31,7 @@ async fn list_changing_users(q: &mut impl Query) -> Result<Vec<AccountId>> {
                  AND NOT EXISTS (SELECT 1 FROM vpn_role_user n WHERE n.account_id = o.account_id AND n.vpn_role_id = o.vpn_role_id))) \
                  ORDER BY l.account_id"
             ),
-            args![],
+            args!["user"],
         )
         .await?;
     Ok(rows.into_iter().map(|(id,)| id).collect())
@@ -47,7 +47,7 @@ async fn list_changing_by_groups(q: &mut impl Query) -> Result<Vec<AccountId>> {
                  JOIN vpn_pass_live l ON l.vpn_group_id = g.id \
                  JOIN visit v ON v.account_id = l.account_id AND v.until_at IS NULL \
                  JOIN visit_radius r ON r.visit_id = v.id AND r.is_open AND r.pass = 'vpn' \
-                 WHERE q.kind = 'group' AND (s.id IS NULL OR s.parent_id IS DISTINCT FROM o.parent_id \
+                 WHERE q.kind = $1 AND (s.id IS NULL OR s.parent_id IS DISTINCT FROM o.parent_id \
                  OR s.inherits_policy <> o.inherits_policy OR s.forces_policy <> o.forces_policy \
                  OR s.policy_set_id <> o.policy_set_id OR s.inherits_roles <> o.inherits_roles \
                  OR EXISTS (SELECT 1 FROM vpn_role_group n WHERE n.vpn_group_id = o.id \
@@ -56,7 +56,7 @@ async fn list_changing_by_groups(q: &mut impl Query) -> Result<Vec<AccountId>> {
                  AND NOT EXISTS (SELECT 1 FROM vpn_role_group n WHERE n.vpn_group_id = o.id AND n.vpn_role_id = k.vpn_role_id))) \
                  ORDER BY l.account_id"
             ),
-            args![],
+            args!["group"],
         )
         .await?;
     Ok(rows.into_iter().map(|(id,)| id).collect())
@@ -67,15 +67,15 @@ async fn list_changing_by_roles(q: &mut impl Query) -> Result<Vec<AccountId>> {
     let rows: Vec<(AccountId,)> = q
         .all(
             sql!(
-                "WITH affected (id) AS (SELECT object_id FROM vpn_pending WHERE kind = 'role' \
+                "WITH affected (id) AS (SELECT object_id FROM vpn_pending WHERE kind = $1 \
                  UNION SELECT k.vpn_role_id FROM vpn_pending q \
-                 JOIN vpn_role_resource_live k ON k.vpn_resource_id = q.object_id WHERE q.kind = 'resource' \
+                 JOIN vpn_role_resource_live k ON k.vpn_resource_id = q.object_id WHERE q.kind = $2 \
                  UNION SELECT k.vpn_role_id FROM vpn_pending q JOIN vpn_resource_live x ON x.id = q.object_id \
-                 JOIN vpn_role_resource_group_live k ON k.vpn_resource_group_id = x.vpn_resource_group_id WHERE q.kind = 'resource' \
+                 JOIN vpn_role_resource_group_live k ON k.vpn_resource_group_id = x.vpn_resource_group_id WHERE q.kind = $2 \
                  UNION SELECT k.vpn_role_id FROM vpn_pending q JOIN vpn_resource x ON x.id = q.object_id \
-                 JOIN vpn_role_resource_group_live k ON k.vpn_resource_group_id = x.vpn_resource_group_id WHERE q.kind = 'resource' \
+                 JOIN vpn_role_resource_group_live k ON k.vpn_resource_group_id = x.vpn_resource_group_id WHERE q.kind = $2 \
                  UNION SELECT k.vpn_role_id FROM vpn_pending q \
-                 JOIN vpn_role_resource_group_live k ON k.vpn_resource_group_id = q.object_id WHERE q.kind = 'resource_group') \
+                 JOIN vpn_role_resource_group_live k ON k.vpn_resource_group_id = q.object_id WHERE q.kind = $3) \
                  SELECT DISTINCT l.account_id FROM visit_radius r JOIN visit v ON v.id = r.visit_id \
                  JOIN vpn_pass_live l ON l.account_id = v.account_id JOIN vpn_group_live g ON g.id = l.vpn_group_id \
                  WHERE r.is_open AND r.pass = 'vpn' AND v.until_at IS NULL AND EXISTS (SELECT 1 FROM affected) \
@@ -86,7 +86,7 @@ async fn list_changing_by_roles(q: &mut impl Query) -> Result<Vec<AccountId>> {
                  WHERE h.id = g.id OR h.path = '/' OR (g.path >= h.path || '/' AND g.path < h.path || '0'))) \
                  ORDER BY l.account_id"
             ),
-            args![],
+            args!["role", "resource", "resource_group"],
         )
         .await?;
     Ok(rows.into_iter().map(|(id,)| id).collect())
@@ -101,11 +101,11 @@ pub async fn list_repassworded(q: &mut impl Query) -> Result<Vec<AccountId>> {
                  JOIN account a ON a.id = s.account_id \
                  JOIN visit v ON v.account_id = a.id AND v.until_at IS NULL \
                  JOIN visit_radius r ON r.visit_id = v.id AND r.is_open AND r.pass = 'vpn' \
-                 WHERE q.kind = 'user' AND s.is_password_staged AND a.origin = 'vpn' \
+                 WHERE q.kind = $1 AND s.is_password_staged AND a.origin = 'vpn' \
                  AND NOT EXISTS (SELECT 1 FROM staff_pass f WHERE f.account_id = a.id) \
                  AND NOT EXISTS (SELECT 1 FROM proxy_pass f WHERE f.account_id = a.id) ORDER BY a.id"
             ),
-            args![],
+            args!["user"],
         )
         .await?;
     Ok(rows.into_iter().map(|(id,)| id).collect())

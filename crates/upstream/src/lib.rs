@@ -120,7 +120,11 @@ impl Client {
 
 impl Servers for Upstream {
     fn check(&self, server: &AuthServer) -> Result<(), String> {
-        Client::new(server, &self.random).map(drop).map_err(|error| error.what)
+        let checked = match &server.kind {
+            ServerKind::Ldap(settings) => Ldap::check(server, settings),
+            ServerKind::Radius(settings) => Radius::new(server, settings, &self.random).map(drop),
+        };
+        checked.map_err(|error| error.what)
     }
 
     fn verify(&self, server: Arc<AuthServer>, login: String, credential: Credential) -> Verifying {

@@ -130,11 +130,18 @@ impl Telling<'_> {
         session_time.is_some_and(|time| time < known.session_time) && self.since() > known.event_at.plus(SLACK)
     }
 
+    /// Whether the key was used again for somebody else. A NAS may also spell a name differently from one report to the next, but
+    /// then its session goes on from the same beginning.
+    fn is_of_another_user(&self, known: &SessionRow) -> bool {
+        let is_other = !self.report.user_name.is_empty() && self.report.user_name != known.user_name;
+        let goes_on = self.report.session_time.is_some() && self.since() <= known.since_at.plus(SLACK);
+        is_other && !goes_on
+    }
+
     fn of(&self, known: Option<&SessionRow>) -> Of {
         let Some(known) = known else { return Of::Another };
         let is_open = known.until_at.is_none();
-        let user = &self.report.user_name;
-        if is_open && !user.is_empty() && *user != known.user_name {
+        if is_open && self.is_of_another_user(known) {
             return Of::Another;
         }
         let time = self.report.session_time.map_or(0, i64::from);
@@ -286,7 +293,7 @@ impl Telling<'_> {
         if asked.is_none() {
             radius_outbox::update_end_asked(tx, known.id, why.as_str(), self.now).await?;
         } else if known.until_at.is_some() {
-            enforcing::alarm(ctx, tx, known, &self.nas.name, "acknowledged, but it goes on").await?;
+            enforcing::alarm(ctx, tx, known, &self.nas.name, "ended, but it goes on").await?;
         }
         Ok(())
     }

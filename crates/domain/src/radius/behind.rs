@@ -155,7 +155,8 @@ impl Batch {
             vpn_live::note_active(tx, *account, *at).await?;
         }
         for (note, tally) in &self.notes {
-            let mut ctx = app.ctx(Actor::Anonymous, Origin::System);
+            // The bastion's log shows logins of its own and of the system: thousands of VPN users are neither.
+            let mut ctx = app.ctx(Actor::Anonymous, Origin::Vpn);
             ctx.caller.address = Some(note.address);
             let mut detail = serde_json::json!({ "door": "radius", "nas": note.nas, "count": tally.count });
             if let Some(facts) = detail.as_object_mut() {

@@ -13,6 +13,8 @@ use gatehouse_store::{
     visit_radius::{self as visits, SessionRow},
 };
 
+use tokio::sync::OwnedSemaphorePermit;
+
 use super::{
     enforce::{Order, Outcome, Stay},
     grant::Decision,
@@ -37,6 +39,8 @@ const LOOK_BACK: i64 = 20;
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
 /// Longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_mins(10);
+/// Pause of a job whose NAS has no turn for it.
+const NO_TURN: Duration = Duration::from_secs(30);
 /// How often staff are told of the same stay.
 const ALARM_GRAIN: Duration = Duration::from_hours(1);
 /// Rounds after which a change is given up: the next login brings it.
@@ -117,7 +121,12 @@ pub(crate) async fn disconnect(app: &App, job: &JobRow) -> Result<()> {
             tx.commit().await?;
         }
     }
-    let outcome = carry_out(app, nas.as_ref(), &session, Order::Disconnect).await;
+    let turn = turn(app, nas.as_deref()).await;
+    let outcome = match &turn {
+        Some(_) => carry_out(app, nas.as_ref(), &session, Order::Disconnect).await,
+        None => return put_back(ctx.begin().await?, job, ctx.now().plus(NO_TURN), "no turn").await,
+    };
+    drop(turn);
     let mut tx = ctx.begin().await?;
     // Its Stop may have come before the acknowledgement.
     let Some(session) = visits::find_by_uuid(&mut tx, uuid).await? else { return finish(tx, job).await };
@@ -167,7 +176,10 @@ pub(crate) async fn change(app: &App, job: &JobRow) -> Result<()> {
     let attempts = rows::list_attempts(&mut tx, session.id, "change", job.created_at, LOOK_BACK).await?;
     tx.commit().await?;
     let outcome = match login::standing(&ctx, account, Some(&nas)).await? {
-        Decision::Accept(grant) => carry_out(app, Some(&nas), &session, Order::Change(grant)).await,
+        Decision::Accept(grant) => match turn(app, Some(&nas)).await {
+            Some(_turn) => carry_out(app, Some(&nas), &session, Order::Change(grant)).await,
+            None => return put_back(ctx.begin().await?, job, ctx.now().plus(NO_TURN), "no turn").await,
+        },
         // It ends for a cause of its own, if that has not been said yet.
         Decision::Reject(_) => {
             let mut tx = ctx.begin().await?;
@@ -205,8 +217,17 @@ pub(crate) async fn change(app: &App, job: &JobRow) -> Result<()> {
     }
 }
 
+/// Waits for a turn at a NAS; where there is none to ask, nobody has to wait.
+async fn turn(app: &App, nas: Option<&Nas>) -> Option<Option<OwnedSemaphorePermit>> {
+    match nas {
+        Some(nas) => app.nas_turns().wait(nas).await.map(Some),
+        None => Some(None),
+    }
+}
+
 async fn carry_out(app: &App, nas: Option<&Arc<Nas>>, session: &SessionRow, order: Order) -> Outcome {
     let address = session.nas_address.parse().ok();
+    let nas = nas.filter(|nas| nas.settings.disconnect != Disconnect::None);
     let (Some(nas), Some(nas_address), Some(door)) = (nas, address, app.enforcer()) else { return Outcome::Impossible };
     let stay = Stay {
         nas: Arc::clone(nas),

@@ -3,6 +3,7 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use gatehouse_model::{NasId, PassKind, Secret, Span};
+use gatehouse_radius_wire::FreeAttribute;
 use gatehouse_store::{
     Aspect, Tx,
     nas::{self as rows, NasFields, NasRow},
@@ -93,6 +94,10 @@ impl Default for NasSettings {
         }
     }
 }
+
+/// Attributes that identify a session in a Disconnect or `CoA`.
+pub const IDENTIFICATION: [&str; 6] =
+    ["User-Name", "Acct-Session-Id", "Framed-IP-Address", "NAS-IP-Address", "NAS-Identifier", "Calling-Station-Id"];
 
 /// How replies look (specs/radius.md §6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -369,5 +374,53 @@ fn check(spec: &NasSpec) -> Result<()> {
             "goes with `disconnect = \"command\"`, and names a program of `radius.commands`",
         ));
     }
-    Ok(())
+    check_attributes(&settings.attributes)
+}
+
+fn check_attributes(sets: &AttributeSets) -> Result<()> {
+    let filled = [
+        ("attributes.allowed", &sets.allowed),
+        ("attributes.denied", &sets.denied),
+        ("attributes.change", &sets.change),
+    ];
+    for (key, set) in filled {
+        for (name, text) in set {
+            FreeAttribute::parse(name, text).map_err(|problem| Error::invalid(key, problem.to_string()))?;
+        }
+    }
+    let is_known = |name: &String| IDENTIFICATION.iter().any(|known| known.eq_ignore_ascii_case(name));
+    match sets.disconnect.iter().find(|name| !is_known(name)) {
+        None => Ok(()),
+        Some(name) => {
+            let known = IDENTIFICATION.join(", ");
+            Err(Error::invalid("attributes.disconnect", format!("`{name}` does not identify sessions: {known} do")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_are_checked_where_they_are_written() {
+        let pair = |name: &str, text: &str| vec![(name.to_owned(), text.to_owned())];
+        let refused = |sets: AttributeSets| match check_attributes(&sets) {
+            Err(Error::Invalid { field, rule }) => format!("{field}: {rule}"),
+            other => panic!("{other:?}"),
+        };
+        let good = AttributeSets {
+            allowed: pair("Filter-Id", "{login}"),
+            denied: pair("26/14988/19:text", "garden"),
+            change: pair("ERX-Service-Activate:2", "{service.plan}"),
+            disconnect: vec!["acct-session-id".into()],
+        };
+        assert!(check_attributes(&good).is_ok());
+        let unknown = refused(AttributeSets { denied: pair("Filter", "x"), ..good.clone() });
+        assert!(unknown.starts_with("attributes.denied: `Filter` is not in the dictionary"), "{unknown}");
+        let reserved = refused(AttributeSets { allowed: pair("Proxy-State", "x"), ..good.clone() });
+        assert_eq!(reserved, "attributes.allowed: `Proxy-State` is set by the protocol itself");
+        let foreign = refused(AttributeSets { disconnect: vec!["NAS-Port".into()], ..good });
+        assert!(foreign.starts_with("attributes.disconnect: `NAS-Port` does not identify sessions"), "{foreign}");
+    }
 }

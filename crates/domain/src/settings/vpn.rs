@@ -9,7 +9,7 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ApplyMode {
-    /// At the next UpdaterCloud, or with `delay_flush=0`.
+    /// At the next `UpdaterCloud`, or with `delay_flush=0`.
     Manual,
     /// At once, unless `delay_flush=1`.
     Auto,
@@ -75,7 +75,7 @@ impl Default for VpnSettings {
             api_enabled: true,
             api_php_alias: true,
             allowed_ranges: Vec::new(),
-            clock_skew: Span(Duration::from_secs(300)),
+            clock_skew: Span(Duration::from_mins(5)),
             apply_mode: ApplyMode::Manual,
             edit_omitted: EditOmitted::Keep,
             messages: Messages::Seed,

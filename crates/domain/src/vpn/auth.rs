@@ -101,8 +101,8 @@ pub(crate) async fn prove(
                 return Ok(Proof::Right(proof));
             }
             Proof::Right(proof) => right = *proof,
-            wrong if !in_force.is_any_of || !wants(EXTERNAL) => return Ok(wrong),
-            wrong => refused = Some(wrong),
+            wrong @ Proof::Wrong(..) if !in_force.is_any_of || !wants(EXTERNAL) => return Ok(wrong),
+            wrong @ Proof::Wrong(..) => refused = Some(wrong),
         }
     }
     if elsewhere && !in_force.is_any_of {
@@ -114,7 +114,7 @@ pub(crate) async fn prove(
             Ok(Proof::Right(Box::new(Right { success, roles: proof.roles, remember: proof.remember, ..right })))
         }
         // The password was tried before; that this server cannot be asked is not the reason.
-        wrong => Ok(match (wrong, refused) {
+        wrong @ Proof::Wrong(..) => Ok(match (wrong, refused) {
             (Proof::Wrong("needs_clear_password", _), Some(refused)) => refused,
             (wrong, _) => wrong,
         }),

@@ -85,8 +85,14 @@ pub(crate) async fn save_in(ctx: &Ctx, tx: &mut Tx, spec: &ServerSpec<'_>) -> Re
         secret_sealed,
         seal_ref,
     };
+    if old.as_ref() == Some(&row) {
+        return Ok(Change::Unchanged);
+    }
+    if let Some(servers) = ctx.app.external() {
+        let server = open(&ctx.app, row.clone())?;
+        servers.check(&server).map_err(|what| Error::invalid("settings", what))?;
+    }
     let (id, change) = match old {
-        Some(old) if old == row => return Ok(Change::Unchanged),
         Some(_) => {
             rows::update(tx, &row, ctx.now()).await?;
             (row.id, Change::Updated)

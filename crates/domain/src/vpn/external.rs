@@ -197,7 +197,7 @@ pub type Verifying = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
 /// Asks foreign servers. Must never block, and must be bounded in time and number.
 pub trait Servers: Send + Sync + std::fmt::Debug {
-    /// Says what is wrong with settings that can never work, and what to write instead. May read files.
+    /// Says what is wrong with settings that can never work, and what to write instead. Reads no more than `ca_file`.
     fn check(&self, _server: &AuthServer) -> Result<(), String> {
         Ok(())
     }

@@ -302,10 +302,8 @@ async fn keep_password(ctx: &Ctx, user: &LiveUser, right: &Right, credential: &C
     let (Credential::Pap(password), true, Some(old)) = (credential, right.is_password, &user.password_hash) else {
         return Ok(());
     };
-    let fresh = match right.is_upgrade_due {
-        true => Some(ctx.app.passwords().hash(ctx.app.random(), password).await?),
-        false => None,
-    };
+    let fresh =
+        if right.is_upgrade_due { Some(ctx.app.passwords().hash(ctx.app.random(), password).await?) } else { None };
     let sealed = match user.password_clear_sealed {
         None => clear::seal(&ctx.app, &user.seal_ref, password)?,
         Some(_) => None,

@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod auth_server;
 pub mod call;
+pub mod check;
 pub mod external;
 pub(crate) mod field;
 pub mod group;

@@ -89,6 +89,7 @@ async fn publish(ctx: &Ctx) -> Result<Option<Publication>> {
     let began = ctx.now();
     let mut tx = ctx.begin().await?;
     lock::own_staged(&mut tx).await?;
+    rows::plan_afresh(&mut tx).await?;
     let waiting = rows::count_pending(&mut tx).await?;
     let changes: i64 = waiting.iter().map(|(_, count)| count).sum();
     if changes == 0 {
@@ -175,6 +176,8 @@ pub(crate) async fn end_expired(app: &App) -> Result<()> {
         return Ok(());
     }
     let mut tx = app.db().begin().await?;
+    // Beside no publication: both lock many stays, in different orders.
+    lock::share_staged(&mut tx).await?;
     for account in vpn_visitor::list_expired(&mut tx, app.now()).await? {
         outbox::disconnect_account(&mut tx, app.now(), account, EndedWhy::Expired).await?;
     }

@@ -60,6 +60,7 @@ async fn a_healthy_installation_raises_no_worry_but_that_nobody_serves() {
             "oa: 1 tokens",
             "oa: 1 nodes for new users",
             "proxy: 1 nodes",
+            "radius: 0 NAS entries",
         ]
     );
 }

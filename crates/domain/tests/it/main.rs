@@ -35,6 +35,8 @@ mod apply_law;
 #[cfg(test)]
 mod apply_refusal;
 #[cfg(test)]
+mod apply_vpn;
+#[cfg(test)]
 mod audit;
 #[cfg(test)]
 mod bastion;

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use gatehouse_domain::{
     account::change,
+    job,
     radius::{
         accounting::record,
         nas::{Gigawords, NasSettings, OnDeniedStart},
+        outbox,
         report::{Counter, Reply, Report, Status},
     },
     visit,
@@ -157,10 +159,16 @@ both!(a_key_that_is_used_again_is_another_session, |engine| async {
     app.advance(Duration::from_mins(10));
     record(&ctx, &nas, &counted(Status::Interim, "1", "x", (60, 5, 5))).await?;
     record(&ctx, &nas, &report(Status::Start, "1", "y")).await?;
+    app.advance(Duration::from_mins(1));
+    record(&ctx, &nas, &counted(Status::Interim, "1", "Y", (60, 7, 7))).await?;
     let visits = visits(&app).await?;
     let seen: Vec<_> = visits.iter().rev().map(|visit| (visit.login.as_str(), visit.up, why(visit))).collect();
     let stale = Some(EndedWhy::Stale);
-    assert_eq!(seen, [("x", 100, Some(EndedWhy::Closed)), ("x", 500, stale), ("x", 5, stale), ("y", 0, None)]);
+    assert_eq!(
+        seen,
+        [("x", 100, Some(EndedWhy::Closed)), ("x", 500, stale), ("x", 5, stale), ("y", 7, None)],
+        "another spelling is no other session"
+    );
     Ok(())
 });
 
@@ -299,5 +307,45 @@ both!(a_report_that_was_cut_off_leaves_nothing_or_all_of_it, |engine| async {
     let visits = visits(&app).await?;
     assert_eq!(visits.len(), 7);
     assert!(visits.iter().all(|visit| visit.up == 10 && visit.until_at.is_some()));
+    Ok(())
+});
+
+both!(reports_disconnects_and_stops_of_many_at_once_lose_nothing, |engine| async {
+    let app = TestApp::new(engine).await?;
+    let nas = concentrator(&app, NasSettings::default()).await?;
+    let uma = user(&app, "uma", -1, None).await?;
+    let other = app.again().await?;
+    let fakes = [Fake::serve(&app.app, []), Fake::serve(&other, [])];
+    for n in 0..20 {
+        record(&door(&app.app), &nas, &report(Status::Start, &n.to_string(), "uma")).await?;
+    }
+    app.advance(Duration::from_mins(5));
+    let mut told = tokio::task::JoinSet::new();
+    for n in 0..160_u32 {
+        let (process, nas) = (if n % 2 == 0 { app.app.clone() } else { other.clone() }, nas.clone());
+        told.spawn(async move {
+            if n % 20 == 0 {
+                let mut tx = process.db().begin().await?;
+                outbox::disconnect_account(&mut tx, process.now(), uma, EndedWhy::Kicked).await?;
+                tx.commit().await?;
+                job::run_due(&process).await?;
+            }
+            let status = if n < 140 { Status::Interim } else { Status::Stop };
+            let octets = 1_000 * (n / 20 + 1);
+            record(
+                &door(&process),
+                &nas,
+                &counted(status, &(n % 20).to_string(), "uma", (octets / 100, octets, octets)),
+            )
+            .await
+        });
+    }
+    for reply in told.join_all().await {
+        assert_eq!(reply?, Reply::Acknowledge);
+    }
+    let visits = visits(&app).await?;
+    assert_eq!(visits.len(), 20);
+    assert!(visits.iter().all(|visit| visit.up == 8_000), "{visits:?}");
+    assert!(fakes.iter().any(|fake| !fake.seen().is_empty()));
     Ok(())
 });

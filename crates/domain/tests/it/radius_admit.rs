@@ -57,7 +57,7 @@ both!(somebody_is_let_in_and_it_is_written_down_once, |engine| async {
     let rows = audit::list(&app.operator(), None, Some("account.login"), 10).await?;
     assert_eq!(rows.len(), 1);
     assert_eq!((rows[0].object_id, rows[0].object_name.as_str(), rows[0].outcome.as_str()), (Some(uma.0), "UMA", "ok"));
-    assert_eq!(rows[0].address.as_deref(), Some("203.0.113.9"));
+    assert_eq!((rows[0].address.as_deref(), rows[0].origin.as_str()), (Some("203.0.113.9"), "vpn"));
     let detail: serde_json::Value = serde_json::from_str(rows[0].detail.as_deref().unwrap_or_default())?;
     assert_eq!(detail, serde_json::json!({ "door": "radius", "nas": "gate", "count": 5, "station": "203.0.113.9" }));
     // Its Start names the account by Class alone.

@@ -1,6 +1,9 @@
 //! The outbox of the radius door: who shall be out is out in the end, or staff are told.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use gatehouse_domain::{
     App,
@@ -8,18 +11,18 @@ use gatehouse_domain::{
     audit, doctor,
     radius::{
         accounting::record,
-        enforce::{Order, Outcome},
-        nas::{Disconnect, NasSettings},
+        enforce::{Enforcer, Enforcing, Order, Outcome, Stay},
+        nas::{self, Disconnect, NasSettings, NasSpec},
         online, outbox,
-        report::Status,
+        report::{Report, Status},
     },
     visit,
 };
-use gatehouse_model::{AccountId, EndedWhy, Millis, Paging};
+use gatehouse_model::{AccountId, EndedWhy, Millis, Paging, Secret};
 use gatehouse_store::{job, radius_outbox, visit::VisitRow};
 use gatehouse_testkit::{TestApp, app::START};
 
-use crate::radius::{Fake, concentrator, counted, door, group, report, user};
+use crate::radius::{Fake, concentrator, counted, door, door as door_of, group, report, user};
 
 const KIND: &str = "radius.disconnect";
 
@@ -148,7 +151,7 @@ both!(silence_is_answered_with_patience_an_alarm_and_the_truth, |engine| async {
     cut(&app.app, uma, EndedWhy::Kicked).await?;
     app.run_due_jobs().await?;
     for (pause, alarms_then, shown) in [(10, 0, 0), (20, 1, 1), (40, 1, 1), (80, 1, 1)] {
-        app.advance(Duration::from_secs(pause) - Duration::from_millis(1));
+        app.advance(Duration::from_millis(pause * 1_000 - 1));
         fake.seen();
         app.run_due_jobs().await?;
         assert!(fake.seen().is_empty(), "not before {pause} s");
@@ -210,7 +213,7 @@ both!(only_a_process_with_the_door_takes_the_job_and_a_dead_one_loses_it, |engin
 
 both!(a_nas_that_cannot_cut_is_left_alone_and_its_sessions_are_shown, |engine| async {
     let app = TestApp::new(engine).await?;
-    Fake::serve(&app.app, [Outcome::Impossible]);
+    let fake = Fake::serve(&app.app, []);
     let uma = inside(&app, "uma", NasSettings { disconnect: Disconnect::None, ..NasSettings::default() }).await?;
     cut(&app.app, uma, EndedWhy::Disabled).await?;
     app.run_due_jobs().await?;
@@ -219,7 +222,7 @@ both!(a_nas_that_cannot_cut_is_left_alone_and_its_sessions_are_shown, |engine| a
     app.run_due_jobs().await?;
     let nas = app.app.live().nas().entries[0].clone();
     record(&door(&app.app), &nas, &counted(Status::Interim, "uma", "uma", (60, 1, 1))).await?;
-    assert_eq!(jobs(&app.app).await?, 0);
+    assert_eq!((jobs(&app.app).await?, fake.seen().len()), (0, 0));
     Ok(())
 });
 
@@ -356,6 +359,67 @@ both!(the_first_packet_leaves_within_a_second, |engine| async {
     app.app.tracker().close();
     app.app.tracker().wait().await;
     app.app.stop().await?;
+    Ok(())
+});
+
+/// A door of which one NAS never answers.
+#[derive(Debug, Default)]
+struct Stuck(Mutex<Vec<String>>);
+
+impl Enforcer for Stuck {
+    fn enforce(&self, stay: Stay, _order: Order) -> Enforcing {
+        let is_stuck = stay.login == "stuck";
+        self.0.lock().unwrap().push(stay.login);
+        Box::pin(async move { if is_stuck { std::future::pending().await } else { Outcome::Nak(503) } })
+    }
+}
+
+both!(a_nas_that_does_not_answer_delays_nobody_else, |engine| async {
+    let app = TestApp::new(engine).await?;
+    let door = Arc::new(Stuck::default());
+    app.app.serve_enforcer(door.clone());
+    let stuck = inside(&app, "stuck", NasSettings::default()).await?;
+    let nas = app.app.live().nas().entries[0].clone();
+    for n in 0..60 {
+        record(&door_of(&app.app), &nas, &report(Status::Start, &n.to_string(), "stuck")).await?;
+    }
+    let spec = NasSpec {
+        name: "another".into(),
+        network: "198.51.100.0/24".parse()?,
+        secret: Secret::new("another secret of the tests"),
+        coa_secret: None,
+        settings: NasSettings::default(),
+    };
+    nas::save(&app.operator(), &spec).await?;
+    app.app.live().refresh(&app.app).await?;
+    let source = "198.51.100.1".parse()?;
+    let another = app.app.live().nas().find(source).cloned().expect("it is there");
+    let uma = user(&app, "uma", -1, None).await?;
+    record(&door_of(&app.app), &another, &Report { source, ..report(Status::Start, "uma", "uma") }).await?;
+    app.app.start("test").await?;
+    cut(&app.app, stuck, EndedWhy::Kicked).await?;
+    cut(&app.app, uma, EndedWhy::Kicked).await?;
+    let asked = std::time::Instant::now();
+    let is_asked = |login: &str| door.0.lock().unwrap().iter().any(|asked| asked == login);
+    while !is_asked("stuck") || !is_asked("uma") {
+        assert!(asked.elapsed() < Duration::from_secs(1), "no packet within a second");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    while jobs(&app.app).await? > 61 {
+        assert!(asked.elapsed() < Duration::from_secs(5), "what was answered is not done");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    app.app.shutdown().cancel();
+    app.app.tracker().close();
+    app.app.tracker().wait().await;
+    // Its round was broken off: it is begun again when the lease is over, by whoever serves the door then.
+    let other = app.again().await?;
+    let fake = Fake::serve(&other, []);
+    app.advance(Duration::from_secs(30));
+    gatehouse_domain::job::run_due(&other).await?;
+    assert_eq!(fake.seen().iter().filter(|(stay, _)| stay.login == "stuck").count(), 61);
+    let most = door.0.lock().unwrap().iter().filter(|login| *login == "stuck").count();
+    assert!(most <= 32, "one NAS takes {most} of all there is");
     Ok(())
 });
 

@@ -2,15 +2,19 @@
 
 use gatehouse_domain::vpn::{
     group::{self, GroupEdit, NewGroup, Relocation},
-    method, secret, user,
+    method,
+    role::{self, RoleEdit},
+    secret,
+    user::{self, NewUser},
 };
 use gatehouse_model::{AuthServerId, VpnPolicySetId};
-use gatehouse_store::vpn_pending;
+use gatehouse_store::{vpn_group as rows, vpn_pending};
 use gatehouse_testkit::TestApp;
 
 use crate::{
     people::{faults, refusal},
     vpn_people::{add, add_group, caller, make_live, new, new_group, trail},
+    vpn_stay::{come_in, orders},
 };
 
 const SETS: &str = "INSERT INTO vpn_role (name, note, is_enabled, created_at, updated_at) VALUES ('test', '', TRUE, 0, 0); \
@@ -276,12 +280,23 @@ both!(the_switch_of_a_group_does_not_wait, |engine| async {
     group::set_enabled(&ctx, "/a", false).await?;
     assert_eq!(live().await, [], "not live yet");
     assert!(!group::show(&ctx, "/a").await?.row.is_enabled);
+    add_group(&app, "/a", "b").await;
+    let (below, beside) = (add(&app, "below", "/a/b").await, add(&app, "beside", "/").await);
     make_live(&app).await;
+    come_in(&app, below, "below").await;
+    come_in(&app, beside, "beside").await;
     group::edit(&ctx, &GroupEdit { note: Some("staged".into()), ..edit("/", "a") }).await?;
+    // Moved away, but not yet.
+    group::relocate(
+        &ctx,
+        &Relocation { source: "/a".into(), target: "/".into(), users: names(&["below"]), groups: vec![] },
+    )
+    .await?;
     group::set_enabled(&ctx, "/a/", true).await?;
-    assert_eq!(live().await, [(true, String::new())]);
+    assert_eq!((live().await, orders(&app).await), (vec![(true, String::new())], vec![]));
     group::set_enabled(&ctx, "/a", false).await?;
     assert_eq!(live().await, [(false, String::new())]);
+    assert_eq!(orders(&app).await, ["disconnect below disabled"]);
     assert_eq!(group::show(&ctx, "/a").await?.row.note, "staged");
     assert_eq!(faults(group::set_enabled(&ctx, "/", false).await), [("group", "builtin")]);
     assert_eq!(faults(group::set_enabled(&ctx, "", false).await), [("path", "malformed")]);
@@ -314,6 +329,78 @@ both!(nobody_is_left_behind_in_a_group_that_goes, |engine| async {
         }
         assert_eq!(user::list(&ctx, 10, 0).await?.total, 0, "those who came before went with it");
     }
+    Ok(())
+});
+
+both!(however_many_rebuild_the_tree_it_stays_one, |engine| async {
+    const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
+    let app = TestApp::new(engine).await?;
+    let ctx = caller(&app);
+    for name in NAMES {
+        add_group(&app, "/", name).await;
+    }
+    let path_of = async |name: &str| {
+        let all = rows::list_below(&mut app.app.db().read(), "/").await.unwrap();
+        all.into_iter().find(|row| row.name == name).map(|row| row.path)
+    };
+    // Everybody looks where things are and moves one into another, which meanwhile is elsewhere or below it.
+    let movers = (0..8_usize).map(|mover| {
+        let (ctx, path_of) = (ctx.clone(), &path_of);
+        async move {
+            for round in 0..12_usize {
+                let what = NAMES[(mover + round) % 5];
+                let into = NAMES[(mover * 3 + round * 2 + 1) % 5];
+                let (Some(what), Some(into)) = (path_of(what).await, path_of(into).await) else { continue };
+                let target = if round % 4 == 0 { "/".to_owned() } else { into };
+                let wish = Relocation { source: "/".into(), target, groups: vec![what], users: vec![] };
+                if let Err(error) = group::relocate(&ctx, &wish).await {
+                    assert_eq!(error.code(), "invalid", "{error:?}");
+                }
+            }
+        }
+    });
+    futures_util::future::join_all(movers).await;
+    let all = rows::list_below(&mut app.app.db().read(), "/").await?;
+    assert_eq!(all.iter().filter(|row| row.id.0 > 0).count(), NAMES.len());
+    for row in &all {
+        let mut above = row.parent_id;
+        let mut steps = 0;
+        let parent = rows::find(&mut app.app.db().read(), row.parent_id.unwrap()).await?.unwrap();
+        assert_eq!(row.path, format!("{}/{}", parent.path.trim_end_matches('/'), row.name));
+        while let Some(id) = above {
+            above = rows::find(&mut app.app.db().read(), id).await?.unwrap().parent_id;
+            steps += 1;
+            assert!(steps < 10, "a loop: {all:#?}");
+        }
+    }
+    Ok(())
+});
+
+both!(a_role_that_goes_takes_nobody_down_with_it, |engine| async {
+    let app = TestApp::new(engine).await?;
+    let ctx = caller(&app);
+    for round in 0..10 {
+        for name in ["a", "b"] {
+            role::add(&ctx, &RoleEdit { name: Some(name.to_owned()), ..RoleEdit::default() }).await?;
+        }
+        let adding = futures_util::future::join_all((0..6).map(|n| {
+            let ctx = ctx.clone();
+            let roles = if n % 2 == 0 { names(&["a", "b"]) } else { names(&["b", "a"]) };
+            async move { user::add(&ctx, &NewUser { roles, ..new(&format!("user{round}-{n}"), "/") }).await }
+        }));
+        let gone = names(&["b", "a\0", "a"]);
+        let (added, deleted) = tokio::join!(adding, role::delete(&ctx, &gone));
+        assert_eq!(deleted?, 2);
+        assert!(added.iter().all(Result::is_ok), "{added:?}");
+    }
+    let page = user::list(&ctx, 100, 0).await?;
+    assert!(page.total == 60 && page.users.iter().all(|(_, roles)| roles.is_empty()));
+    // A change of case is a new name for a role's list, too.
+    let rename = user::UserEdit { new_name: Some("USER0-0".into()), ..crate::vpn_people::edit("user0-0", "/") };
+    user::edit(&ctx, &rename).await?;
+    let users = Some(names(&["user0-0", "user0-1\0"]));
+    role::add(&ctx, &RoleEdit { name: Some("c".into()), users, ..RoleEdit::default() }).await?;
+    assert_eq!(user::show(&ctx, "user0-0").await?.roles.len(), 1);
     Ok(())
 });
 

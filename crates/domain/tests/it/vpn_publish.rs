@@ -11,7 +11,7 @@ use gatehouse_domain::{
         user::{self, Expiry, NewUser, UserEdit},
     },
 };
-use gatehouse_model::{AccountId, ApiTokenId, Login, Origin, PassKind, Secret};
+use gatehouse_model::{AccountId, Login, Origin, PassKind, Secret};
 use gatehouse_store::{Query as _, args, lock, sql, vpn_live, vpn_pending, vpn_publish, vpn_user};
 use gatehouse_testkit::TestApp;
 
@@ -57,7 +57,7 @@ both!(a_hundred_new_users_and_one_apply_are_one_publication, |engine| async {
     assert!(live(&other, "later").await.is_none());
     assert_eq!(generation(&app).await, 1);
     let codes = ["vpn.user.update".to_owned()].into();
-    let clerk = Actor::Machine { id: ApiTokenId(0), label: "clerk".to_owned(), codes };
+    let clerk = Actor::Machine { id: None, label: "clerk".to_owned(), codes };
     let nobody = publish::apply(&app.app.ctx(clerk, Origin::Vpn)).await;
     assert!(matches!(nobody, Err(Error::Forbidden { .. })), "it needs vpn.staged.apply");
     Ok(())
@@ -133,7 +133,8 @@ both!(fifty_writers_are_seen_whole_or_not_at_all_and_none_is_lost, |engine| asyn
     let reader = app.clone();
     let looked = pairs.clone();
     let (stop, mut stopped) = tokio::sync::oneshot::channel::<()>();
-    let applier = tokio::spawn(async move {
+    let mut applier = tokio::task::JoinSet::new();
+    applier.spawn(async move {
         let mut applies = 0;
         while stopped.try_recv().is_err() {
             apply(&reader).await;
@@ -153,7 +154,7 @@ both!(fifty_writers_are_seen_whole_or_not_at_all_and_none_is_lost, |engine| asyn
         done?;
     }
     let _ = stop.send(());
-    assert!(applier.await? > 0);
+    assert!(applier.join_next().await.unwrap()? > 0);
     apply(&app).await;
     for pair in pairs {
         for id in pair {

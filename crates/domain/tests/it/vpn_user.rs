@@ -14,6 +14,7 @@ use gatehouse_testkit::TestApp;
 use crate::{
     people::{faults, refusal},
     vpn_people::{add, add_group, caller, edit, make_live, new, trail},
+    vpn_stay::{come_in, orders},
 };
 
 const SERVERS: &str = "INSERT INTO auth_server (name, kind, settings, seal_ref, created_at, updated_at) VALUES \
@@ -21,8 +22,8 @@ const SERVERS: &str = "INSERT INTO auth_server (name, kind, settings, seal_ref, 
 const ROLES: &str = "INSERT INTO vpn_role (name, note, is_enabled, created_at, updated_at) VALUES \
                      ('test', '', TRUE, 0, 0), ('gg', '', TRUE, 0, 0), ('c', '', TRUE, 0, 0);";
 
-fn server(name: &str, kind: Option<&'static str>) -> Option<ServerName> {
-    Some(ServerName { name: name.to_owned(), kind })
+fn server(name: &str, kind: Option<&'static str>) -> ServerName {
+    ServerName { name: name.to_owned(), kind }
 }
 
 async fn pass(app: &TestApp, id: AccountId) -> rows::VpnPassRow {
@@ -48,7 +49,7 @@ both!(a_new_user_is_refused_for_the_first_fault_in_the_documented_order, |engine
         name: String::new(),
         group: "root".to_owned(),
         note: "x".repeat(49),
-        server: server("nobody", None),
+        server: Some(server("nobody", None)),
         ..new("", "")
     };
     let told = async |form: &NewUser| faults(user::add(&ctx, form).await)[0];
@@ -78,10 +79,10 @@ both!(a_new_user_is_refused_for_the_first_fault_in_the_documented_order, |engine
     assert_eq!(told(&form).await, ("name", "taken"), "compared folded");
     form.name = "x".repeat(48);
     for wrong in [server("nobody", None), server("", None), server("a\0", None), server("ldap", Some("radius"))] {
-        form.server = wrong;
+        form.server = Some(wrong);
         assert_eq!(told(&form).await, ("auth_server", "unknown"));
     }
-    form.server = server("ldap", Some("ldap"));
+    form.server = Some(server("ldap", Some("ldap")));
     assert_eq!(told(&form).await, ("note", "malformed"));
     form.note = "x".repeat(48);
     for phone in ["1".repeat(31), "1\n2".to_owned()] {
@@ -174,8 +175,8 @@ both!(an_edit_is_refused_for_the_first_fault_and_keeps_what_it_is_not_given, |en
     let external =
         |server| UserEdit { is_external: Some(true), server, note: Some("x".repeat(49)), ..edit("ann", "/") };
     assert_eq!(told(external(None)).await, ("auth_server", "unknown"));
-    assert_eq!(told(external(server("nobody", None))).await, ("auth_server", "unknown"));
-    assert_eq!(told(external(server("ldap", None))).await, ("note", "malformed"));
+    assert_eq!(told(external(Some(server("nobody", None)))).await, ("auth_server", "unknown"));
+    assert_eq!(told(external(Some(server("ldap", None)))).await, ("note", "malformed"));
     assert_eq!(told(UserEdit { phone: Some("1".repeat(31)), ..edit("ann", "/") }).await, ("phone", "malformed"));
     let password = |text: &str| UserEdit { password: Some(Secret::new(text)), ..edit("ann", "/") };
     assert_eq!(told(password("口令")).await, ("password", "malformed"));
@@ -213,15 +214,15 @@ both!(an_external_server_becomes_effective_by_itself, |engine| async {
     };
     let external = |is: bool, name: &str| UserEdit {
         is_external: Some(is),
-        server: (!name.is_empty()).then(|| ServerName { name: name.to_owned(), kind: None }),
+        server: (!name.is_empty()).then(|| server(name, None)),
         ..edit("ann", "/")
     };
     assert_eq!(auth(external(true, "radius")).await, (method::EXTERNAL, false, Some(2)));
-    let renamed = UserEdit { server: server("ldap", None), ..edit("ann", "/") };
+    let renamed = UserEdit { server: Some(server("ldap", None)), ..edit("ann", "/") };
     assert_eq!(auth(renamed).await, (method::EXTERNAL, false, Some(1)), "another server, still external");
     assert_eq!(auth(external(true, "")).await, (method::EXTERNAL, false, Some(1)), "the server that is set");
     assert_eq!(auth(external(false, "")).await, (method::PASSWORD, false, None));
-    let ignored = UserEdit { server: server("ldap", None), ..edit("ann", "/") };
+    let ignored = UserEdit { server: Some(server("ldap", None)), ..edit("ann", "/") };
     assert_eq!(auth(ignored).await, (method::PASSWORD, false, None), "no external method, no server");
     let both = UserEdit { has_password: Some(true), inherits_auth: Some(true), ..external(true, "ldap") };
     assert_eq!(auth(both).await, (method::PASSWORD | method::EXTERNAL, true, Some(1)), "as it says");
@@ -369,8 +370,12 @@ both!(the_switch_reaches_staged_and_live_and_publishes_nothing_else, |engine| as
     user::set_enabled(&ctx, "ann", true).await?;
     make_live(&app).await;
     user::edit(&ctx, &UserEdit { note: Some("staged".into()), ..edit("ann", "/") }).await?;
+    come_in(&app, id, "here").await;
+    user::set_enabled(&ctx, "ann", true).await?;
+    assert_eq!(orders(&app).await, [""; 0]);
     user::set_enabled(&ctx, "ann", false).await?;
     assert_eq!(live().await, [(false, String::new())]);
+    assert_eq!(orders(&app).await, ["disconnect here disabled"]);
     assert_eq!(pass(&app, id).await.note, "staged");
     Ok(())
 });
@@ -396,6 +401,31 @@ both!(of_many_who_make_the_same_user_one_succeeds, |engine| async {
         }
     }
     assert_eq!(user::list(&ctx, 10, 0).await?.total, 1);
+    Ok(())
+});
+
+both!(of_many_who_take_the_same_name_one_succeeds, |engine| async {
+    let app = TestApp::new(engine).await?;
+    let ctx = caller(&app);
+    for name in ["a", "b", "c", "d"] {
+        add(&app, name, "/").await;
+    }
+    let mut names = ["a", "b", "c", "d"].map(str::to_owned);
+    for round in 0..5 {
+        let wanted = format!("wanted{round}");
+        let edits = names.each_ref().map(|old| UserEdit { new_name: Some(wanted.clone()), ..edit(old, "/") });
+        let form = new(&wanted, "/");
+        let renaming = futures(edits.iter().map(|edit| user::edit(&ctx, edit)).collect());
+        let (renamed, added) = tokio::join!(renaming, user::add(&ctx, &form));
+        let winners = renamed.iter().filter(|result| result.is_ok()).count() + usize::from(added.is_ok());
+        assert_eq!(winners, 1, "{renamed:?} {added:?}");
+        if let Some(winner) = renamed.iter().position(Result::is_ok) {
+            names[winner] = wanted;
+        }
+        for result in renamed.into_iter().chain([added.map(drop)]).filter(Result::is_err) {
+            assert_eq!(faults(result), [("name", "taken")]);
+        }
+    }
     Ok(())
 });
 

@@ -23,6 +23,9 @@ pub(crate) enum Answer {
     Silence(&'static str),
 }
 
+/// The reason of a password that is no text.
+const UNREADABLE: &str = "unreadable_password";
+
 /// Why a request is refused before anybody is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Refusal(&'static str);
@@ -39,6 +42,11 @@ pub(crate) async fn answer(
         Err(Refusal(reason)) => {
             tracing::debug!(nas = peer.nas.name, user = ?packet.text(number::USER_NAME), reason, "access rejected");
             peer.meter.rejected(reason);
+            if reason == UNREADABLE {
+                peer.note(
+                    "a password cannot be read: the secret of the NAS is probably another one than that of the entry",
+                );
+            }
             let reject = Reject { reason, message: None, ms_chap_error: mschap::AUTHENTICATION_FAILURE };
             rejection(random, peer, packet, &reject).map(Answer::Reject)
         }
@@ -46,12 +54,7 @@ pub(crate) async fn answer(
             let user = request.user_name.clone();
             match authority.admit(peer.nas.clone(), request).await {
                 Err(error) => {
-                    tracing::error!(
-                        nas = peer.nas.name,
-                        ?user,
-                        error = error.chain(),
-                        "an access request could not be decided"
-                    );
+                    peer.failed("an access request could not be decided", &error);
                     return Answer::Silence("undecided");
                 }
                 Ok(Decision::Reject(reject)) => {
@@ -114,7 +117,7 @@ fn credential(peer: &Peer, packet: &Packet<'_>) -> Result<Credential, Refusal> {
         number::USER_PASSWORD => {
             let plain = password::reveal(peer.secret(), packet.authenticator(), value).ok_or(malformed)?;
             // With another secret the password is garbage, which is rarely UTF-8.
-            let plain = str::from_utf8(&plain).map_err(|_| Refusal("unreadable_password"))?;
+            let plain = str::from_utf8(&plain).map_err(|_| Refusal(UNREADABLE))?;
             Ok(Credential::Pap(Secret::new(plain)))
         }
         number::CHAP_PASSWORD => {

@@ -30,7 +30,7 @@ pub(crate) async fn answer(
             Ok(Reply::Acknowledge) => {}
             Ok(Reply::Silent) => return Err("denied_start"),
             Err(error) => {
-                tracing::error!(nas = peer.nas.name, error = error.chain(), "a report could not be kept");
+                peer.failed("a report could not be kept", &error);
                 return Err("not_kept");
             }
         }

@@ -80,12 +80,9 @@ impl Sender {
 
     async fn ask(&self, stay: &Stay, code: Code, order: &Order) -> Outcome {
         let _permit = self.sockets.acquire().await;
-        let packet = match self.packet(stay, code, order) {
-            Ok(packet) => packet,
-            Err(Oversize) => {
-                tracing::error!(nas = stay.nas.name, "an order is {Oversize}");
-                return Outcome::Impossible;
-            }
+        let Ok(packet) = self.packet(stay, code, order) else {
+            tracing::error!(nas = stay.nas.name, "an order is {Oversize}");
+            return Outcome::Impossible;
         };
         match self.exchange(stay, code, &packet).await {
             Ok(outcome) => outcome,

@@ -4,15 +4,25 @@ use std::{
     collections::HashMap,
     net::IpAddr,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use arc_swap::ArcSwap;
-use gatehouse_domain::radius::nas::{Nas, NasSet};
+use gatehouse_domain::{
+    Error,
+    radius::nas::{Nas, NasSet},
+};
+use tokio::time::Instant;
 
 use crate::{meter::Meter, reply::Sets};
+
+/// A note about a NAS is logged this often.
+const NOTE: Duration = Duration::from_hours(24);
+/// Failures of one NAS's requests are logged this often: while the database is away, every request fails.
+const FAILURE: Duration = Duration::from_secs(1);
 
 /// A NAS entry at work.
 #[derive(Debug)]
@@ -21,6 +31,7 @@ pub(crate) struct Peer {
     pub(crate) sets: Sets,
     pub(crate) meter: Meter,
     in_work: AtomicUsize,
+    said: Mutex<Vec<(&'static str, Instant)>>,
 }
 
 impl Peer {
@@ -29,11 +40,38 @@ impl Peer {
         for problem in problems {
             tracing::warn!(nas = nas.name, "an attribute of the entry is left out: {problem}");
         }
-        Self { sets, meter: Meter::new(&nas.name), in_work: AtomicUsize::new(0), nas }
+        Self { sets, meter: Meter::new(&nas.name), in_work: AtomicUsize::new(0), said: Mutex::default(), nas }
     }
 
     pub(crate) fn secret(&self) -> &[u8] {
         self.nas.secret.expose().as_bytes()
+    }
+
+    /// Logs something about the NAS, once a day.
+    pub(crate) fn note(&self, text: &'static str) {
+        if self.is_due(text, NOTE) {
+            tracing::warn!(nas = self.nas.name, "{text}");
+        }
+    }
+
+    /// Logs a request that could not be served, once a second; all are counted.
+    pub(crate) fn failed(&self, text: &'static str, error: &Error) {
+        if self.is_due(text, FAILURE) {
+            tracing::error!(nas = self.nas.name, error = error.chain(), "{text}");
+        }
+    }
+
+    /// Whether something was not said for so long.
+    fn is_due(&self, text: &'static str, every: Duration) -> bool {
+        let now = Instant::now();
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        match said.iter_mut().find(|(known, _)| *known == text) {
+            Some((_, at)) if now.saturating_duration_since(*at) < every => return false,
+            Some((_, at)) => *at = now,
+            // As many as there are texts.
+            None => said.push((text, now)),
+        }
+        true
     }
 
     /// Takes a place for one more request; `None` when the NAS has its share of the door in work already.
@@ -134,6 +172,16 @@ mod tests {
         assert_eq!(found(&set, "192.0.2.7"), Some(1));
         assert_eq!(found(&set, "192.0.2.9"), Some(2));
         assert!(Arc::ptr_eq(&before, &peers.find(&set, "192.0.2.8".parse().unwrap()).unwrap()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_note_is_not_repeated_with_every_packet() {
+        let peer = Peer::new(Arc::new(nas(1, "192.0.2.7/32")));
+        assert!(peer.is_due("one", NOTE) && peer.is_due("other", NOTE));
+        tokio::time::advance(Duration::from_hours(23)).await;
+        assert!(!peer.is_due("one", NOTE) && peer.is_due("one", FAILURE));
+        tokio::time::advance(Duration::from_hours(24)).await;
+        assert!(peer.is_due("one", NOTE));
     }
 
     #[test]

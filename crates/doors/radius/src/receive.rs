@@ -3,12 +3,13 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
 use gatehouse_domain::{Random, radius::nas::Requirement};
-use gatehouse_model::NasId;
 use gatehouse_radius_wire::{Builder, Code, DropReason, MAX_PACKET, Packet, Signature, attribute as number};
 use tokio::{
     net::UdpSocket,
@@ -34,8 +35,6 @@ const IN_WORK_PER_NAS: usize = 1_024;
 const REJECTS: usize = 16_384;
 /// After a receive that failed: such an error is no packet's, and comes back at once.
 const AFTER_ERROR: Duration = Duration::from_millis(10);
-/// A note about a NAS's packets is logged this often.
-const NOTE: Duration = Duration::from_hours(24);
 
 /// What a port serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +69,6 @@ pub(crate) struct Desk<A> {
     duplicates: Duplicates,
     reject_delay: Duration,
     rejects: mpsc::Sender<Held>,
-    notes: Mutex<Vec<(NasId, &'static str, Instant)>>,
 }
 
 impl<A: Authority> Desk<A> {
@@ -90,7 +88,6 @@ impl<A: Authority> Desk<A> {
             duplicates,
             reject_delay,
             rejects,
-            notes: Mutex::default(),
         };
         (Arc::new(desk), release(held))
     }
@@ -130,7 +127,7 @@ impl<A: Authority> Desk<A> {
         from: SocketAddr,
         datagram: &[u8],
     ) -> Result<(), &'static str> {
-        let packet = self.check(socket.port, peer, datagram).map_err(DropReason::label)?;
+        let packet = Self::check(socket.port, peer, datagram).map_err(DropReason::label)?;
         if packet.code() == Code::StatusServer {
             return self.tell_status(socket, peer, from, packet);
         }
@@ -153,15 +150,23 @@ impl<A: Authority> Desk<A> {
         let place = peer.enter(IN_WORK_PER_NAS).ok_or("busy")?;
         let (desk, peer, socket) = (Arc::clone(self), Arc::clone(peer), Arc::clone(socket));
         let bytes = packet.bytes().to_vec();
-        self.tasks.spawn(async move {
+        let mut working = Box::pin(async move {
             desk.work(&socket, &peer, work, &bytes).await;
             drop(place);
         });
+        // What is decided from memory is over at once, without the cost of a task and of waking another thread for it.
+        let first = AssertUnwindSafe(|| working.as_mut().poll(&mut Context::from_waker(Waker::noop())));
+        match catch_unwind(first) {
+            Ok(Poll::Ready(())) => {}
+            Ok(Poll::Pending) => drop(self.tasks.spawn(working)),
+            // The panic has said where; it is one request's end and not the loop's.
+            Err(_) => return Err("panicked"),
+        }
         Ok(())
     }
 
     /// Well-formed, expected on this port, and from somebody who knows the secret, as far as the packet can show it.
-    fn check<'a>(&self, port: Port, peer: &Peer, datagram: &'a [u8]) -> Result<Packet<'a>, DropReason> {
+    fn check<'a>(port: Port, peer: &Peer, datagram: &'a [u8]) -> Result<Packet<'a>, DropReason> {
         let packet = Packet::parse(datagram)?;
         match (port, packet.code()) {
             (_, Code::StatusServer) | (Port::Auth, Code::AccessRequest) | (Port::Acct, Code::AccountingRequest) => {}
@@ -169,7 +174,7 @@ impl<A: Authority> Desk<A> {
         }
         let signature = packet.verify_request(peer.secret()).inspect_err(|reason| {
             if matches!(reason, DropReason::BadMessageAuthenticator | DropReason::BadAuthenticator) {
-                self.note(peer, "a packet is dropped: its secret is another one than that of the entry");
+                peer.note("a packet is dropped: its secret is another one than that of the entry");
             }
         })?;
         if packet.code() == Code::AccessRequest && signature == Signature::Absent {
@@ -177,8 +182,7 @@ impl<A: Authority> Desk<A> {
             match peer.nas.settings.require_message_authenticator {
                 Requirement::Yes => return Err(DropReason::MissingMessageAuthenticator),
                 Requirement::Auto if is_forwarded => return Err(DropReason::MissingMessageAuthenticator),
-                Requirement::Auto => self.note(
-                    peer,
+                Requirement::Auto => peer.note(
                     "requests come without Message-Authenticator: switch it on at the NAS, then set \
                      require_message_authenticator = \"yes\" (CVE-2024-3596)",
                 ),
@@ -186,21 +190,6 @@ impl<A: Authority> Desk<A> {
             }
         }
         Ok(packet)
-    }
-
-    /// Logs something about a NAS once a day.
-    fn note(&self, peer: &Peer, text: &'static str) {
-        let now = Instant::now();
-        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = notes.iter_mut().find(|(nas, said, _)| *nas == peer.nas.id && *said == text);
-        match known {
-            Some((.., at)) if now.saturating_duration_since(*at) < NOTE => return,
-            Some((.., at)) => *at = now,
-            // As many as there are entries and texts.
-            None => notes.push((peer.nas.id, text, now)),
-        }
-        drop(notes);
-        tracing::warn!(nas = peer.nas.name, "{text}");
     }
 
     /// Answers Status-Server, as long as requests could be served (RFC 5997).

@@ -4,7 +4,7 @@ use std::{borrow::Cow, net::IpAddr, time::Duration};
 
 use gatehouse_domain::radius::{
     grant::{Decision, Grant, Speed},
-    nas::{AttributeSets, Disconnect, Nas, NasSettings, Profile},
+    nas::{AttributeSets, Nas, Profile},
 };
 use gatehouse_model::PassKind;
 use gatehouse_radius_wire::{
@@ -17,8 +17,6 @@ use ipnet::IpNet;
 const FRAMED: u32 = 2;
 /// Framed-Protocol.
 const PPP: u32 = 1;
-/// Session-Timeout of a NAS that cannot be told to end a session.
-const CAP_WITHOUT_DISCONNECT: Duration = Duration::from_hours(1);
 /// MS-MPPE-Encryption-Policy: encryption is allowed, the NAS may demand it.
 const MPPE_ALLOWED: u32 = 1;
 /// MS-MPPE-Encryption-Types: 128 bits, which our keys have.
@@ -61,7 +59,7 @@ pub(crate) fn accept(
     }
     sheet.class(nas.settings.profile, grant);
     sheet.address(grant);
-    sheet.times(&nas.settings, grant);
+    sheet.times(grant);
     sheet.integer(number::ACCT_INTERIM_INTERVAL, seconds(nas.settings.interim.0));
     sheet.groups_and_speed(nas.settings.profile, grant);
     sheet.text(number::REPLY_MESSAGE, grant.message.as_deref().unwrap_or_default());
@@ -91,7 +89,7 @@ pub(crate) fn change<'a>(
     session: &[u8],
 ) -> Builder<'a> {
     let mut sheet = Sheet { builder, free: &sets.change };
-    sheet.times(&nas.settings, grant);
+    sheet.times(grant);
     sheet.groups_and_speed(nas.settings.profile, grant);
     sheet.fill(nas, grant, Some(session));
     sheet.builder
@@ -194,15 +192,14 @@ impl Sheet<'_> {
         }
     }
 
-    fn times(&mut self, settings: &NasSettings, grant: &Grant) {
-        let by_default = (settings.disconnect == Disconnect::None).then_some(CAP_WITHOUT_DISCONNECT);
-        let cap = settings.session_cap.map(|cap| cap.0).or(by_default);
-        if let Some(timeout) = [grant.session_timeout, cap].into_iter().flatten().min() {
-            // Zero would mean no limit to some.
-            self.integer(number::SESSION_TIMEOUT, seconds(timeout).max(1));
-        }
-        if let Some(timeout) = grant.idle_timeout {
-            self.integer(number::IDLE_TIMEOUT, seconds(timeout).max(1));
+    /// The decision has bounded both by what the entry allows.
+    fn times(&mut self, grant: &Grant) {
+        let times = [(number::SESSION_TIMEOUT, grant.session_timeout), (number::IDLE_TIMEOUT, grant.idle_timeout)];
+        for (kind, time) in times {
+            if let Some(time) = time {
+                // Zero would mean no limit to some.
+                self.integer(kind, seconds(time).max(1));
+            }
         }
     }
 

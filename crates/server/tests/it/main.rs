@@ -25,6 +25,8 @@ mod demo;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]
+mod external;
+#[cfg(test)]
 mod fault;
 #[cfg(test)]
 mod import;

@@ -145,13 +145,11 @@ impl Vpn {
             Err(Failure::Error(error)) => {
                 log_error(&error);
                 call::note_refused(&call.ctx, endpoint.noted(&names), error.code());
-                match words(&error, endpoint) {
-                    Some(refusal) => self.counted(endpoint.action, refusal, endpoint.dialect),
-                    None => {
-                        count(endpoint.action, 500);
-                        self.envelope.internal()
-                    }
+                if let Some(refusal) = words(&error, endpoint) {
+                    return self.counted(endpoint.action, refusal, endpoint.dialect);
                 }
+                count(endpoint.action, 500);
+                self.envelope.internal()
             }
         }
     }

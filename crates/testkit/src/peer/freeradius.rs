@@ -47,7 +47,20 @@ impl FreeRadius {
         Ok(Self { peer, accounting_port: Some(accounting_port) })
     }
 
-    /// Where it takes Access-Requests, on 127.0.0.1.
+    /// Starts one as a NAS that takes orders (RFC 5176): it acknowledges every Disconnect and CoA, except for sessions named `gone`,
+    /// which it says it does not know (Error-Cause 503).
+    pub async fn start_nas() -> Result<Self> {
+        let (folder, port) = (Peer::folder()?, free_port()?);
+        let path = folder.path();
+        let root = path.to_str().context("the folder's name is no text")?.to_owned();
+        fs::write(path.join("radiusd.conf"), nas_configuration(&root, port))?;
+        fs::write(path.join("dictionary"), "")?;
+        let (args, ready) = (["-X", "-d", &root], Ready::Logs(READY));
+        let peer = Peer::start_until(Program::Debian("freeradius"), args, folder, port, ready).await?;
+        Ok(Self { peer, accounting_port: None })
+    }
+
+    /// Where it takes Access-Requests or orders, on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.peer.address().port()
     }
@@ -101,6 +114,19 @@ pub fn radclient(port: u16, kind: &str, secret: &str, attributes: &str) -> Resul
     let done = child.wait_with_output()?;
     let printed = [done.stdout, done.stderr].concat();
     Ok((done.status.success(), String::from_utf8_lossy(&printed).into_owned()))
+}
+
+fn nas_configuration(root: &str, port: u16) -> String {
+    let secret = FreeRadius::SECRET;
+    format!(
+        "prefix = /usr\nlibdir = /usr/lib/freeradius\nconfdir = {root}\nlogdir = {root}\nrun_dir = {root}\n\
+         pidfile = {root}/pid\nhostname_lookups = no\nsecurity {{\n reject_delay = 0\n status_server = no\n}}\n\
+         client loopback {{\n ipaddr = 127.0.0.1\n secret = {secret}\n require_message_authenticator = yes\n}}\n\
+         modules {{\n always ok {{\n rcode = ok\n }}\n always reject {{\n rcode = reject\n }}\n}}\n\
+         server nas {{\n listen {{\n type = coa\n ipaddr = 127.0.0.1\n port = {port}\n }}\n\
+         recv-coa {{\n if (&Acct-Session-Id == \"gone\") {{\n update reply {{\n Error-Cause := 503\n }}\n reject\n }}\n\
+         else {{\n ok\n }}\n }}\n send-coa {{\n ok\n }}\n}}\n"
+    )
 }
 
 fn configuration(root: &str, port: u16) -> String {

@@ -44,6 +44,12 @@ impl Server {
 }
 
 impl Ldap {
+    /// Refuses what can never work, a `ca_file` that holds no certificate among it.
+    pub(crate) fn check(server: &AuthServer, settings: &LdapSettings) -> Result<(), SettingsError> {
+        let directory = Directory::new(server, settings)?;
+        if directory.ca_file.is_some() { tls::client_config(&directory).map(drop) } else { Ok(()) }
+    }
+
     /// Reads the authorities' certificates: blocks for some milliseconds.
     pub(crate) fn new(server: &AuthServer, settings: &LdapSettings) -> Result<Self, SettingsError> {
         let directory = Directory::new(server, settings)?;

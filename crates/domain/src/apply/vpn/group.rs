@@ -20,18 +20,18 @@ use crate::{
 /// [`AuthKeys`] with ids; `None` stays as it is.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Auth {
-    pub(super) inherits_auth: Option<bool>,
+    pub(super) inherits_methods: Option<bool>,
     pub(super) inherits_policy: Option<bool>,
     pub(super) methods: Option<i64>,
     pub(super) is_any_of: Option<bool>,
     /// Zero: none.
-    pub(super) auth_server: Option<AuthServerId>,
+    pub(super) server_id: Option<AuthServerId>,
     pub(super) policy_set: Option<VpnPolicySetId>,
 }
 
 /// Resolves names. `Invalid` naming what does not exist.
 pub(super) async fn resolve(q: &mut impl Query, keys: &AuthKeys<'_>) -> Result<Auth> {
-    let auth_server = match keys.auth_server {
+    let server_id = match keys.auth_server {
         None => None,
         Some("") => Some(AuthServerId(0)),
         Some(name) => {
@@ -48,11 +48,11 @@ pub(super) async fn resolve(q: &mut impl Query, keys: &AuthKeys<'_>) -> Result<A
         }
     };
     Ok(Auth {
-        inherits_auth: keys.inherits_auth,
+        inherits_methods: keys.inherits_auth,
         inherits_policy: keys.inherits_policy,
         methods: keys.methods.map(|methods| methods.iter().map(|method| bit(*method)).fold(0, |all, bit| all | bit)),
         is_any_of: keys.is_any_of,
-        auth_server,
+        server_id,
         policy_set,
     })
 }
@@ -60,7 +60,7 @@ pub(super) async fn resolve(q: &mut impl Query, keys: &AuthKeys<'_>) -> Result<A
 impl Auth {
     /// The server as it shall be.
     pub(super) fn server(&self, old: Option<AuthServerId>) -> Option<AuthServerId> {
-        self.auth_server.map_or(old, |id| Some(id).filter(|id| id.0 != 0))
+        self.server_id.map_or(old, |id| Some(id).filter(|id| id.0 != 0))
     }
 }
 
@@ -84,7 +84,7 @@ pub(super) async fn ensure(ctx: &Ctx, tx: &mut Tx, entry: &VpnGroupEntry) -> Res
     let apply = |mut row: VpnGroupRow| {
         row.note = entry.note.clone().unwrap_or(row.note);
         row.is_enabled = entry.enabled.unwrap_or(row.is_enabled);
-        row.inherits_auth = auth.inherits_auth.unwrap_or(row.inherits_auth);
+        row.inherits_auth = auth.inherits_methods.unwrap_or(row.inherits_auth);
         row.inherits_policy = auth.inherits_policy.unwrap_or(row.inherits_policy);
         row.inherits_roles = entry.inherit_roles.unwrap_or(row.inherits_roles);
         row.forces_auth = entry.force_auth.unwrap_or(row.forces_auth);

@@ -48,12 +48,11 @@ pub(super) async fn resource_group(ctx: &Ctx, tx: &mut Tx, entry: &VpnResourceGr
     };
     let found = groups::find(tx, &entry.name).await?;
     let is_new = found.is_none();
-    let staged = match found {
-        Some(row) => row,
-        None => {
-            let id = groups::insert(tx, &entry.name, "", true, ctx.now()).await?;
-            groups::VpnResourceGroupRow { id, name: entry.name.clone(), note: String::new(), is_enabled: true }
-        }
+    let staged = if let Some(row) = found {
+        row
+    } else {
+        let id = groups::insert(tx, &entry.name, "", true, ctx.now()).await?;
+        groups::VpnResourceGroupRow { id, name: entry.name.clone(), note: String::new(), is_enabled: true }
     };
     let old = live::find_resource_group(tx, staged.id).await?;
     let (new, new_live) = (apply(staged.clone()), apply(old.clone().unwrap_or_else(|| staged.clone())));
@@ -170,12 +169,11 @@ pub(super) async fn role(ctx: &Ctx, tx: &mut Tx, entry: &VpnRoleEntry) -> Result
     };
     let found = roles::find(tx, &entry.name).await?;
     let is_new = found.is_none();
-    let staged = match found {
-        Some(row) => row,
-        None => {
-            let id = roles::insert(tx, &entry.name, "", true, ctx.now()).await?;
-            VpnRoleRow { id, name: entry.name.clone(), note: String::new(), is_enabled: true }
-        }
+    let staged = if let Some(row) = found {
+        row
+    } else {
+        let id = roles::insert(tx, &entry.name, "", true, ctx.now()).await?;
+        VpnRoleRow { id, name: entry.name.clone(), note: String::new(), is_enabled: true }
     };
     let old = live::find_role(tx, staged.id).await?;
     let (new, new_live) = (apply(staged.clone()), apply(old.clone().unwrap_or_else(|| staged.clone())));

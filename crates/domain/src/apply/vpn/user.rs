@@ -80,7 +80,7 @@ impl Wish<'_> {
         row.is_enabled = entry.enabled.unwrap_or(row.is_enabled);
         row.is_public = entry.public.unwrap_or(row.is_public);
         row.expires_at = entry.expires_at.map_or(row.expires_at, |expiry| expiry.0);
-        row.inherits_auth = auth.inherits_auth.unwrap_or(row.inherits_auth);
+        row.inherits_auth = auth.inherits_methods.unwrap_or(row.inherits_auth);
         row.inherits_policy = auth.inherits_policy.unwrap_or(row.inherits_policy);
         row.methods = auth.methods.unwrap_or(row.methods);
         row.is_any_of = auth.is_any_of.unwrap_or(row.is_any_of);

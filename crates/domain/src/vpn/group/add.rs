@@ -1,7 +1,7 @@
 //! Making a group.
 
 use gatehouse_model::{VpnGroupId, VpnPolicySetId};
-use gatehouse_store::{lock, vpn_group as rows};
+use gatehouse_store::{auth_server, lock, vpn_group as rows, vpn_policy_set};
 
 use super::{OBJECT, find_at, insert_roles, is_name, joined, takes_children};
 use crate::{
@@ -77,14 +77,14 @@ pub async fn add(ctx: &Ctx, new: &NewGroup) -> Result<VpnGroupId> {
     if !field::is_text(&new.note, field::MAX_NAME) {
         return Err(Error::field("note", "malformed"));
     }
-    if rows::find_policy_set(&mut tx, new.policy_set_id).await?.is_none() {
+    if vpn_policy_set::find(&mut tx, new.policy_set_id).await?.is_none() {
         return Err(Error::field("policy_set", "unknown"));
     }
     let server = match &new.server {
         None => None,
         Some(name) => {
-            let found = if field::is_askable(name) { rows::find_server(&mut tx, name).await? } else { None };
-            Some(found.ok_or_else(|| Error::field("auth_server", "unknown"))?.0)
+            let found = if field::is_askable(name) { auth_server::find_by_name(&mut tx, name).await? } else { None };
+            Some(found.ok_or_else(|| Error::field("auth_server", "unknown"))?.id)
         }
     };
     let external = if server.is_some() { method::EXTERNAL } else { 0 };

@@ -1,7 +1,7 @@
 //! Rules that making and editing a user share (specs/vpn.md §6, §7.3, §7.4).
 
 use gatehouse_model::{AuthServerId, Login, PassKind, Secret, fold_key};
-use gatehouse_store::{Query, account::AccountRow, vpn_group, vpn_user as rows};
+use gatehouse_store::{Query, account::AccountRow, auth_server, vpn_user as rows};
 
 use super::ServerName;
 use crate::{
@@ -24,9 +24,9 @@ pub(super) fn name(ctx: &Ctx, name: &str) -> Result<()> {
 
 /// Finds an external server; (`auth_server`, `unknown`).
 pub(super) async fn server(q: &mut impl Query, server: &ServerName) -> Result<AuthServerId> {
-    let found = if is_askable(&server.name) { vpn_group::find_server(q, &server.name).await? } else { None };
-    let fits = |(_, kind): &(AuthServerId, String)| server.kind.is_none_or(|wanted| wanted == kind);
-    found.filter(fits).map(|(id, _)| id).ok_or_else(|| Error::field("auth_server", "unknown"))
+    let found = if is_askable(&server.name) { auth_server::find_by_name(q, &server.name).await? } else { None };
+    let found = found.filter(|row| server.kind.is_none_or(|wanted| wanted == row.kind));
+    found.map(|row| row.id).ok_or_else(|| Error::field("auth_server", "unknown"))
 }
 
 /// The faults of the free texts and the password: `malformed`.

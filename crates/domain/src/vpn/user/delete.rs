@@ -32,10 +32,9 @@ pub async fn delete(ctx: &Ctx, names: &[String]) -> Result<usize> {
     }
     let mut deleted = Vec::new();
     for (id, name) in users {
-        if rows::update_touched(&mut tx, id, ctx.now()).await? == 0 {
+        if rows::delete(&mut tx, id).await? == 0 {
             continue;
         }
-        rows::delete(&mut tx, id).await?;
         staged::mark(&mut tx, Twin::User, id.0).await?;
         deleted.push((id, name));
     }

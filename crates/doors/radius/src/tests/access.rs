@@ -5,7 +5,7 @@ use tokio::time::Instant;
 #[tokio::test]
 async fn a_right_password_is_accepted_and_a_wrong_one_held_back() {
     let options = Options { reject_delay: Duration::from_millis(400), ..Options::default() };
-    let running = Running::start(&["127.0.0.1"], [nas(1, "127.0.0.0/8")], options).await;
+    let running = Running::start(&["127.0.0.1"], [nas(1, "127.0.0.0/8")], options);
     let client = running.client().await;
     let mut request = pap(1, "nemo", PASSWORD);
     request.put_text(number::CALLING_STATION_ID, "192.0.2.9");
@@ -42,7 +42,7 @@ async fn a_right_password_is_accepted_and_a_wrong_one_held_back() {
 #[tokio::test]
 async fn a_reply_leaves_from_where_the_request_arrived() {
     let entries = [nas(1, "127.0.0.0/8"), nas(2, "::1/128")];
-    let running = Running::start(&["127.0.0.1", "127.0.0.3", "::1"], entries, Options::default()).await;
+    let running = Running::start(&["127.0.0.1", "127.0.0.3", "::1"], entries, Options::default());
     for (id, (own, server)) in (1..).zip([("127.0.0.1", 0), ("127.0.0.9", 1), ("::1", 2)]) {
         // The client's socket is connected: it hears that address and port only.
         let client = Client::new(own, running.auth[server]).await;
@@ -60,7 +60,7 @@ fn wildcards_are_refused() {
 
 #[tokio::test]
 async fn strangers_and_wrong_secrets_hear_nothing() {
-    let running = Running::local(NasSettings::default()).await;
+    let running = Running::local(NasSettings::default());
     let stranger = Client::new("127.0.0.2", running.auth[0]).await;
     stranger.send(&sealed(pap(1, "nemo", PASSWORD))).await;
     let client = running.client().await;
@@ -85,7 +85,7 @@ async fn strangers_and_wrong_secrets_hear_nothing() {
 
 #[tokio::test]
 async fn a_request_has_one_effect_however_often_it_arrives() {
-    let running = Running::local(NasSettings::default()).await;
+    let running = Running::local(NasSettings::default());
     let client = running.client().await;
     let request = sealed(pap(1, "slow", PASSWORD));
     client.send(&request).await;
@@ -121,7 +121,7 @@ async fn message_authenticators_are_asked_for_as_the_entry_says() {
         [(Requirement::Yes, false, false), (Requirement::Auto, true, false), (Requirement::No, true, true)]
     {
         let settings = NasSettings { require_message_authenticator: requirement, ..NasSettings::default() };
-        let running = Running::local(settings).await;
+        let running = Running::local(settings);
         let client = running.client().await;
         for (id, state, accepts) in [(1, &b""[..], accepts_plain), (2, b"state", accepts_forwarded)] {
             client.send(&plain(id, state)).await;
@@ -140,13 +140,15 @@ async fn message_authenticators_are_asked_for_as_the_entry_says() {
 
 #[tokio::test]
 async fn exactly_one_credential_and_a_name_are_needed() {
-    let running = Running::local(NasSettings::default()).await;
+    let running = Running::local(NasSettings::default());
     let client = running.client().await;
     let request = |id| Builder::request(Code::AccessRequest, id, [id; 16]).signed();
     let hidden = |id| password::hide(SECRET.as_bytes(), &[id; 16], b"arctangent").unwrap();
     let with = |id: u8, parts: &[(u8, Vec<u8>)]| {
         let mut request = request(id);
-        parts.iter().for_each(|(kind, value)| request.put(*kind, value));
+        for (kind, value) in parts {
+            request.put(*kind, value);
+        }
         sealed(request)
     };
     let nemo = || (number::USER_NAME, b"nemo".to_vec());
@@ -179,7 +181,7 @@ async fn exactly_one_credential_and_a_name_are_needed() {
 
 #[tokio::test]
 async fn chap_takes_the_authenticator_for_a_missing_challenge() {
-    let running = Running::local(NasSettings::default()).await;
+    let running = Running::local(NasSettings::default());
     let client = running.client().await;
     for (id, challenge) in [(1, None), (2, Some([5; 20]))] {
         let mut request = Builder::request(Code::AccessRequest, id, [id; 16]).signed();
@@ -209,7 +211,7 @@ fn ms_chap(id: u8, user: &str, plain: &str) -> (Vec<u8>, String) {
 
 #[tokio::test]
 async fn ms_chap_proves_the_server_and_hands_out_keys() {
-    let running = Running::local(NasSettings::default()).await;
+    let running = Running::local(NasSettings::default());
     let client = running.client().await;
     let (request, proof) = ms_chap(5, "DOMAIN\\nemo", PASSWORD);
     let reply = client.ask(&request).await;
@@ -250,7 +252,7 @@ async fn ms_chap_proves_the_server_and_hands_out_keys() {
 
 #[tokio::test]
 async fn without_a_decision_there_is_silence_and_the_repeat_counts() {
-    let running = Running::local(NasSettings::default()).await;
+    let running = Running::local(NasSettings::default());
     let client = running.client().await;
     running.double.is_reachable.store(false, Ordering::Relaxed);
     let request = sealed(pap(1, "nemo", PASSWORD));
@@ -265,7 +267,7 @@ async fn without_a_decision_there_is_silence_and_the_repeat_counts() {
 
 #[tokio::test]
 async fn status_is_told_on_both_ports_while_the_database_answers() {
-    let running = Running::local(NasSettings::default()).await;
+    let running = Running::local(NasSettings::default());
     let (auth, acct) = (running.client().await, running.accounting_client().await);
     let status = |id| Builder::request(Code::StatusServer, id, [id; 16]);
     assert_eq!(code(&auth.ask(&sealed(status(1).signed())).await), Code::AccessAccept);

@@ -11,7 +11,7 @@ fn report(id: u8, status: u32, user: &str) -> Builder<'static> {
 
 #[tokio::test]
 async fn a_report_is_read_whole() {
-    let running = Running::local(NasSettings::default()).await;
+    let running = Running::local(NasSettings::default());
     let client = running.accounting_client().await;
     let mut request = report(7, 2, "nemo");
     request.put(number::ACCT_SESSION_ID, &[0xff, 0xfe]);
@@ -51,7 +51,7 @@ async fn a_report_is_read_whole() {
 
 #[tokio::test]
 async fn the_answer_waits_for_the_commit() {
-    let running = Running::local(NasSettings::default()).await;
+    let running = Running::local(NasSettings::default());
     let client = running.accounting_client().await;
     let with_session = |id, user: &str| {
         let mut request = report(id, 1, user);
@@ -85,7 +85,7 @@ async fn the_answer_waits_for_the_commit() {
 
 #[tokio::test]
 async fn other_kinds_are_acknowledged_and_forged_ones_have_no_effect() {
-    let running = Running::local(NasSettings::default()).await;
+    let running = Running::local(NasSettings::default());
     let client = running.accounting_client().await;
     assert_eq!(code(&client.ask(&sealed(report(1, 9, "nemo"))).await), Code::AccountingResponse);
     client.send(&report(2, 7, "nemo").finish(b"another secret").unwrap()).await;

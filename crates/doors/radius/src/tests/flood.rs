@@ -7,7 +7,7 @@ use crate::{
 #[tokio::test]
 async fn a_nas_that_floods_has_its_share_and_others_are_served() {
     let entries = [nas(1, "127.0.0.1/32"), nas(2, "127.0.0.2/32")];
-    let running = Running::start(&["127.0.0.1"], entries, Options::default()).await;
+    let running = Running::start(&["127.0.0.1"], entries, Options::default());
     let client = running.client().await;
     for id in 0..=255 {
         for _ in 0..6 {
@@ -54,4 +54,22 @@ async fn no_datagram_stops_the_loop() {
         }
     }
     eventually("whatever was spawned ends", || desk.tasks.is_empty()).await;
+}
+
+#[tokio::test]
+async fn a_panic_is_one_requests_end() {
+    let running = Running::local(NasSettings::default());
+    let client = running.client().await;
+    // The second one panics after it has waited.
+    let first = sealed(pap(1, "panic", PASSWORD));
+    client.send(&first).await;
+    client.send(&sealed(pap(2, "slow panic", PASSWORD))).await;
+    eventually("both are in work", || running.double.logins().len() == 2).await;
+    running.double.gate.add_permits(1);
+    assert_eq!(code(&client.ask(&sealed(pap(3, "nemo", PASSWORD))).await), Code::AccessAccept);
+    client.hears_nothing().await;
+    // Nothing is left of it: its repeat counts as new.
+    client.send(&first).await;
+    eventually("it is asked again", || running.double.logins().len() == 4).await;
+    running.stop().await;
 }

@@ -121,6 +121,7 @@ impl Authority for Arc<Double> {
     async fn admit(&self, _: Arc<Nas>, request: AccessRequest) -> Result<Decision> {
         self.requests.lock().unwrap().push(request.clone());
         self.pass_gate(request.user_name.as_bytes()).await;
+        assert!(!request.user_name.ends_with("panic"), "as asked for");
         self.away()?;
         let (mut grant, user) = (grant(), request.user_name.as_bytes());
         let is_right = match &request.credential {
@@ -168,7 +169,7 @@ struct Running {
 
 impl Running {
     /// Serves entries on addresses of this machine.
-    async fn start(addresses: &[&str], entries: impl IntoIterator<Item = Nas>, options: Options) -> Self {
+    fn start(addresses: &[&str], entries: impl IntoIterator<Item = Nas>, options: Options) -> Self {
         let any_port = |ip: &str| SocketAddr::new(ip.parse().unwrap(), 0);
         let auth = bind(&addresses.iter().map(|ip| any_port(ip)).collect::<Vec<_>>()).unwrap();
         let acct = bind(&[any_port(addresses[0])]).unwrap();
@@ -185,10 +186,10 @@ impl Running {
     }
 
     /// With one entry for 127.0.0.1, and rejects that wait a moment only.
-    async fn local(settings: NasSettings) -> Self {
+    fn local(settings: NasSettings) -> Self {
         let entry = Nas { settings, ..nas(1, "127.0.0.1/32") };
         let options = Options { reject_delay: Duration::from_millis(1), ..Options::default() };
-        Self::start(&["127.0.0.1"], [entry], options).await
+        Self::start(&["127.0.0.1"], [entry], options)
     }
 
     async fn client(&self) -> Client {

@@ -99,7 +99,7 @@ async fn a_change_carries_what_the_person_now_gets() {
     let grant = Grant {
         speed: Some(Speed { up: 1_000_000, down: 512_000 }),
         groups: vec!["dev".to_owned()],
-        session_timeout: Some(Duration::from_secs(60)),
+        session_timeout: Some(Duration::from_mins(1)),
         ..grant()
     };
     let door = door(DEADLINE, &[]);

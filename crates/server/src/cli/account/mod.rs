@@ -59,7 +59,7 @@ pub(crate) enum Account {
         login: String,
     },
     /// Give a pass (vpn, proxy, staff, subscriber) or a role
-    Grant(Grant),
+    Grant(GrantIn),
     /// Take a pass or a role; the account goes with its last pass
     Revoke(Grant),
     /// List the SSH keys of an account
@@ -121,6 +121,15 @@ pub(crate) struct Grant {
     code: Option<String>,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct GrantIn {
+    #[command(flatten)]
+    grant: Grant,
+    /// With `vpn`: path of the VPN group, the default group unless named
+    #[arg(long, value_name = "PATH")]
+    group: Option<String>,
+}
+
 impl Account {
     pub(crate) async fn run(self, global: &Global, output: Output) -> anyhow::Result<()> {
         // Passwords are asked for before anything is opened: a typing mistake then costs nothing.
@@ -166,9 +175,13 @@ impl Account {
             }
             Self::Unlock { login } => change::unlock(ctx, &login).await.map(|()| "unlocked")?,
             Self::Delete { login } => change::delete(ctx, &login).await.map(|()| "deleted")?,
-            Self::Grant(grant) => match grant.thing()? {
-                Thing::Pass(kind) => pass::grant(ctx, &grant.login, kind).await.map(|()| "granted")?,
-                Thing::Role(code) => pass::grant_role(ctx, &grant.login, &code).await.map(|()| "granted")?,
+            Self::Grant(GrantIn { grant, group }) => match (grant.thing()?, group) {
+                (Thing::Pass(PassKind::Vpn), Some(path)) => {
+                    pass::grant_vpn(ctx, &grant.login, &path).await.map(|()| "granted")?
+                }
+                (_, Some(_)) => return Err(BadUsage("only `vpn` takes --group".to_owned()).into()),
+                (Thing::Pass(kind), None) => pass::grant(ctx, &grant.login, kind).await.map(|()| "granted")?,
+                (Thing::Role(code), None) => pass::grant_role(ctx, &grant.login, &code).await.map(|()| "granted")?,
             },
             Self::Revoke(revoke) => match revoke.thing()? {
                 Thing::Pass(kind) => pass::revoke(ctx, &revoke.login, kind).await.map(|()| "revoked")?,

@@ -2,7 +2,10 @@
 
 use gatehouse_domain::{
     Ctx,
-    account::view::{self, AccountView, ProxyView, StaffView},
+    account::{
+        view::{self, AccountView, ProxyView, StaffView},
+        vpn::VpnView,
+    },
 };
 use gatehouse_model::AccountId;
 
@@ -65,6 +68,7 @@ pub(super) fn details(account: &AccountView) -> String {
     ];
     pairs.extend(account.staff.iter().flat_map(staff));
     pairs.extend(account.proxy.iter().flat_map(proxy));
+    pairs.extend(account.vpn.iter().flat_map(vpn));
     output::details(&pairs)
 }
 
@@ -86,5 +90,22 @@ fn proxy(pass: &ProxyView) -> Vec<(&'static str, String)> {
         ("proxy device limit", or_none(pass.device_limit, "")),
         ("proxy traffic", format!("{} up, {} down, bytes", pass.up, pass.down)),
         ("proxy last used", output::time(pass.last_at)),
+    ]
+}
+
+fn vpn(pass: &VpnView) -> Vec<(&'static str, String)> {
+    let waiting = match (pass.is_live, pass.is_pending) {
+        (false, _) => "not published yet",
+        (true, true) => "live, changes wait to be published",
+        (true, false) => "live",
+    };
+    vec![
+        ("vpn group", pass.group.clone()),
+        ("vpn state", format!("{}, {waiting}", if pass.is_enabled { "enabled" } else { "disabled" })),
+        ("vpn roles", pass.roles.join(", ")),
+        ("vpn expires", pass.expires_at.map_or_else(|| "never".to_owned(), |at| output::time(Some(at)))),
+        ("vpn address", pass.fixed_ip.clone().unwrap_or_else(|| "automatic".to_owned())),
+        ("vpn note", pass.note.clone()),
+        ("vpn last login", output::time(pass.last_login_at)),
     ]
 }

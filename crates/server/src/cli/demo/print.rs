@@ -97,9 +97,10 @@ async fn wait(app: &App) -> Result<Option<Uuid>, Error> {
 fn commands(app: &App, base: &str, printed: &Printed, bastion: &str, user: Option<Uuid>) -> String {
     let (data_dir, token) = (&printed.data_dir, &printed.token);
     let mut text = format!(
-        "\nstaff    administrator / administrator\ndata     {}\ntoken    {token}\n\n\
+        "\nstaff    administrator / administrator\ndata     {}\ntoken    {token}\nsecret   {}\n\n\
          # oa: make a user, read its links, delete it (specs of django-sspanel-api)\n",
-        data_dir.display()
+        data_dir.display(),
+        printed.vpn_secret
     );
     for endpoint in ["generateUserProfile", "getConnInfoByUser", "delUserProfile"] {
         let _ = writeln!(text, "curl -s -F token={token} -F username=alice {base}/v1/{endpoint}");

@@ -91,7 +91,8 @@ pub(super) fn commands(base: &str, secret: &str, radius: Option<SocketAddr>, dat
         "echo {PASSWORD} | gatehouse account check-login {USER} --door vpn --password-stdin --data-dir {}",
         data_dir.display()
     );
-    let mut text = format!("\n# vpn: make a user in {group}; the secret of the WebApi is {secret}\n");
+    let mut text =
+        format!("\n# vpn: make a user in {group}, signed with the secret (also: gatehouse vpn secret show)\n");
     let _ = writeln!(text, "{}", call(base, secret, "User", "AddUserCloud", &made));
     let _ = writeln!(text, "{}", call(base, secret, "User", "ExGetUserInfo", &[("username", USER)]));
     let _ = writeln!(

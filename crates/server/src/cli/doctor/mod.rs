@@ -3,7 +3,11 @@
 mod certificate;
 mod external;
 
-use std::{net::TcpListener, path::Path, time::Duration};
+use std::{
+    net::{TcpListener, UdpSocket},
+    path::Path,
+    time::Duration,
+};
 
 use clap::Args;
 use gatehouse_domain::{
@@ -15,7 +19,7 @@ use gatehouse_model::Millis;
 
 use super::{Global, Output, open};
 use crate::{
-    config::Config,
+    config::{Config, Listen},
     serve::{connection_limit, signal},
 };
 
@@ -84,11 +88,20 @@ fn ports(config: &Config) -> Vec<Finding> {
     let listens = [
         ("http.listen", &config.http.listen),
         ("oa.listen", &config.oa.listen),
+        ("vpn.listen", &config.vpn.listen),
         ("metrics.listen", &config.metrics.listen),
     ];
-    let addresses = listens.into_iter().flat_map(|(key, listen)| listen.0.iter().map(move |address| (key, address)));
-    let taken = addresses.filter_map(|(key, address)| {
-        let error = TcpListener::bind(address).err()?;
+    let none = Listen::default();
+    let radius = |listen| if config.settings.radius.enabled { listen } else { &none };
+    let packets = [("radius.auth", radius(&config.radius.auth)), ("radius.acct", radius(&config.radius.acct))];
+    let each =
+        |(key, listen): (&'static str, &Listen)| listen.0.iter().map(|address| (key, *address)).collect::<Vec<_>>();
+    let connections = listens.into_iter().flat_map(each);
+    let connections = connections.map(|(key, address)| (key, address, TcpListener::bind(address).map(drop)));
+    let packets = packets.into_iter().flat_map(each);
+    let packets = packets.map(|(key, address)| (key, address, UdpSocket::bind(address).map(drop)));
+    let taken = connections.chain(packets).filter_map(|(key, address, bound)| {
+        let error = bound.err()?;
         Some(finding(
             Level::Fail,
             "ports",

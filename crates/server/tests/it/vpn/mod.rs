@@ -2,3 +2,6 @@
 
 mod authorisation;
 pub(crate) mod caller;
+mod listener;
+mod restart;
+mod tunnel;

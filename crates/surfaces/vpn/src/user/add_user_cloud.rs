@@ -54,7 +54,7 @@ const WORDS: Words = &[
 /// (1), `is_hardid`, `is_token` with `token_svr_id`, `is_cert`, `is_sms`, `is_public` (0), `gqsj` (1: never expires) with `ex_time`
 /// (`YYYY-MM-DD` in `vpn.time_zone`, where access ends) → no `result`.
 /// Units: name, note and password at most 48 bytes, phone 30.
-/// Errors, the first of: -2 用户名不能为空; -9 name参数错误; -2 用户名保留; -13 parent_group参数错误; -13 该用户组不存在;
+/// Errors, the first of: -2 用户名不能为空; -9 name参数错误; -2 用户名保留; -13 `parent_group`参数错误; -13 该用户组不存在;
 /// -2 用户存在于匿名用户组; -9 用户已存在; -13 没有找到对应的外部服务器; -2 参数类型错误.
 /// Source: seeds/001 "新建用户", specs/vpn.md §7.3.
 async fn handle(call: &Call) -> Outcome {

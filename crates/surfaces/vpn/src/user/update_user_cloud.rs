@@ -60,7 +60,7 @@ const WORDS: Words = &[
 /// effect at once, see specs/vpn.md §7.4), `b_inherit_auth`, `b_inherit_grpolicy`, `is_pwd`, `is_public`, `gqsj` with `ex_time` →
 /// no `result`. What is absent is kept; differs: with `vpn.edit_omitted = "reset"` it falls back to the seed's defaults.
 /// Errors: 10 参数错误 without `old_name`; 10 oldname不存在; `new_name`: -2 用户名不能为空, 参数类型错误, 用户名保留, 用户已存在;
-/// `parent_group`: -13 parent_group参数错误, 该用户组不存在, -2 用户存在于匿名用户组; -13 没有找到对应的外部服务器; -2 参数类型错误 for
+/// `parent_group`: -13 `parent_group`参数错误, 该用户组不存在, -2 用户存在于匿名用户组; -13 没有找到对应的外部服务器; -2 参数类型错误 for
 /// texts over their limits, and for name and password of an account that is more than a VPN user; -2 该用户已被管理员禁用.
 /// Source: seeds/001 "编辑用户", specs/vpn.md §6, §7.4.
 async fn handle(call: &Call) -> Outcome {

@@ -3,7 +3,7 @@
 use crate::support::{API, FORM, Surface, UPDATER, encode, encoded, shared, token};
 use http::{Request, header};
 
-/// Parameters of a call that UpdaterCloud does not know, and that are signed nevertheless.
+/// Parameters of a call that `UpdaterCloud` does not know, and that are signed nevertheless.
 const EXTRA: &[(&str, &str)] =
     &[("note", "a b+c%20&d=e"), ("path", "/某某分公司/IT部"), ("empty", ""), ("Z", "1"), ("_", "2")];
 

@@ -117,7 +117,7 @@ async fn the_list_is_what_the_concentrator_told_newest_first() {
     surface.tell(Status::Start, "s1", "Ann", (0, 0, 0)).await;
     surface.test.advance(Duration::from_secs(4));
     surface.tell(Status::Interim, "s1", "ann", (4, 0, 0)).await;
-    surface.test.advance(Duration::from_secs(60));
+    surface.test.advance(Duration::from_mins(1));
     surface.tell(Status::Interim, "s1", "ann", (64, 1_500, 3_221_220)).await;
     let answer = surface.online("/g").await;
     let key = answer.json()["result"]["data"][0]["key"].as_str().unwrap().to_owned();

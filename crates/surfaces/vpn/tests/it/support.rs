@@ -63,16 +63,21 @@ pub(crate) async fn shared() -> Surface {
 }
 
 pub(crate) async fn with(settings: Settings) -> Surface {
-    made(settings, gatehouse_vpn::router).await
+    made(Engine::Sqlite, settings, gatehouse_vpn::router).await
 }
 
 /// The surface on a listener of its own.
 pub(crate) async fn own() -> Surface {
-    made(Settings::default(), gatehouse_vpn::own_router).await
+    made(Engine::Sqlite, Settings::default(), gatehouse_vpn::own_router).await
 }
 
-async fn made(settings: Settings, router: impl FnOnce(App) -> Router) -> Surface {
-    let test = TestApp::with(Engine::Sqlite, settings).await.unwrap();
+/// The surface over a database of an engine.
+pub(crate) async fn on(engine: Engine) -> Surface {
+    made(engine, Settings::default(), gatehouse_vpn::router).await
+}
+
+async fn made(engine: Engine, settings: Settings, router: impl FnOnce(App) -> Router) -> Surface {
+    let test = TestApp::with(engine, settings).await.unwrap();
     let secret = secret::load(&test.app).await.unwrap().expose().to_owned();
     let router = router(test.app.clone());
     Surface { test, router, secret }
@@ -148,7 +153,7 @@ impl Surface {
     }
 }
 
-/// The query of UpdaterCloud, the action without parameters.
+/// The query of `UpdaterCloud`, the action without parameters.
 pub(crate) static UPDATER: LazyLock<String> =
     LazyLock::new(|| encoded(&[("controler", "Updater"), ("action", "UpdaterCloud")]));
 

@@ -37,7 +37,7 @@ async fn add(surface: &Surface, extra: Pairs<'_>) -> Answer {
     answer
 }
 
-/// One key of ExGetUserInfo.
+/// One key of `ExGetUserInfo`.
 async fn shown(surface: &Surface, name: &str, key: &str) -> serde_json::Value {
     user(surface, "ExGetUserInfo", &[("username", name)]).await.json()["result"][key].clone()
 }
