@@ -26,6 +26,7 @@ mod demo;
 mod doctor;
 #[cfg(test)]
 mod external;
+#[cfg(test)]
 mod fault;
 #[cfg(test)]
 mod import;
