@@ -7,7 +7,7 @@
 //!
 //! Ours has its users hashed in the database, as always. A login is warm when the same one was right a moment ago; warming up
 //! all 100,000 would be half an hour of hashing, so that only [`WARM`] random ones log in. FreeRADIUS has clear passwords in
-//! a `users` file, and for accounting rlm_sql with SQLite, as Debian sets it up, whose commits are as durable as ours.
+//! a `users` file, and for accounting `rlm_sql` with SQLite, as Debian sets it up, whose commits are as durable as ours.
 
 #![expect(
     clippy::print_stdout,

@@ -129,7 +129,9 @@ async fn open(url: &str, dir: &Path, settings: Settings, clock: Clock) -> Result
     let random = Random::System;
     let keys = KeyRing::open(&dir.join("keys"), &random)?;
     let options = OpenOptions { sqlite_synchronous_full: false, ..OpenOptions::default() };
-    let (app, _) = App::open(Open { database_url: Secret::new(url), options, keys, settings, clock, random }).await?;
+    let open = Open { database_url: Secret::new(url), options, keys, settings, clock, random };
+    // Boxed, as migrating makes a large future of every test.
+    let (app, _) = Box::pin(App::open(open)).await?;
     Ok(app)
 }
 

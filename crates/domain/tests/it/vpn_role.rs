@@ -11,8 +11,8 @@ use gatehouse_domain::{
 use gatehouse_model::VpnResourceGroupId;
 use gatehouse_testkit::TestApp;
 
-fn texts(names: &[&str]) -> Option<Vec<String>> {
-    Some(names.iter().map(|name| (*name).to_owned()).collect())
+fn texts(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
 }
 
 fn named(name: &str) -> RoleEdit {
@@ -71,10 +71,10 @@ both!(a_role_opens_resources_to_users_and_groups, |engine| async {
     resource::add(&ctx, Kind::Web, web).await?;
     let office = resource_group::add(&ctx, "office", "", true).await?;
     let edit = RoleEdit {
-        users: texts(&["MIA", "nobody"]),
-        groups: texts(&["/默认用户组", "/none"]),
-        resources: texts(&["wiki", "none"]),
-        resource_groups: texts(&["office"]),
+        users: Some(texts(&["MIA", "nobody"])),
+        groups: Some(texts(&["/默认用户组", "/none"])),
+        resources: Some(texts(&["wiki", "none"])),
+        resource_groups: Some(texts(&["office"])),
         note: Some("n".to_owned()),
         ..named("staff")
     };
@@ -86,7 +86,12 @@ both!(a_role_opens_resources_to_users_and_groups, |engine| async {
     assert_eq!(seen.resources.len(), 1);
     assert_eq!(seen.resource_groups, [(office.0, "office".to_owned())]);
     // What is left out is kept, what is empty is cleared.
-    let edit = RoleEdit { users: texts(&["noa"]), resources: texts(&[]), is_enabled: Some(false), ..named("crew") };
+    let edit = RoleEdit {
+        users: Some(texts(&["noa"])),
+        resources: Some(texts(&[])),
+        is_enabled: Some(false),
+        ..named("crew")
+    };
     role::edit(&ctx, "staff", &edit).await?;
     let seen = role::find(&ctx, "crew").await?;
     assert_eq!((seen.role.id, seen.role.note.as_str(), seen.role.is_enabled), (id, "n", false));
@@ -132,13 +137,13 @@ both!(resources_have_a_kind_that_stays_and_a_group_that_may_go, |engine| async {
     let ctx = app.operator();
     let office = resource_group::add(&ctx, "office", "n", true).await?;
     let id = resource::add(&ctx, Kind::L3Vpn, ResourceEdit { group: Some("office".to_owned()), ..net("lan") }).await?;
-    role::add(&ctx, &RoleEdit { resource_groups: texts(&["office"]), ..named("r") }).await?;
+    role::add(&ctx, &RoleEdit { resource_groups: Some(texts(&["office"])), ..named("r") }).await?;
     assert!(matches!(resource::add(&ctx, Kind::L3Vpn, net("lan")).await, Err(Error::Conflict { .. })));
     assert_eq!(rule(resource::edit(&ctx, "lan", Kind::Tcp, net("lan")).await), ("kind", "immutable"));
     assert_eq!(rule(resource::add(&ctx, Kind::Web, net("web")).await), ("main_host", "required"));
     let none = ResourceEdit { addresses: None, ..net("tcp") };
     assert_eq!(rule(resource::add(&ctx, Kind::Tcp, none).await), ("addresses", "required"));
-    let eleven = vec!["192.0.2.1/80:80"; 11].join(",");
+    let eleven = ["192.0.2.1/80:80"; 11].join(",");
     let many = ResourceEdit { addresses: Some(eleven), ..net("many") };
     assert_eq!(rule(resource::add(&ctx, Kind::Tcp, many).await), ("addresses", "malformed"));
     let unknown = ResourceEdit { group: Some("none".to_owned()), ..net("x") };
@@ -182,7 +187,7 @@ both!(built_in_groups_stay, |engine| async {
     let app = TestApp::new(engine).await?;
     let ctx = app.operator();
     let name = resource_group::find(&ctx, "默认资源组").await?.name;
-    assert!(matches!(resource_group::delete(&ctx, &[name.clone()]).await, Err(Error::Locked { .. })));
+    assert!(matches!(resource_group::delete(&ctx, std::slice::from_ref(&name)).await, Err(Error::Locked { .. })));
     let renamed = ResourceGroupEdit { name: Some("x".to_owned()), ..Default::default() };
     assert!(matches!(resource_group::edit(&ctx, &name, &renamed).await, Err(Error::Locked { .. })));
     resource_group::edit(&ctx, &name, &ResourceGroupEdit { note: Some("n".to_owned()), ..Default::default() }).await?;

@@ -134,6 +134,12 @@ mod tests {
 
     const SEED: VpnEnvelope = VpnEnvelope { messages: Messages::Seed };
 
+    #[derive(serde::Serialize)]
+    struct Shown {
+        id: &'static str,
+        grpname: &'static str,
+    }
+
     #[tokio::test]
     async fn a_success_is_what_the_seed_prints() {
         let plain = VpnEnvelope { messages: Messages::Plain };
@@ -141,12 +147,7 @@ mod tests {
         assert_eq!(body(SEED.success(Success::new(text::APPLIED))).await, seed);
         let done = r#"{"code":0,"success":true,"message":"\u64cd\u4f5c\u6210\u529f","readOnlyInfo":null}"#;
         assert_eq!(body(plain.success(Success::new(text::APPLIED))).await, done);
-        #[derive(serde::Serialize)]
-        struct Result {
-            id: &'static str,
-            grpname: &'static str,
-        }
-        let success = Success::new(text::DONE).with(&Result { id: "25", grpname: "/某" }).unwrap();
+        let success = Success::new(text::DONE).with(&Shown { id: "25", grpname: "/某" }).unwrap();
         let shown = r#"{"code":0,"success":true,"result":{"id":"25","grpname":"\/\u67d0"},"message":"\u64cd\u4f5c\u6210\u529f","readOnlyInfo":null}"#;
         assert_eq!(body(SEED.success(success)).await, shown);
     }

@@ -3,13 +3,12 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use gatehouse_store::{Query, args, sql};
 use gatehouse_testkit::Installation;
 
-use super::caller::{Caller, post};
+use super::caller::{Caller, now, post};
 use crate::{GATEHOUSE, oa};
 
 /// Controllers and actions as the surface's source names them: a new one is swept without being listed anywhere.
@@ -53,7 +52,7 @@ async fn every_action_refuses_whoever_did_not_sign() {
     let count = async || database.read().one::<(i64,)>(written, args![]).await.unwrap();
     let before = count().await;
 
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let now = now();
     let victim =
         [("username", "user1"), ("name", "victim"), ("parent_group", "/"), ("names", "user1"), ("enable", "0")];
     let refused = r#"{"code":4,"success":false,"message":"sinfor_apitoken\u63a5\u53e3\u8ba4\u8bc1\u9519\u8bef","readOnlyInfo":null}"#;

@@ -1,5 +1,6 @@
 //! A caller of the WebApi.
 
+use gatehouse_domain::Clock;
 use gatehouse_testkit::Installation;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -10,6 +11,11 @@ use crate::{
 };
 
 pub(crate) const WEB_API: &str = "/cgi-bin/php-cgi/html/delegatemodule/WebApi.php";
+
+/// Seconds since 1970.
+pub(crate) fn now() -> u64 {
+    u64::try_from(Clock::System.now().0 / 1_000).unwrap()
+}
 
 /// Who knows an address and a secret.
 pub(crate) struct Caller {
@@ -26,8 +32,7 @@ impl Caller {
 
     /// Calls an action now.
     pub(crate) async fn call(&self, controller: &str, action: &str, parameters: &[(&str, &str)]) -> Value {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
-        let answer = self.call_at(now, controller, action, parameters).await;
+        let answer = self.call_at(now(), controller, action, parameters).await;
         assert_eq!(answer.status, 200, "{action} {}", answer.body);
         serde_json::from_str(&answer.body).unwrap()
     }

@@ -119,7 +119,7 @@ fn at(now: i64, secret: &str, query: &str, kind: &str, body: &[u8]) -> Result<Pa
     let given = Given::read(&headers, Some(query), body).unwrap();
     let secret = Secret::new(secret);
     let name = if query.contains("controller=") { "apitoken" } else { "sinfor_apitoken" };
-    verify(&given, Terms { name, secret: &secret, now: Millis(now * 1_000), skew: Duration::from_secs(300) })
+    verify(&given, Terms { name, secret: &secret, now: Millis(now * 1_000), skew: Duration::from_mins(5) })
 }
 
 fn value(pairs: &Pairs, name: &str) -> String {
