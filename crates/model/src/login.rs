@@ -55,6 +55,10 @@ impl Login {
 
 /// Folds a text for uniqueness: NFKC, full case folding, then NFKC again because folding can denormalise.
 pub fn fold_key(text: &str) -> String {
+    // The same for ASCII, at a tenth of the cost: the radius door folds every login.
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
     text.nfkc().default_case_fold().nfkc().collect()
 }
 

@@ -50,8 +50,23 @@ pub(crate) struct Note {
 #[derive(Debug, Default)]
 struct Waiting {
     active: HashMap<AccountId, Millis>,
-    entered: HashMap<AccountId, Millis>,
+    entered: HashMap<AccountId, Entry>,
     notes: HashMap<Note, Tally>,
+}
+
+/// The last login of an account. One that comes all the time is written once in [`GRAIN`].
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    at: Millis,
+    written_at: Option<Millis>,
+    is_new: bool,
+}
+
+impl Entry {
+    /// Whether it is so long ago that it was written that the next one is written at once.
+    fn is_over(self, now: Millis) -> bool {
+        self.written_at.is_none_or(|at| now >= at.plus(GRAIN))
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -87,7 +102,9 @@ impl Behind {
 
     /// Notes that an account was let in.
     pub(crate) fn entered(&self, account: AccountId, at: Millis) {
-        self.lock().entered.insert(account, at);
+        let mut waiting = self.lock();
+        let entry = waiting.entered.entry(account).or_insert(Entry { at, written_at: None, is_new: true });
+        *entry = Entry { at, is_new: true, ..*entry };
     }
 
     /// Notes a decision.
@@ -102,8 +119,15 @@ impl Behind {
     /// Takes what is due, at most one batch; `is_end`: everything is.
     fn take(&self, now: Millis, is_end: bool) -> Batch {
         let mut waiting = self.lock();
-        let mut batch =
-            Batch { active: some(&mut waiting.active), entered: some(&mut waiting.entered), notes: Vec::new() };
+        let mut batch = Batch { active: some(&mut waiting.active), entered: Vec::new(), notes: Vec::new() };
+        waiting.entered.retain(|account, entry| {
+            let is_over = is_end || entry.is_over(now);
+            if batch.entered.len() < BATCH && entry.is_new && is_over {
+                batch.entered.push((*account, entry.at));
+                *entry = Entry { written_at: Some(now), is_new: false, ..*entry };
+            }
+            entry.is_new || !entry.is_over(now)
+        });
         waiting.notes.retain(|note, tally| {
             let is_over = is_end || now >= tally.since.plus(GRAIN);
             if batch.notes.len() < BATCH && tally.count > 0 && (is_over || !tally.is_told) {
@@ -122,7 +146,8 @@ impl Behind {
             waiting.active.entry(account).or_insert(at);
         }
         for (account, at) in batch.entered {
-            waiting.entered.entry(account).or_insert(at);
+            let entry = waiting.entered.entry(account).or_insert(Entry { at, written_at: None, is_new: true });
+            *entry = Entry { written_at: None, is_new: true, ..*entry };
         }
         for (note, tally) in batch.notes {
             if waiting.notes.len() < MAX || waiting.notes.contains_key(&note) {
@@ -238,6 +263,28 @@ mod tests {
         assert_eq!(counts(&behind, 61_001, false), [1, 1]);
         behind.decided(note("b"), Millis(62_000));
         assert_eq!(counts(&behind, 62_001, true), [1], "the end of the process leaves nothing");
+    }
+
+    #[test]
+    fn logins_that_come_all_the_time_are_written_once_a_minute() {
+        let behind = Behind::default();
+        let entered = |at: i64, is_end: bool| behind.take(Millis(at), is_end).entered;
+        let me = AccountId(1);
+        behind.entered(me, Millis(0));
+        assert_eq!(entered(1, false), [(me, Millis(0))]);
+        behind.entered(me, Millis(500));
+        assert_eq!(entered(501, false), []);
+        behind.entered(me, Millis(59_000));
+        assert_eq!(entered(60_001, false), [(me, Millis(59_000))]);
+        assert_eq!(entered(120_001, false), []);
+        assert!(behind.lock().entered.is_empty());
+        behind.entered(me, Millis(130_000));
+        assert_eq!(entered(130_001, false), [(me, Millis(130_000))]);
+        behind.entered(me, Millis(130_002));
+        let batch = behind.take(Millis(130_003), true);
+        assert_eq!(batch.entered, [(me, Millis(130_002))], "the end of the process leaves nothing");
+        behind.put_back(batch);
+        assert_eq!(entered(130_004, false), [(me, Millis(130_002))]);
     }
 
     #[test]

@@ -270,8 +270,7 @@ async fn settle(ctx: &Ctx, grant: Grant, terms: Terms) -> Result<Verdict> {
         };
         return Ok(told(&user, "session_limit"));
     }
-    let grant =
-        Grant { class: ctx.app.request_id().into_bytes(), session_timeout: session_timeout(terms, ctx.now()), ..grant };
+    let grant = Grant { session_timeout: session_timeout(terms, ctx.now()), ..grant };
     Ok(Verdict {
         account: Some(grant.account),
         decision: Decision::Accept(Box::new(grant)),

@@ -72,10 +72,11 @@ pub async fn apply(ctx: &Ctx) -> Result<Option<Publication>> {
             "staged changes of the vpn surface are live"
         );
     }
-    // Committed, so it counts, whatever becomes of the rest: nothing that was remembered before may decide.
-    ctx.app.recent().forget_all();
+    // Committed, so it counts, whatever becomes of the rest.
     *covered = covers;
+    // Following drops what was remembered of whom the publication concerns. Where that fails, nothing remembered may decide.
     if let Err(error) = ctx.app.live().refresh(&ctx.app).await {
+        ctx.app.recent().forget_all();
         tracing::warn!(event = "vpn.refresh_failed", error = error.chain(), "cannot follow the publication yet");
     }
     Ok(published)

@@ -363,11 +363,12 @@ both!(settings_of_groups_logins_terminals_and_retention_hold_at_once, |engine| a
     group(app, "deep", Some(below)).await?;
 
     let (me, _) = staff(app, "me", &[], &[(house.group, ALL)]).await?;
-    set(r#"{"terminal.max_sessions":1}"#).await?;
+    set(r#"{"terminal.max_sessions":7,"terminal.max_sessions_per_user":1}"#).await?;
     let first = house.admit(&me, Purpose::Shell).await.unwrap();
+    assert_eq!((first.quota.of_process, first.quota.of_account), (7, 1), "the door counts its own by these");
     terminal::opened(&me, &first, &presented(KEY_A)).await?;
     assert!(matches!(house.admit(&me, Purpose::Shell).await, Err(Refusal::Quota)));
-    set(r#"{"terminal.max_sessions":2}"#).await?;
+    set(r#"{"terminal.max_sessions_per_user":2}"#).await?;
     assert!(house.admit(&me, Purpose::Shell).await.is_ok());
 
     set(r#"{"login.pair_failures":1}"#).await?;
