@@ -3,11 +3,16 @@
 use std::time::Duration;
 
 use gatehouse_domain::{
+    Actor,
     account::change,
     radius::{nas::NasSettings, online},
     visit,
+    vpn::{
+        publish,
+        role::{self, RoleEdit},
+    },
 };
-use gatehouse_model::Paging;
+use gatehouse_model::{Origin, Paging};
 use gatehouse_testkit::peer::FreeRadius;
 
 use crate::{
@@ -59,5 +64,28 @@ both!(a_disabled_account_is_put_out_at_the_nas, |engine| async {
     assert_eq!(open().await?, 0);
     house.app.advance(Duration::from_mins(1));
     house.app.run_due_jobs().await?;
+    house.close().await
+});
+
+both!(a_role_that_comes_is_told_to_the_nas, |engine| async {
+    let router = FreeRadius::start_nas().await?;
+    let settings = NasSettings { coa_port: router.port(), ..NasSettings::default() };
+    let house = House::open(engine, settings).await?;
+    assert!(house.report(&report("Start", "C1", "")).await?);
+    assert!(house.report(&report("Start", "gone", "")).await?);
+    let console = house.app.app.ctx(Actor::Operator, Origin::Vpn);
+    let dev = RoleEdit { name: Some("dev".into()), users: Some(vec![LOGIN.into()]), ..RoleEdit::default() };
+    role::add(&console, &dev).await?;
+    house.app.run_due_jobs().await?;
+    assert!(!router.log()?.contains("Received CoA-Request"), "nothing is told before the apply");
+    publish::apply(&console).await?;
+    house.app.run_due_jobs().await?;
+    let log = router.log()?;
+    assert!(log.contains("Received CoA-Request") && log.contains("Sent CoA-ACK"), "{log}");
+    assert!(log.contains("Filter-Id = \"dev\"") && log.contains("Acct-Session-Id = \"C1\""), "{log}");
+    assert!(log.contains("Sent CoA-NAK"), "{log}");
+    assert!(!log.contains("Received Disconnect-Request"), "nobody is put out for it: {log}");
+    // What the NAS does not know is over; the other one goes on.
+    assert_eq!(visit::list(&house.app.operator(), None, true, None, 10).await?.len(), 1);
     house.close().await
 });
