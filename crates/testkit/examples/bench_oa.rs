@@ -118,7 +118,8 @@ impl Server {
     async fn start(binary: &Path, dir: &Path) -> Result<Self> {
         let log = dir.join("log");
         let child = Command::new(binary)
-            .args(["demo", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--data-dir"])
+            .args(["demo", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"])
+            .args(["--radius-auth", "127.0.0.1:0", "--radius-acct", "127.0.0.1:0", "--data-dir"])
             .arg(dir.join("data"))
             .stdout(std::fs::File::create(&log)?)
             .stderr(Stdio::null())

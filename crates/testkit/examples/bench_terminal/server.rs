@@ -120,7 +120,8 @@ impl Server {
         let binary = std::env::var_os("GATEHOUSE_BIN").context("GATEHOUSE_BIN must name a release build")?;
         let folder = tempfile::tempdir()?;
         let log = folder.path().join("log");
-        let arguments = "serve --listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0 --ssh-listen 127.0.0.1:0 --data-dir";
+        let arguments = "serve --listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0 --ssh-listen 127.0.0.1:0 \
+             --radius-auth 127.0.0.1:0 --radius-acct 127.0.0.1:0 --data-dir";
         let child = Command::new(binary)
             // 200 idle sessions are measured while a few others may still be closing.
             .env("GATEHOUSE__TERMINAL__MAX_SESSIONS_PER_USER", "300")
