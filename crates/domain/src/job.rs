@@ -366,9 +366,7 @@ async fn run_periodic_once(app: &App, task: Periodic) -> Result<()> {
     // What has nothing to do each second does not write each second that it looked.
     let is_idle = match task {
         Periodic::AuditSeal => !audit::is_open(app).await?,
-        Periodic::AccessExpire => {
-            !terminal::has_expired(app).await? && !request::is_due(app).await? && !publish::has_expired(app).await?
-        }
+        Periodic::AccessExpire => !terminal::has_expired(app).await? && !request::is_due(app).await?,
         Periodic::RadiusExpire => !radius::stale::has_expired(app).await?,
         Periodic::ProcessReap
         | Periodic::RadiusStale
@@ -406,7 +404,6 @@ async fn work(app: &App, task: Periodic) -> Result<()> {
         Periodic::AuditSeal => app.seal_audit().await,
         Periodic::AccessExpire => {
             request::expire(app).await?;
-            publish::end_expired(app).await?;
             terminal::note_expired(app).await
         }
         Periodic::ProcessReap => {

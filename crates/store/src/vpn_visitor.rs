@@ -130,20 +130,3 @@ pub async fn list_denied(q: &mut impl Query, now: Millis) -> Result<Vec<(Account
     )
     .await
 }
-
-/// Who is in by a VPN pass that has expired, and was not asked to leave yet.
-pub async fn list_expired(q: &mut impl Query, now: Millis) -> Result<Vec<AccountId>> {
-    let rows: Vec<(AccountId,)> = q
-        .all(
-            sql!(
-                "SELECT DISTINCT l.account_id FROM visit_radius r JOIN visit v ON v.id = r.visit_id \
-                 JOIN vpn_pass_live l ON l.account_id = v.account_id \
-                 WHERE r.is_open AND r.pass = 'vpn' AND v.until_at IS NULL AND v.end_asked_at IS NULL AND l.expires_at <= $1 \
-                 AND NOT EXISTS (SELECT 1 FROM visit_attempt x WHERE x.visit_id = v.id AND x.kind = 'disconnect') \
-                 ORDER BY l.account_id"
-            ),
-            args![now],
-        )
-        .await?;
-    Ok(rows.into_iter().map(|(id,)| id).collect())
-}

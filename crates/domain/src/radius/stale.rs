@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use gatehouse_model::EndedWhy;
-use gatehouse_store::{radius_outbox, visit_radius as rows};
+use gatehouse_store::{lock, radius_outbox, visit_radius as rows};
 
 use super::outbox;
 use crate::{App, Result};
 
 /// Stays closed in one go.
 const PAGE: i64 = 500;
-/// How far back an expiry is looked for: processes may have been down. Older ones are found by their next report.
-const LOOK_BACK: Duration = Duration::from_hours(1);
+/// How far back an expiry is looked for: processes may have been down over a weekend. Older ones are found by their next report.
+const LOOK_BACK: Duration = Duration::from_hours(168);
 
 /// Closes stays that were not heard of for `radius.stale_intervals`, at their last report. Run by the periodic task `radius.stale`.
 pub(crate) async fn close(app: &App) -> Result<()> {
@@ -53,6 +53,8 @@ pub(crate) async fn expire(app: &App) -> Result<()> {
     let now = app.now();
     for account in radius_outbox::list_expired(&mut app.db().read(), now.minus(LOOK_BACK), now).await? {
         let mut tx = app.db().begin().await?;
+        // Beside no publication: both lock several stays of an account, in different orders.
+        lock::share_staged(&mut tx).await?;
         outbox::disconnect_account(&mut tx, now, account, EndedWhy::Expired).await?;
         tx.commit().await?;
     }

@@ -170,26 +170,6 @@ pub(crate) async fn measure(app: &App) -> Result<()> {
     Ok(())
 }
 
-/// Ends the stays of passes that have expired; run by the periodic task `access.expire`. Others find their end by the change that
-/// closes their door.
-pub(crate) async fn end_expired(app: &App) -> Result<()> {
-    if !has_expired(app).await? {
-        return Ok(());
-    }
-    let mut tx = app.db().begin().await?;
-    // Beside no publication: both lock many stays, in different orders.
-    lock::share_staged(&mut tx).await?;
-    for account in vpn_visitor::list_expired(&mut tx, app.now()).await? {
-        outbox::disconnect_account(&mut tx, app.now(), account, EndedWhy::Expired).await?;
-    }
-    Ok(tx.commit().await?)
-}
-
-/// Whether anybody is in by an expired pass; reading first keeps an idle server from writing.
-pub(crate) async fn has_expired(app: &App) -> Result<bool> {
-    Ok(!vpn_visitor::list_expired(&mut app.db().read(), app.now()).await?.is_empty())
-}
-
 fn as_gauge(count: i64) -> f64 {
     // Far above any count that occurs; a gauge has no better type.
     u32::try_from(count).unwrap_or(u32::MAX).into()
