@@ -315,11 +315,17 @@ both!(reports_disconnects_and_stops_of_many_at_once_lose_nothing, |engine| async
     let nas = concentrator(&app, NasSettings::default()).await?;
     let uma = user(&app, "uma", -1, None).await?;
     let other = app.again().await?;
-    let fakes = [Fake::serve(&app.app, []), Fake::serve(&other, [])];
+    let (fake, _others) = (Fake::serve(&app.app, []), Fake::serve(&other, []));
     for n in 0..20 {
         record(&door(&app.app), &nas, &report(Status::Start, &n.to_string(), "uma")).await?;
     }
     app.advance(Duration::from_mins(5));
+    // One round before the others: which of those find a stay that is still open is left to chance.
+    let mut tx = app.app.db().begin().await?;
+    outbox::disconnect_account(&mut tx, app.app.now(), uma, EndedWhy::Kicked).await?;
+    tx.commit().await?;
+    job::run_due(&app.app).await?;
+    assert_eq!(fake.seen().len(), 20);
     let mut told = tokio::task::JoinSet::new();
     for n in 0..160_u32 {
         let (process, nas) = (if n % 2 == 0 { app.app.clone() } else { other.clone() }, nas.clone());
@@ -346,6 +352,5 @@ both!(reports_disconnects_and_stops_of_many_at_once_lose_nothing, |engine| async
     let visits = visits(&app).await?;
     assert_eq!(visits.len(), 20);
     assert!(visits.iter().all(|visit| visit.up == 8_000), "{visits:?}");
-    assert!(fakes.iter().any(|fake| !fake.seen().is_empty()));
     Ok(())
 });
