@@ -19,6 +19,7 @@ mod group;
 pub mod host_key;
 pub mod job;
 pub mod like;
+mod list;
 pub mod live;
 pub mod lock;
 pub mod login_session;
