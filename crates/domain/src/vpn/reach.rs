@@ -3,7 +3,7 @@
 //! A publication knows that from what waits (`store::vpn_visitor::list_changing`). A state file changes staged and live rows in one
 //! step, so it notes what it changed and asks at the end, when users are in their new groups. What goes is noted before it does.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use gatehouse_model::{AccountId, VpnGroupId, VpnPolicySetId, VpnResourceGroupId, VpnResourceId, VpnRoleId};
 use gatehouse_store::{Tx, vpn_live, vpn_visitor};
@@ -53,10 +53,10 @@ impl Reach {
         let mut chains = BTreeMap::new();
         for inside in vpn_visitor::list_inside(tx).await? {
             let group = inside.vpn_group_id;
-            if !chains.contains_key(&group) {
-                chains.insert(group, vpn_live::list_chain(tx, group).await?);
-            }
-            let chain = chains.get(&group).map(Vec::as_slice).unwrap_or_default();
+            let chain = match chains.entry(group) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(place) => place.insert(vpn_live::list_chain(tx, group).await?),
+            };
             let policy_set = auth::policy_set(inside.inherits_policy, inside.policy_set_id, chain);
             if chain.iter().any(|group| self.groups.contains(&group.id)) || self.policy_sets.contains(&policy_set) {
                 self.accounts.insert(inside.account_id);
