@@ -24,6 +24,7 @@ use crate::{
     password::Passwords,
     radius::{
         behind::{self, Behind},
+        class::Classes,
         enforce::EnforcerHandle,
         entrant::Entrants,
         failure::Failures,
@@ -81,6 +82,7 @@ struct Inner {
     behind: Behind,
     failures: Failures,
     entrants: Entrants,
+    classes: Classes,
     nas_turns: NasTurns,
 }
 
@@ -98,7 +100,7 @@ impl App {
         let db = Db::open(open.database_url.expose(), &open.options).await?;
         db.migrate().await?;
         let passwords = Passwords::new(&open.settings.login, &open.random)?;
-        let recent = Recent::new(&open.random);
+        let (recent, classes) = (Recent::new(&open.random), Classes::new(&open.random));
         let app = Self(Arc::new(Inner {
             live: Live::new(),
             db,
@@ -121,6 +123,7 @@ impl App {
             behind: Behind::default(),
             failures: Failures::default(),
             entrants: Entrants::default(),
+            classes,
             nas_turns: NasTurns::default(),
         }));
         let first = account::administrator::make_if_new(&app.ctx(Actor::System("first start"), Origin::System)).await?;
@@ -216,6 +219,11 @@ impl App {
     /// Who was let in through the radius door a moment ago.
     pub(crate) fn entrants(&self) -> &Entrants {
         &self.0.entrants
+    }
+
+    /// Session keys of the radius door.
+    pub(crate) fn classes(&self) -> &Classes {
+        &self.0.classes
     }
 
     /// Writes down what the radius door did up to now; part of a clean stop and of tests.
