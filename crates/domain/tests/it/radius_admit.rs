@@ -48,7 +48,7 @@ both!(somebody_is_let_in_and_it_is_written_down_once, |engine| async {
     let mut classes = Vec::new();
     for _ in 0..5 {
         let Decision::Accept(grant) = admit(&ctx, &nas, &right).await? else { panic!("refused") };
-        assert_eq!((grant.account, grant.pass), (uma, PassKind::Vpn));
+        assert_eq!((grant.terms.account, grant.terms.pass), (uma, PassKind::Vpn));
         classes.push(grant.class);
     }
     classes.dedup();

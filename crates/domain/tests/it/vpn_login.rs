@@ -151,12 +151,12 @@ both!(what_is_handed_out_comes_from_policy_roles_resources_and_the_nas, |engine|
     let id = user::add(&ctx, &kim).await?;
     make_live(&app).await;
     let grant = granted(&app, "kim", None).await;
-    assert_eq!((grant.account, grant.login.as_str()), (id, "Kim"));
-    assert_eq!(grant.groups, ["group", "own", "root"], "inherited, enabled, by name");
-    assert_eq!(grant.idle_timeout, Some(Duration::from_mins(10)));
+    assert_eq!((grant.terms.account, grant.terms.login.as_str()), (id, "Kim"));
+    assert_eq!(grant.terms.groups, ["group", "own", "root"], "inherited, enabled, by name");
+    assert_eq!(grant.terms.idle_timeout, Some(Duration::from_mins(10)));
     assert_eq!(grant.session_timeout, Some(Duration::from_hours(10)));
-    assert_eq!((grant.pool.as_deref(), grant.dns.len(), grant.framed_ip), (Some("p1"), 2, None));
-    let texts = |grant: &Grant| grant.routes.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!((grant.terms.pool.as_deref(), grant.terms.dns.len(), grant.terms.framed_ip), (Some("p1"), 2, None));
+    let texts = |grant: &Grant| grant.terms.routes.iter().map(ToString::to_string).collect::<Vec<_>>();
     assert_eq!(texts(&grant), ["198.51.100.0/24"]);
     let gate = nas(NasSettings { resource_routes: true, ..NasSettings::default() });
     let grant = granted(&app, "kim", Some(&gate)).await;
@@ -173,8 +173,8 @@ both!(what_is_handed_out_comes_from_policy_roles_resources_and_the_nas, |engine|
         .await?;
     make_live(&app).await;
     let grant = granted(&app, "kim", None).await;
-    assert_eq!(grant.groups, ["group", "own"]);
-    assert_eq!(grant.framed_ip, Some("192.0.2.77".parse()?));
+    assert_eq!(grant.terms.groups, ["group", "own"]);
+    assert_eq!(grant.terms.framed_ip, Some("192.0.2.77".parse()?));
     Ok(())
 });
 
