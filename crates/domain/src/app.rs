@@ -23,6 +23,7 @@ use crate::{
     oa,
     password::Passwords,
     radius::{
+        awaited::Awaited,
         behind::{self, Behind},
         class::Classes,
         enforce::EnforcerHandle,
@@ -82,6 +83,7 @@ struct Inner {
     behind: Behind,
     failures: Failures,
     entrants: Entrants,
+    awaited: Awaited,
     classes: Classes,
     nas_turns: NasTurns,
 }
@@ -123,6 +125,7 @@ impl App {
             behind: Behind::default(),
             failures: Failures::default(),
             entrants: Entrants::default(),
+            awaited: Awaited::default(),
             classes,
             nas_turns: NasTurns::default(),
         }));
@@ -219,6 +222,11 @@ impl App {
     /// Who was let in through the radius door a moment ago.
     pub(crate) fn entrants(&self) -> &Entrants {
         &self.0.entrants
+    }
+
+    /// Who was let in under a limit of sessions, and has not begun his yet.
+    pub(crate) fn awaited(&self) -> &Awaited {
+        &self.0.awaited
     }
 
     /// Session keys of the radius door.

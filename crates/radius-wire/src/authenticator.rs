@@ -104,7 +104,11 @@ impl Packet<'_> {
         if bool::from(right.ct_eq(self.authenticator())) { Ok(()) } else { Err(DropReason::BadAuthenticator) }
     }
 
-    fn verify_signature<S: SharedSecret + ?Sized>(&self, secret: &S, field: &[u8; 16]) -> Result<Signature, DropReason> {
+    fn verify_signature<S: SharedSecret + ?Sized>(
+        &self,
+        secret: &S,
+        field: &[u8; 16],
+    ) -> Result<Signature, DropReason> {
         let mut found = None;
         let mut at = HEADER;
         for attribute in self.attributes() {

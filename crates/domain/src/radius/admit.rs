@@ -15,7 +15,7 @@ use crate::{
     App, Ctx, Result,
     vpn::{
         external::Credential,
-        login::{self, Login, Verdict},
+        login::{self, Intent, Login, Verdict},
     },
 };
 
@@ -132,7 +132,8 @@ async fn decide(ctx: &Ctx, nas: &Nas, name: &str, request: &AccessRequest) -> Re
     let is_name = !name.contains('\0');
     if is_name && nas.settings.serves.contains(&PassKind::Vpn) {
         let credential = &request.credential;
-        let login = Login { login: name, user_name: &request.user_name, credential, nas: Some(nas) };
+        let intent = Intent::Enter(request.calling_station.as_deref());
+        let login = Login { login: name, user_name: &request.user_name, credential, nas: Some(nas), intent };
         return login::decide(ctx, &login).await;
     }
     if !nas.settings.methods.contains(&request.credential.method()) {

@@ -2,6 +2,7 @@
 
 pub mod accounting;
 pub mod admit;
+pub(crate) mod awaited;
 pub(crate) mod behind;
 pub(crate) mod class;
 pub(crate) mod counter;

@@ -6,7 +6,7 @@ use gatehouse_model::Secret;
 
 use super::{
     external::Credential,
-    login::{self, Login, Verdict},
+    login::{self, Intent, Login, Verdict},
 };
 use crate::{
     Ctx, Error, Result,
@@ -39,7 +39,8 @@ pub async fn check(ctx: &Ctx, user_name: &str, password: &Secret, nas: Option<&s
     };
     let login = nas.as_ref().map_or(user_name, |nas| login_of(nas.settings.user_name, user_name));
     let credential = Credential::Pap(password.clone());
-    let verdict = login::decide(ctx, &Login { login, user_name, credential: &credential, nas: nas.as_deref() }).await?;
+    let wish = Login { login, user_name, credential: &credential, nas: nas.as_deref(), intent: Intent::Check };
+    let verdict = login::decide(ctx, &wish).await?;
     let mut tx = ctx.begin().await?;
     let object = Object::new("account", verdict.account.map(|account| account.0), login);
     audit::record(&mut tx, ctx, Stream::Login, "vpn.login.check", object, verdict.reason(), None).await?;

@@ -39,6 +39,17 @@ pub struct Login<'a> {
     pub credential: &'a Credential,
     /// The entry of the concentrator; none: any that takes every method.
     pub nas: Option<&'a Nas>,
+    /// What the decision is for.
+    pub intent: Intent<'a>,
+}
+
+/// What a decision is for.
+#[derive(Debug, Clone, Copy)]
+pub enum Intent<'a> {
+    /// To know it.
+    Check,
+    /// To come in, from a station if that is known: where sessions are limited, a place is kept until the Start.
+    Enter(Option<&'a str>),
 }
 
 /// The decision.
@@ -93,7 +104,7 @@ pub async fn decide(ctx: &Ctx, login: &Login<'_>) -> Result<Verdict> {
         _ => None,
     };
     if let Some(remembered) = known.and_then(|known| memory.find(&ctx.app, &known)) {
-        return settle(ctx, remembered.terms, remembered.limits).await;
+        return settle(ctx, login.intent, remembered.terms, remembered.limits).await;
     }
     let version = memory.version();
     let Some(user) = rows::find_by_key(&mut ctx.read(), &key).await? else {
@@ -120,7 +131,7 @@ pub async fn decide(ctx: &Ctx, login: &Login<'_>) -> Result<Verdict> {
         let remembered = Remembered { until: ctx.now().plus(life), terms: Arc::clone(&terms), limits };
         memory.keep(version, known, remembered);
     }
-    let verdict = settle(ctx, terms, limits).await?;
+    let verdict = settle(ctx, login.intent, terms, limits).await?;
     Ok(match verdict.decision {
         Decision::Reject(reject) if reject.reason == "session_limit" => told(&user, "session_limit"),
         _ => with_success(verdict, right.success),
@@ -268,9 +279,26 @@ async fn add_roles(ctx: &Ctx, terms: &mut Terms, roles: Vec<String>) -> Result<(
     Ok(())
 }
 
+/// Whether an account may have one more session; those that were let in and have not begun yet count as well.
+async fn has_room(ctx: &Ctx, intent: Intent<'_>, account: AccountId, limit: i64) -> Result<bool> {
+    let awaited = ctx.app.awaited();
+    let place = match intent {
+        Intent::Enter(station) => awaited.take(account, station, ctx.now()),
+        Intent::Check => None,
+    };
+    let others = place.as_ref().map_or_else(|| awaited.count(account, ctx.now()), |place| place.others);
+    // After the place was taken: a session that begins meanwhile is found here, or by its place.
+    let stays = rows::count_stays(&mut ctx.read(), account).await?;
+    let has_room = stays.saturating_add(others) < limit;
+    if let Some(place) = place.filter(|_| has_room) {
+        place.keep();
+    }
+    Ok(has_room)
+}
+
 /// Counts sessions where there is a limit, and fills in what depends on the moment.
-async fn settle(ctx: &Ctx, terms: Arc<Terms>, limits: Limits) -> Result<Verdict> {
-    if limits.max_sessions > 0 && rows::count_stays(&mut ctx.read(), terms.account).await? >= limits.max_sessions {
+async fn settle(ctx: &Ctx, intent: Intent<'_>, terms: Arc<Terms>, limits: Limits) -> Result<Verdict> {
+    if limits.max_sessions > 0 && !has_room(ctx, intent, terms.account, limits.max_sessions).await? {
         let Some(user) = rows::find(&mut ctx.read(), terms.account).await? else {
             return Ok(Verdict::refused(None, "no_such_account"));
         };

@@ -15,7 +15,7 @@ use gatehouse_domain::{
     vpn::{
         external::{Answer, AuthServer, Credential, Servers, Verifying},
         group::{self, NewGroup},
-        login::{self, Login, Verdict},
+        login::{self, Intent, Login, Verdict},
         method, publish,
         user::{self, Expiry, NewUser, ServerName, UserEdit},
     },
@@ -33,7 +33,7 @@ use crate::{
 const PASSWORD: &str = "a password";
 
 async fn try_with(app: &TestApp, login: &str, credential: Credential, nas: Option<&Nas>) -> Verdict {
-    let wish = Login { login, user_name: login, credential: &credential, nas };
+    let wish = Login { login, user_name: login, credential: &credential, nas, intent: Intent::Check };
     login::decide(&app.operator(), &wish).await.unwrap()
 }
 
@@ -268,7 +268,8 @@ both!(challenges_need_the_clear_copy_which_a_password_in_clear_leaves, |engine| 
     let kept = app.again_with(settings).await?;
     let ctx = kept.ctx(gatehouse_domain::Actor::Operator, gatehouse_model::Origin::Cli);
     let ask = async |credential: Credential| {
-        let wish = Login { login: "kim", user_name: "OFFICE\\kim", credential: &credential, nas: None };
+        let wish =
+            Login { login: "kim", user_name: "OFFICE\\kim", credential: &credential, nas: None, intent: Intent::Check };
         login::decide(&ctx, &wish).await.unwrap()
     };
     assert_eq!(ask(Credential::Pap(Secret::new("wrong"))).await.reason(), "wrong_password");

@@ -66,28 +66,26 @@ pub(crate) async fn answer(
             let reject = Reject { reason, message: None, ms_chap_error: mschap::AUTHENTICATION_FAILURE };
             rejection(random, peer, packet, &reject).map(Answer::Reject)
         }
-        Ok(request) => {
-            match authority.admit(peer.nas.clone(), request).await {
-                Err(error) => {
-                    peer.failed("an access request could not be decided", &error);
-                    return Answer::Silence("undecided");
-                }
-                Ok(Decision::Reject(reject)) => {
-                    tracing::debug!(nas = peer.nas.name, ?user, reason = reject.reason, "access rejected");
-                    peer.meter.rejected(reject.reason);
-                    rejection(random, peer, packet, &reject).map(Answer::Reject)
-                }
-                Ok(Decision::Accept(grant)) => {
-                    tracing::debug!(nas = peer.nas.name, ?user, "access accepted");
-                    let needs_salt = grant.success.as_ref().is_some_and(|success| success.keys.is_some());
-                    let salt = if needs_salt { u16::from_be_bytes(random.bytes()) } else { 0 };
-                    let ident = ms_chap(&packet).map_or(0, |response| response.ident);
-                    reply::accept(&peer.nas, &peer.sets, &peer.key, packet, &grant, ident, salt)
-                        .inspect(|_| peer.meter.accepts.increment(1))
-                        .map(Answer::Accept)
-                }
+        Ok(request) => match authority.admit(peer.nas.clone(), request).await {
+            Err(error) => {
+                peer.failed("an access request could not be decided", &error);
+                return Answer::Silence("undecided");
             }
-        }
+            Ok(Decision::Reject(reject)) => {
+                tracing::debug!(nas = peer.nas.name, ?user, reason = reject.reason, "access rejected");
+                peer.meter.rejected(reject.reason);
+                rejection(random, peer, packet, &reject).map(Answer::Reject)
+            }
+            Ok(Decision::Accept(grant)) => {
+                tracing::debug!(nas = peer.nas.name, ?user, "access accepted");
+                let needs_salt = grant.success.as_ref().is_some_and(|success| success.keys.is_some());
+                let salt = if needs_salt { u16::from_be_bytes(random.bytes()) } else { 0 };
+                let ident = ms_chap(&packet).map_or(0, |response| response.ident);
+                reply::accept(&peer.nas, &peer.sets, &peer.key, packet, &grant, ident, salt)
+                    .inspect(|_| peer.meter.accepts.increment(1))
+                    .map(Answer::Accept)
+            }
+        },
     };
     reply.unwrap_or_else(|Oversize| {
         tracing::error!(nas = peer.nas.name, "a reply is {Oversize}");

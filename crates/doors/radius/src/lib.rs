@@ -19,14 +19,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::BTreeMap,
-    io,
-    net::UdpSocket,
-    os::unix::net::UnixStream,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, io, net::UdpSocket, os::unix::net::UnixStream, sync::Arc, time::Duration};
 
 use gatehouse_domain::{
     Clock, Random,

@@ -165,12 +165,7 @@ impl<A: Authority> Desk<A> {
     }
 
     /// Takes a datagram; gives the reply, if there is one at once.
-    pub(crate) fn take(
-        self: &Arc<Self>,
-        socket: &Arc<Socket>,
-        from: SocketAddr,
-        datagram: &[u8],
-    ) -> Option<Arc<[u8]>> {
+    pub(crate) fn take(self: &Arc<Self>, socket: &Arc<Socket>, from: SocketAddr, datagram: &[u8]) -> Option<Arc<[u8]>> {
         let Some(peer) = self.peers.find(&self.authority.nas(), from.ip()) else {
             meter::dropped("", "unknown_nas");
             return None;

@@ -195,7 +195,8 @@ impl Sheet<'_> {
 
     /// The decision has bounded both by what the entry allows.
     fn times(&mut self, grant: &Grant) {
-        let times = [(number::SESSION_TIMEOUT, grant.session_timeout), (number::IDLE_TIMEOUT, grant.terms.idle_timeout)];
+        let times =
+            [(number::SESSION_TIMEOUT, grant.session_timeout), (number::IDLE_TIMEOUT, grant.terms.idle_timeout)];
         for (kind, time) in times {
             if let Some(time) = time {
                 // Zero would mean no limit to some.
@@ -264,7 +265,9 @@ fn value<'a>(grant: &'a Grant, session: Option<&'a [u8]>, placeholder: &Placehol
         Placeholder::RateUp => rate(|speed| speed.up),
         Placeholder::RateDown => rate(|speed| speed.down),
         Placeholder::Pool => grant.terms.pool.as_deref().map(Into::into),
-        Placeholder::Service(key) => grant.terms.values.get(&format!("service.{key}")).map(|value| value.as_str().into()),
+        Placeholder::Service(key) => {
+            grant.terms.values.get(&format!("service.{key}")).map(|value| value.as_str().into())
+        }
     }
 }
 
