@@ -41,7 +41,7 @@ pub struct Session {
 pub struct Opened {
     /// The session.
     pub session: Session,
-    /// 22 characters of 132 random bits.
+    /// 22 letters and digits, 131 random bits.
     pub secret: Secret,
 }
 
@@ -81,10 +81,17 @@ pub async fn open(
     Ok(Opened { session: Session { id, uuid, account_id: account, is_limited }, secret })
 }
 
+/// Letters and digits only: cookies and query strings take them as they are (specs/billing.md §4).
 fn secret_text(ctx: &Ctx) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let bytes = ctx.app.random().bytes::<22>();
-    bytes.iter().filter_map(|byte| ALPHABET.get(usize::from(byte & 63))).map(|b| char::from(*b)).collect()
+    const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let mut text = String::with_capacity(22);
+    while text.len() < 22 {
+        // What lies beyond the last whole alphabet is thrown away, so that every character is as likely.
+        let bytes = ctx.app.random().bytes::<32>();
+        let letters = bytes.iter().filter_map(|byte| ALPHABET.get(usize::from(byte & 63)));
+        text.extend(letters.map(|byte| char::from(*byte)).take(22 - text.len()));
+    }
+    text
 }
 
 /// The session an opaque credential names, if it still counts; moves its end.

@@ -1,0 +1,8 @@
+//! Billing: subscribers, their services, credits, messages and payments (specs/billing.md).
+
+pub mod refusal;
+pub mod scope;
+pub mod who;
+
+pub use refusal::{Failure, Outcome, Refusal};
+pub use who::{Role, Who};
