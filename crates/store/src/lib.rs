@@ -52,6 +52,7 @@ pub mod staff;
 pub mod statement;
 pub mod stay;
 pub mod subscriber;
+pub mod subscriber_access;
 pub mod target;
 mod tx;
 pub mod visit;

@@ -1,5 +1,6 @@
 //! Billing: subscribers, their services, credits, messages and payments (specs/billing.md).
 
+pub mod access;
 pub mod refusal;
 pub mod scope;
 pub mod who;
