@@ -9,6 +9,7 @@ pub mod audit;
 pub mod audit_log;
 pub mod auth_server;
 pub mod bastion_route;
+pub mod billing_group;
 pub mod command_rule;
 pub mod copy;
 mod db;

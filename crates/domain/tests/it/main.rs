@@ -47,6 +47,10 @@ mod bastion_parallel;
 #[cfg(test)]
 mod bastion_resource;
 #[cfg(test)]
+mod billing_people;
+#[cfg(test)]
+mod billing_subscriber;
+#[cfg(test)]
 mod doctor;
 #[cfg(test)]
 mod keys;
