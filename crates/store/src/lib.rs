@@ -21,6 +21,7 @@ pub mod host_key;
 pub mod job;
 pub mod ledger;
 pub mod like;
+mod list;
 pub mod live;
 pub mod lock;
 pub mod login_session;

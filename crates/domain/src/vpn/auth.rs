@@ -32,9 +32,9 @@ pub(crate) fn in_force(user: &LiveUser, chain: &[LiveGroup]) -> InForce {
 }
 
 /// The policy set in force, by the same rule.
-pub(crate) fn policy_set(user: &LiveUser, chain: &[LiveGroup]) -> VpnPolicySetId {
-    deciding(user.inherits_policy, chain, |group| group.forces_policy, |group| group.inherits_policy)
-        .map_or(user.policy_set_id, |group| group.policy_set_id)
+pub(crate) fn policy_set(user_inherits: bool, own: VpnPolicySetId, chain: &[LiveGroup]) -> VpnPolicySetId {
+    deciding(user_inherits, chain, |group| group.forces_policy, |group| group.inherits_policy)
+        .map_or(own, |group| group.policy_set_id)
 }
 
 /// The group that decides; none: the user himself.
@@ -284,7 +284,7 @@ mod tests {
         let decided = |inherits, levels: &[(i64, bool, bool)]| {
             let (user, chain) = (user(inherits), chain(levels));
             let methods = in_force(&user, &chain).methods;
-            assert_eq!(policy_set(&user, &chain).0, methods);
+            assert_eq!(policy_set(user.inherits_policy, user.policy_set_id, &chain).0, methods);
             methods
         };
         assert_eq!(decided(false, &[(1, false, false), (2, false, false)]), 64, "his own");

@@ -215,7 +215,8 @@ fn message(reason: &str, language: Option<&str>) -> Option<&'static str> {
 
 /// What a user gets, without what depends on the moment.
 async fn terms(ctx: &Ctx, user: &LiveUser, chain: &[LiveGroup], nas: Option<&Nas>) -> Result<(Grant, Terms)> {
-    let policy = policy_set::load(&mut ctx.read(), auth::policy_set(user, chain)).await?;
+    let policy_set = auth::policy_set(user.inherits_policy, user.policy_set_id, chain);
+    let policy = policy_set::load(&mut ctx.read(), policy_set).await?;
     let groups = rows::list_roles(&mut ctx.read(), user.id).await?;
     let mut routes = policy.routes;
     if nas.is_some_and(|nas| nas.settings.resource_routes) {
