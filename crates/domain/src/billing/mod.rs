@@ -1,6 +1,8 @@
 //! Billing: subscribers, their services, credits, messages and payments (specs/billing.md).
 
+pub mod block;
 pub mod group;
+pub mod message;
 pub mod refusal;
 pub mod scope;
 pub mod subscriber;
