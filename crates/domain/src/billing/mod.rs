@@ -1,5 +1,6 @@
 //! Billing: subscribers, their services, credits, messages and payments (specs/billing.md).
 
+pub mod access;
 pub mod block;
 pub mod group;
 pub mod message;

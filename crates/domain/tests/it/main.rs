@@ -57,6 +57,8 @@ mod doctor;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod ledger;
+#[cfg(test)]
 mod live;
 #[cfg(test)]
 mod login;

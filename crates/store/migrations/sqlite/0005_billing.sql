@@ -339,10 +339,11 @@ CREATE TABLE address (
   account_id INTEGER REFERENCES account (id) ON DELETE SET NULL,
   visit_id INTEGER,
   bound_at INTEGER,
-  release_at INTEGER,
+  release_at INTEGER NOT NULL,
   CONSTRAINT address_ip_key UNIQUE (ip)
 ) STRICT;
 CREATE INDEX address_account_idx ON address (account_id);
+CREATE INDEX address_visit_idx ON address (visit_id) WHERE visit_id IS NOT NULL;
 CREATE INDEX address_free_idx ON address (is_public, release_at, id) WHERE kind = 'dynamic' AND visit_id IS NULL;
 CREATE TABLE device (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
