@@ -1,7 +1,9 @@
 //! Billing: subscribers, their services, credits, messages and payments (specs/billing.md).
 
 pub mod access;
+pub mod block;
 pub mod group;
+pub mod message;
 pub mod refusal;
 pub mod scope;
 pub mod subscriber;
