@@ -1,7 +1,10 @@
 //! Billing: subscribers, their services, credits, messages and payments (specs/billing.md).
 
+pub mod access;
+pub mod group;
 pub mod refusal;
 pub mod scope;
+pub mod subscriber;
 pub mod who;
 
 pub use refusal::{Failure, Outcome, Refusal};
