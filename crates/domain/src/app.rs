@@ -17,6 +17,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     Actor, Caller, Clock, Ctx, Error, Random, Result, Settings, account, audit,
     bastion::{self, terminal::TerminalsHandle},
+    billing::session::Uses,
     gather::Gather,
     job,
     live::Live,
@@ -82,6 +83,7 @@ struct Inner {
     failures: Failures,
     entrants: Entrants,
     nas_turns: NasTurns,
+    billing_uses: Uses,
 }
 
 impl std::fmt::Debug for App {
@@ -122,6 +124,7 @@ impl App {
             failures: Failures::default(),
             entrants: Entrants::default(),
             nas_turns: NasTurns::default(),
+            billing_uses: Uses::default(),
         }));
         let first = account::administrator::make_if_new(&app.ctx(Actor::System("first start"), Origin::System)).await?;
         bastion::seed::make_if_new(&app.ctx(Actor::System("first start"), Origin::System)).await?;
@@ -211,6 +214,11 @@ impl App {
     /// Turns at NAS.
     pub(crate) fn nas_turns(&self) -> &NasTurns {
         &self.0.nas_turns
+    }
+
+    /// When sessions of the billing surface were used last.
+    pub(crate) fn billing_uses(&self) -> &Uses {
+        &self.0.billing_uses
     }
 
     /// Who was let in through the radius door a moment ago.

@@ -17,6 +17,7 @@ pub mod foreign;
 pub mod grant;
 mod group;
 pub mod host_key;
+pub mod idempotency;
 pub mod job;
 pub mod ledger;
 pub mod like;

@@ -1,0 +1,1 @@
+//! How subscribers, services and rows look on the wire.
