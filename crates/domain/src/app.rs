@@ -12,6 +12,7 @@ use std::{
 
 use gatehouse_model::{Millis, Origin, Secret};
 use gatehouse_store::{Db, OpenOptions, process};
+use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -84,6 +85,7 @@ struct Inner {
     entrants: Entrants,
     nas_turns: NasTurns,
     billing_uses: Uses,
+    exports: Arc<Semaphore>,
 }
 
 impl std::fmt::Debug for App {
@@ -125,6 +127,7 @@ impl App {
             entrants: Entrants::default(),
             nas_turns: NasTurns::default(),
             billing_uses: Uses::default(),
+            exports: Arc::new(Semaphore::new(1)),
         }));
         let first = account::administrator::make_if_new(&app.ctx(Actor::System("first start"), Origin::System)).await?;
         bastion::seed::make_if_new(&app.ctx(Actor::System("first start"), Origin::System)).await?;
@@ -214,6 +217,11 @@ impl App {
     /// Turns at NAS.
     pub(crate) fn nas_turns(&self) -> &NasTurns {
         &self.0.nas_turns
+    }
+
+    /// Leave to list all subscribers: each list holds a connection to the database for as long as its taker is slow.
+    pub(crate) fn exports(&self) -> &Arc<Semaphore> {
+        &self.0.exports
     }
 
     /// When sessions of the billing surface were used last.

@@ -13,8 +13,7 @@ use tokio::task::JoinSet;
 use crate::{
     App, Error, Result, audit,
     bastion::{request, terminal},
-    billing,
-    keys,
+    billing, keys,
     live::Live,
     oa, radius, recording, throttle,
     vpn::publish,

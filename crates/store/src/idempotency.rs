@@ -67,9 +67,7 @@ pub async fn update_answer(
 /// Gives a key back whose call came to nothing.
 pub async fn delete_open(tx: &mut Tx, name: KeyName<'_>, request_hash: &str) -> Result<u64> {
     tx.exec(
-        sql!(
-            "DELETE FROM idempotency_key WHERE scope = $1 AND key_hash = $2 AND request_hash = $3 AND answer IS NULL"
-        ),
+        sql!("DELETE FROM idempotency_key WHERE scope = $1 AND key_hash = $2 AND request_hash = $3 AND answer IS NULL"),
         args![name.scope, name.key_hash, request_hash],
     )
     .await

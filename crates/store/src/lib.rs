@@ -9,6 +9,7 @@ pub mod audit;
 pub mod audit_log;
 pub mod auth_server;
 pub mod bastion_route;
+pub mod billing_view;
 pub mod command_rule;
 pub mod copy;
 mod db;
@@ -73,7 +74,7 @@ pub mod vpn_twin_row;
 pub mod vpn_user;
 pub mod vpn_visitor;
 
-pub use db::{Db, Engine, OpenOptions, Query, Reader};
+pub use db::{Db, Engine, OpenOptions, Query, Reader, Snapshot};
 pub use error::{Error, Result};
 pub use row::{Args, Row, Value};
 pub use signal::{Aspect, Signals};

@@ -1,6 +1,10 @@
 //! Billing: subscribers, their services, credits, messages and payments (specs/billing.md).
 
+pub mod auth_log;
+pub mod export;
 pub mod idempotency;
+pub mod main;
+pub mod pays;
 pub mod refusal;
 pub mod scope;
 pub mod session;

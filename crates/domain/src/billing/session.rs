@@ -187,12 +187,7 @@ async fn role_of(ctx: &Ctx, account: &AccountRow, wants_admin: bool) -> Result<O
 }
 
 /// Counts and audits a refusal.
-async fn refuse(
-    ctx: &Ctx,
-    login: &str,
-    account: Option<&AccountRow>,
-    outcome: &'static str,
-) -> Result<Option<Opened>> {
+async fn refuse(ctx: &Ctx, login: &str, account: Option<&AccountRow>, outcome: &'static str) -> Result<Option<Opened>> {
     let typed: String = login.chars().filter(|c| !c.is_control()).take(LOGIN_LENGTH).collect();
     let mut tx = ctx.begin().await?;
     // A disabled account was logged in to rightly: that is no guess.
@@ -247,7 +242,8 @@ pub async fn admit(ctx: &Ctx, secret: &str) -> Result<Option<(Who, Session)>> {
 async fn admitted(ctx: &Ctx, row: BillingSessionRow) -> Result<Option<(Who, Session)>> {
     let session = &row.session;
     let Some(kind) = [USER, ADMIN].into_iter().find(|kind| *kind == session.kind) else { return Ok(None) };
-    if session.revoked_at.is_some() || !row.account_enabled || session.epoch != row.account_epoch || is_over(ctx, &row) {
+    if session.revoked_at.is_some() || !row.account_enabled || session.epoch != row.account_epoch || is_over(ctx, &row)
+    {
         return Ok(None);
     }
     let account = session.account_id;

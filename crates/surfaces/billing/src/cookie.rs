@@ -55,7 +55,8 @@ mod tests {
 
     #[test]
     fn the_session_is_found_among_others_with_and_without_quotes() {
-        for lines in [&["noses=abc"][..], &["a=b; noses=\"abc\"; x"], &["a=b", " noses = abc ;"], &["noses=abc; noses=def"]]
+        for lines in
+            [&["noses=abc"][..], &["a=b; noses=\"abc\"; x"], &["a=b", " noses = abc ;"], &["noses=abc; noses=def"]]
         {
             assert_eq!(session(&with(lines)), Some("abc"), "{lines:?}");
         }

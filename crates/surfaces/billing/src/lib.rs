@@ -23,10 +23,7 @@ use axum::{
 use gatehouse_domain::App;
 use gatehouse_kit::{Asked, Envelope, Fault};
 
-use crate::{
-    envelope::{API, BillingEnvelope},
-    surface::Billing,
-};
+use crate::{envelope::API, surface::Billing};
 
 /// The routes for the shared listener.
 pub fn router(app: App) -> Router {

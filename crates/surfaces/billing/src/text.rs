@@ -94,9 +94,11 @@ pub(crate) fn of(code: &str) -> Text {
             "у вас вже підключена аналогічна послуга",
             "a similar service is already connected",
         ),
-        "srv_broken" => {
-            text("данная услуга временно недоступна", "ця послуга тимчасово недоступна", "service temporarily unavailable")
-        }
+        "srv_broken" => text(
+            "данная услуга временно недоступна",
+            "ця послуга тимчасово недоступна",
+            "service temporarily unavailable",
+        ),
         "srv_module" => text(
             "данную услугу нельзя назначить следующей",
             "цю послугу не можна призначити наступною",

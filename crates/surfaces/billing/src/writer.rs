@@ -23,11 +23,6 @@ impl Writer {
         self.out
     }
 
-    /// What was written since the last call.
-    pub(crate) fn take(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.out)
-    }
-
     /// Text.
     pub(crate) fn text(&mut self, name: &str, value: &str) {
         self.name(name);
