@@ -146,3 +146,15 @@ pub async fn find(q: &mut impl Query, id: StatementId) -> Result<Option<Statemen
     )
     .await
 }
+
+/// Lists every row of an account, oldest first: for checks and stories, as it knows no page.
+pub async fn list_all(q: &mut impl Query, account: AccountId) -> Result<Vec<StatementRow>> {
+    q.all(
+        sql!(
+            "SELECT id, account_id, entry_id, at, kind, amount, balance_after, reason, comment, ref, actor, actor_no, actor_address, \
+             folded_into, created_at FROM statement WHERE account_id = $1 ORDER BY id"
+        ),
+        args![account],
+    )
+    .await
+}

@@ -47,9 +47,15 @@ mod bastion_parallel;
 #[cfg(test)]
 mod bastion_resource;
 #[cfg(test)]
+mod billing_people;
+#[cfg(test)]
+mod billing_subscriber;
+#[cfg(test)]
 mod doctor;
 #[cfg(test)]
 mod keys;
+#[cfg(test)]
+mod ledger;
 #[cfg(test)]
 mod live;
 #[cfg(test)]

@@ -102,6 +102,11 @@ CREATE TABLE subscriber_pass (
   CONSTRAINT subscriber_pass_uid_key UNIQUE (uid)
 ) STRICT;
 CREATE INDEX subscriber_pass_group_idx ON subscriber_pass (billing_group_id, uid);
+-- The highest number given out so far: whoever comes after a subscriber who was deleted gets another one.
+CREATE TABLE number_given (
+  name TEXT NOT NULL PRIMARY KEY,
+  last INTEGER NOT NULL
+) STRICT;
 
 -- What accounting leaves behind; written often, so apart. Octets of the calendar month that month names (year * 12 + month).
 CREATE TABLE subscriber_activity (
@@ -129,12 +134,14 @@ CREATE TABLE billing_field (
   CONSTRAINT billing_field_name_key UNIQUE (name)
 ) STRICT;
 CREATE TABLE billing_field_value (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
   billing_field_id INTEGER NOT NULL REFERENCES billing_field (id) ON DELETE CASCADE,
   account_id INTEGER NOT NULL REFERENCES account (id) ON DELETE CASCADE,
   value TEXT,
   value_sealed TEXT,
   unique_value TEXT,
-  PRIMARY KEY (account_id, billing_field_id),
+  seal_ref TEXT NOT NULL,
+  CONSTRAINT billing_field_value_account_id_billing_field_id_key UNIQUE (account_id, billing_field_id),
   CONSTRAINT billing_field_value_billing_field_id_unique_value_key UNIQUE (billing_field_id, unique_value)
 ) STRICT;
 
@@ -332,10 +339,11 @@ CREATE TABLE address (
   account_id INTEGER REFERENCES account (id) ON DELETE SET NULL,
   visit_id INTEGER,
   bound_at INTEGER,
-  release_at INTEGER,
+  release_at INTEGER NOT NULL,
   CONSTRAINT address_ip_key UNIQUE (ip)
 ) STRICT;
 CREATE INDEX address_account_idx ON address (account_id);
+CREATE INDEX address_visit_idx ON address (visit_id) WHERE visit_id IS NOT NULL;
 CREATE INDEX address_free_idx ON address (is_public, release_at, id) WHERE kind = 'dynamic' AND visit_id IS NULL;
 CREATE TABLE device (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
