@@ -2,10 +2,12 @@
 
 pub mod access;
 pub mod auth_log;
+pub mod block;
 pub mod export;
 pub mod group;
 pub mod idempotency;
 pub mod main;
+pub mod message;
 pub mod pays;
 pub mod refusal;
 pub mod scope;
