@@ -24,6 +24,8 @@ use crate::{
     live::Live,
     oa,
     password::Passwords,
+    payment::Providers,
+    push::SenderHandle,
     radius::{
         behind::{self, Behind},
         enforce::EnforcerHandle,
@@ -76,6 +78,8 @@ struct Inner {
     terminals: OnceLock<TerminalsHandle>,
     external: OnceLock<ServersHandle>,
     enforcer: OnceLock<EnforcerHandle>,
+    payments: OnceLock<Providers>,
+    push: OnceLock<SenderHandle>,
     recordings: Recordings,
     oa_entries: Arc<Gather<oa::EntryKey, oa::Entry>>,
     publications: Turns,
@@ -118,6 +122,8 @@ impl App {
             terminals: OnceLock::new(),
             external: OnceLock::new(),
             enforcer: OnceLock::new(),
+            payments: OnceLock::new(),
+            push: OnceLock::new(),
             recordings: Recordings::default(),
             oa_entries: Arc::default(),
             publications: Turns::default(),
@@ -280,6 +286,28 @@ impl App {
     pub fn serve_enforcer(&self, door: EnforcerHandle) {
         // As with terminals.
         let _ = self.0.enforcer.set(door);
+    }
+
+    /// The payment systems of this process, once they are known.
+    pub fn payments(&self) -> Option<&Providers> {
+        self.0.payments.get()
+    }
+
+    /// Tells orders and jobs of the payment systems. The first call stays.
+    pub fn serve_payments(&self, providers: Providers) {
+        // As with terminals.
+        let _ = self.0.payments.set(providers);
+    }
+
+    /// Who sends push messages, if anybody does.
+    pub fn push(&self) -> Option<&SenderHandle> {
+        self.0.push.get()
+    }
+
+    /// Tells the outbox who sends push messages. The first one stays.
+    pub fn serve_push(&self, sender: SenderHandle) {
+        // As with terminals.
+        let _ = self.0.push.set(sender);
     }
 
     /// The live snapshot.
