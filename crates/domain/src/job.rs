@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use crate::{
     App, Error, Result, audit,
     bastion::{request, terminal},
-    keys,
+    billing, keys,
     live::Live,
     oa, payment, push, radius, recording, throttle,
     vpn::publish,
@@ -441,6 +441,7 @@ async fn work(app: &App, task: Periodic) -> Result<()> {
             gatehouse_store::login_session::delete_ended(&mut tx, now.minus(Duration::from_hours(720))).await?;
             gatehouse_store::one_time::delete_expired(&mut tx, now).await?;
             throttle::forget(app, &mut tx).await?;
+            billing::idempotency::purge(app, &mut tx).await?;
             for aspect in Aspect::ALL {
                 live_rows::delete_old_changes(&mut tx, aspect.as_str(), 100_000).await?;
             }
