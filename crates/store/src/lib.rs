@@ -9,6 +9,8 @@ pub mod audit;
 pub mod audit_log;
 pub mod auth_server;
 pub mod bastion_route;
+pub mod billing_service;
+pub mod billing_subscription;
 pub mod command_rule;
 pub mod copy;
 mod db;

@@ -1,8 +1,31 @@
 //! Billing: subscribers, their services, credits, messages and payments (specs/billing.md).
 
+mod begin;
+pub mod connect;
+pub mod finish;
+pub mod freeze;
+pub mod next;
+mod owned;
+pub mod period;
+pub mod price;
 pub mod refusal;
+pub mod renew;
 pub mod scope;
+pub mod select;
+pub mod service;
+pub mod subscription;
 pub mod who;
+
+use gatehouse_store::Tx;
 
 pub use refusal::{Failure, Outcome, Refusal};
 pub use who::{Role, Who};
+
+/// Ends the transaction of a use case: commits what was done, and what a refusal was read from, which on SQLite may be a neighbour's
+/// that is not on the disk yet.
+async fn conclude<T>(tx: Tx, outcome: Outcome<T>) -> Outcome<T> {
+    if !matches!(outcome, Err(Failure::Error(_))) {
+        tx.commit().await?;
+    }
+    outcome
+}

@@ -47,6 +47,10 @@ mod bastion_parallel;
 #[cfg(test)]
 mod bastion_resource;
 #[cfg(test)]
+mod billing_services;
+#[cfg(test)]
+mod billing_town;
+#[cfg(test)]
 mod doctor;
 #[cfg(test)]
 mod keys;
