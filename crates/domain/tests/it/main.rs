@@ -47,11 +47,13 @@ mod bastion_parallel;
 #[cfg(test)]
 mod bastion_resource;
 #[cfg(test)]
+mod billing_credit;
+#[cfg(test)]
 mod billing_message;
 #[cfg(test)]
 mod billing_people;
-mod billing_subscriber;
 mod billing_services;
+mod billing_subscriber;
 mod billing_town;
 #[cfg(test)]
 mod doctor;
