@@ -2,40 +2,54 @@
 
 use gatehouse_model::{AccountId, Millis, VisitId};
 
-use crate::{Query, Result, Tx, args, sql};
+use crate::{Query, Result, Tx, args, list, sql};
 
-/// Asks to end the open stays of an account, and inserts a job for each; gives how many jobs are new or due earlier.
-pub async fn ask_end_of_account(
+/// Asks to end the open stays of accounts, and inserts a job for each; gives how many jobs are new or due earlier.
+///
+/// All accounts go there as one JSON text: 10,000 of them are two statements.
+pub async fn ask_end_of_accounts(
     tx: &mut Tx,
-    account: AccountId,
+    accounts: &[AccountId],
     why: &str,
     by: Option<&str>,
     payload: &str,
     at: Millis,
 ) -> Result<u64> {
     tx.wake_jobs();
+    let accounts = list::json(accounts.iter().map(|id| id.0));
     tx.exec(
-        sql!(
-            "UPDATE visit SET end_asked_at = $2, end_asked_why = $3, end_asked_by = $4 \
-             WHERE account_id = $1 AND door = 'radius' AND until_at IS NULL AND end_asked_at IS NULL"
-        ),
-        args![account, at, why, by],
+        sql! {
+            sqlite: "UPDATE visit SET end_asked_at = $2, end_asked_why = $3, end_asked_by = $4 \
+                     WHERE account_id IN (SELECT value FROM json_each($1)) \
+                     AND door = 'radius' AND until_at IS NULL AND end_asked_at IS NULL",
+            postgres: "UPDATE visit SET end_asked_at = $2, end_asked_why = $3, end_asked_by = $4 \
+                       WHERE account_id IN (SELECT CAST(value AS BIGINT) \
+                       FROM json_array_elements_text(CAST(CAST($1 AS TEXT) AS JSON)) AS asked (value)) \
+                       AND door = 'radius' AND until_at IS NULL AND end_asked_at IS NULL"
+        },
+        args![&accounts, at, why, by],
     )
     .await?;
     tx.exec(
-        sql!(
-            "INSERT INTO job (kind, key, payload, run_at, attempts, created_at) \
-             SELECT 'radius.disconnect', uuid, $3, $2, 0, $2 FROM visit \
-             WHERE account_id = $1 AND door = 'radius' AND until_at IS NULL ORDER BY id \
-             ON CONFLICT (kind, key) DO UPDATE SET run_at = $2 WHERE job.lease_until IS NULL AND job.run_at > $2"
-        ),
-        args![account, at, payload],
+        sql! {
+            sqlite: "INSERT INTO job (kind, key, payload, run_at, attempts, created_at) \
+                     SELECT 'radius.disconnect', uuid, $3, $2, 0, $2 FROM visit \
+                     WHERE account_id IN (SELECT value FROM json_each($1)) AND door = 'radius' AND until_at IS NULL ORDER BY id \
+                     ON CONFLICT (kind, key) DO UPDATE SET run_at = $2 WHERE job.lease_until IS NULL AND job.run_at > $2",
+            postgres: "INSERT INTO job (kind, key, payload, run_at, attempts, created_at) \
+                       SELECT 'radius.disconnect', uuid, $3, $2, 0, $2 FROM visit \
+                       WHERE account_id IN (SELECT CAST(value AS BIGINT) \
+                       FROM json_array_elements_text(CAST(CAST($1 AS TEXT) AS JSON)) AS asked (value)) \
+                       AND door = 'radius' AND until_at IS NULL ORDER BY id \
+                       ON CONFLICT (kind, key) DO UPDATE SET run_at = $2 WHERE job.lease_until IS NULL AND job.run_at > $2"
+        },
+        args![&accounts, at, payload],
     )
     .await
 }
 
 /// Asks to end the open stays of everybody whose live group is this path or lies in `[below.0, below.1)`; as
-/// [`ask_end_of_account`].
+/// [`ask_end_of_accounts`].
 pub async fn ask_end_of_group(
     tx: &mut Tx,
     path: &str,
@@ -83,42 +97,27 @@ pub async fn insert_end_job(tx: &mut Tx, uuid: &str, payload: &str, at: Millis) 
     .await
 }
 
-/// Inserts a job that changes each open stay of an account that nobody asked to end.
+/// Inserts a job that changes each open stay of accounts that nobody asked to end; gives how many. One statement, as in
+/// [`ask_end_of_accounts`].
 ///
 /// One that is being worked on is begun anew: what it sends was read before this change.
-pub async fn ask_change_of_account(tx: &mut Tx, account: AccountId, payload: &str, at: Millis) -> Result<u64> {
+pub async fn ask_change_of_accounts(tx: &mut Tx, accounts: &[AccountId], payload: &str, at: Millis) -> Result<u64> {
     tx.wake_jobs();
     tx.exec(
-        sql!(
-            "INSERT INTO job (kind, key, payload, run_at, attempts, created_at) \
-             SELECT 'radius.change', uuid, $3, $2, 0, $2 FROM visit \
-             WHERE account_id = $1 AND door = 'radius' AND until_at IS NULL AND end_asked_at IS NULL ORDER BY id \
-             ON CONFLICT (kind, key) DO UPDATE SET run_at = $2, lease_until = NULL, attempts = job.attempts + 1"
-        ),
-        args![account, at, payload],
-    )
-    .await
-}
-
-/// As [`ask_change_of_account`] for everybody whose live group is this path or lies in `[below.0, below.1)`.
-pub async fn ask_change_of_group(
-    tx: &mut Tx,
-    path: &str,
-    below: (&str, &str),
-    payload: &str,
-    at: Millis,
-) -> Result<u64> {
-    tx.wake_jobs();
-    tx.exec(
-        sql!(
-            "INSERT INTO job (kind, key, payload, run_at, attempts, created_at) \
-             SELECT 'radius.change', uuid, $5, $4, 0, $4 FROM visit \
-             WHERE door = 'radius' AND until_at IS NULL AND end_asked_at IS NULL AND account_id IN \
-             (SELECT p.account_id FROM vpn_pass_live p JOIN vpn_group_live g ON g.id = p.vpn_group_id \
-             WHERE g.path = $1 OR (g.path >= $2 AND g.path < $3)) ORDER BY id \
-             ON CONFLICT (kind, key) DO UPDATE SET run_at = $4, lease_until = NULL, attempts = job.attempts + 1"
-        ),
-        args![path, below.0, below.1, at, payload],
+        sql! {
+            sqlite: "INSERT INTO job (kind, key, payload, run_at, attempts, created_at) \
+                     SELECT 'radius.change', uuid, $3, $2, 0, $2 FROM visit \
+                     WHERE account_id IN (SELECT value FROM json_each($1)) \
+                     AND door = 'radius' AND until_at IS NULL AND end_asked_at IS NULL ORDER BY id \
+                     ON CONFLICT (kind, key) DO UPDATE SET run_at = $2, lease_until = NULL, attempts = job.attempts + 1",
+            postgres: "INSERT INTO job (kind, key, payload, run_at, attempts, created_at) \
+                       SELECT 'radius.change', uuid, $3, $2, 0, $2 FROM visit \
+                       WHERE account_id IN (SELECT CAST(value AS BIGINT) \
+                       FROM json_array_elements_text(CAST(CAST($1 AS TEXT) AS JSON)) AS asked (value)) \
+                       AND door = 'radius' AND until_at IS NULL AND end_asked_at IS NULL ORDER BY id \
+                       ON CONFLICT (kind, key) DO UPDATE SET run_at = $2, lease_until = NULL, attempts = job.attempts + 1"
+        },
+        args![list::json(accounts.iter().map(|id| id.0)), at, payload],
     )
     .await
 }

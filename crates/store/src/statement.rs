@@ -108,7 +108,7 @@ pub async fn settle(tx: &mut Tx, id: StatementId, row: &NewStatement<'_>) -> Res
     tx.exec(
         sql!(
             "UPDATE statement SET ledger_account_id = $2, entry_id = $3, at = $4, kind = $5, amount = $6, balance_after = $7, \
-             reason = $8, comment = $9 WHERE id = $1 AND entry_id IS NULL"
+             reason = $8, comment = $9, actor = $10, actor_no = $11, actor_address = $12 WHERE id = $1 AND entry_id IS NULL"
         ),
         args![
             id,
@@ -119,7 +119,10 @@ pub async fn settle(tx: &mut Tx, id: StatementId, row: &NewStatement<'_>) -> Res
             row.amount,
             row.balance_after,
             row.reason,
-            row.comment
+            row.comment,
+            row.actor,
+            row.actor_no,
+            row.actor_address
         ],
     )
     .await
@@ -135,20 +138,6 @@ pub async fn fold(tx: &mut Tx, id: StatementId, into: StatementId) -> Result<u64
     tx.exec(sql!("UPDATE statement SET folded_into = $2 WHERE id = $1"), args![id, into]).await
 }
 
-/// Whether a row of the kinds 450 to 459 blocks a subscriber from something.
-pub async fn has_block(q: &mut impl Query, account: AccountId, kind: i64) -> Result<bool> {
-    let found: Option<(StatementId,)> = q
-        .one(
-            sql!(
-                "SELECT id FROM statement WHERE account_id = $1 AND kind = $2 AND kind >= 450 AND kind <= 459 AND folded_into IS NULL \
-                 LIMIT 1"
-            ),
-            args![account, kind],
-        )
-        .await?;
-    Ok(found.is_some())
-}
-
 /// Finds a row.
 pub async fn find(q: &mut impl Query, id: StatementId) -> Result<Option<StatementRow>> {
     q.one(
@@ -157,6 +146,18 @@ pub async fn find(q: &mut impl Query, id: StatementId) -> Result<Option<Statemen
              folded_into, created_at FROM statement WHERE id = $1"
         ),
         args![id],
+    )
+    .await
+}
+
+/// Lists every row of an account, oldest first: for checks and stories, as it knows no page.
+pub async fn list_all(q: &mut impl Query, account: AccountId) -> Result<Vec<StatementRow>> {
+    q.all(
+        sql!(
+            "SELECT id, account_id, entry_id, at, kind, amount, balance_after, reason, comment, ref, actor, actor_no, actor_address, \
+             folded_into, created_at FROM statement WHERE account_id = $1 ORDER BY id"
+        ),
+        args![account],
     )
     .await
 }

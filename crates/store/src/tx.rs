@@ -1,7 +1,7 @@
 //! Write transactions and what their commits announce.
 
 use crate::db::Link;
-use crate::{Args, Aspect, Db, Error, Query, Result, Row, Statement, args, group, sql};
+use crate::{Args, Aspect, Db, Error, Query, Result, Row, Statement, args, group, list, sql};
 use std::collections::BTreeSet;
 use std::panic::Location;
 use tracing::Instrument as _;
@@ -108,18 +108,26 @@ impl Tx {
     /// row locks, taken in one fixed order, make the order of revisions the order of commits, so they must be short.
     async fn announce(&mut self) -> Result<()> {
         let raise = sql!("UPDATE live_revision SET revision = revision + 1 WHERE aspect = $1 RETURNING revision");
-        let list = sql!("INSERT INTO live_change (aspect, revision, object_id) VALUES ($1, $2, $3)");
+        let all = sql!("INSERT INTO live_change (aspect, revision, object_id) VALUES ($1, $2, NULL)");
+        let some = sql! {
+            sqlite: "INSERT INTO live_change (aspect, revision, object_id) SELECT $1, $2, value FROM json_each($3) ORDER BY value",
+            postgres: "INSERT INTO live_change (aspect, revision, object_id) SELECT $1, $2, CAST(value AS BIGINT) \
+                       FROM json_array_elements_text(CAST(CAST($3 AS TEXT) AS JSON)) AS listed (value) ORDER BY CAST(value AS BIGINT)"
+        };
         for aspect in Aspect::ALL {
             let objects: Vec<_> =
                 self.touched.range((aspect, None)..=(aspect, Some(i64::MAX))).map(|&(_, id)| id).collect();
             // None sorts first.
             let Some(first) = objects.first() else { continue };
-            let objects = if first.is_none() || objects.len() > MAX_OBJECTS { vec![None] } else { objects };
+            let is_wide = first.is_none() || objects.len() > MAX_OBJECTS;
             let Some((revision,)) = self.one::<(i64,)>(raise, args![aspect.as_str()]).await? else {
                 return Err(Error::other(raise.at(), format!("live_revision lacks the aspect {}", aspect.as_str())));
             };
-            for object in objects {
-                self.exec(list, args![aspect.as_str(), revision, object]).await?;
+            if is_wide {
+                self.exec(all, args![aspect.as_str(), revision]).await?;
+            } else {
+                let objects = list::json(objects.into_iter().flatten());
+                self.exec(some, args![aspect.as_str(), revision, objects]).await?;
             }
         }
         Ok(())

@@ -1,8 +1,8 @@
 //! Who is in through the radius door by a VPN pass, and what a change of live rows means for him.
 
-use gatehouse_model::{AccountId, Millis};
+use gatehouse_model::{AccountId, Millis, VpnGroupId, VpnPolicySetId, VpnResourceGroupId, VpnResourceId, VpnRoleId};
 
-use crate::{Query, Result, args, sql};
+use crate::{Query, Result, args, list, sql};
 
 /// Who is in and gets other terms by the publication. Before the copies: live rows are the old ones.
 pub async fn list_changing(q: &mut impl Query) -> Result<Vec<AccountId>> {
@@ -64,10 +64,10 @@ async fn list_changing_by_groups(q: &mut impl Query) -> Result<Vec<AccountId>> {
 
 /// Through roles that changed, or that open a resource or resource group that changed or moved.
 async fn list_changing_by_roles(q: &mut impl Query) -> Result<Vec<AccountId>> {
-    let rows: Vec<(AccountId,)> = q
+    let roles: Vec<(VpnRoleId,)> = q
         .all(
             sql!(
-                "WITH affected (id) AS (SELECT object_id FROM vpn_pending WHERE kind = $1 \
+                "SELECT object_id AS id FROM vpn_pending WHERE kind = $1 \
                  UNION SELECT k.vpn_role_id FROM vpn_pending q \
                  JOIN vpn_role_resource_live k ON k.vpn_resource_id = q.object_id WHERE q.kind = $2 \
                  UNION SELECT k.vpn_role_id FROM vpn_pending q JOIN vpn_resource_live x ON x.id = q.object_id \
@@ -75,21 +75,110 @@ async fn list_changing_by_roles(q: &mut impl Query) -> Result<Vec<AccountId>> {
                  UNION SELECT k.vpn_role_id FROM vpn_pending q JOIN vpn_resource x ON x.id = q.object_id \
                  JOIN vpn_role_resource_group_live k ON k.vpn_resource_group_id = x.vpn_resource_group_id WHERE q.kind = $2 \
                  UNION SELECT k.vpn_role_id FROM vpn_pending q \
-                 JOIN vpn_role_resource_group_live k ON k.vpn_resource_group_id = q.object_id WHERE q.kind = $3) \
-                 SELECT DISTINCT l.account_id FROM visit_radius r JOIN visit v ON v.id = r.visit_id \
-                 JOIN vpn_pass_live l ON l.account_id = v.account_id JOIN vpn_group_live g ON g.id = l.vpn_group_id \
-                 WHERE r.is_open AND r.pass = 'vpn' AND v.until_at IS NULL AND EXISTS (SELECT 1 FROM affected) \
-                 AND (EXISTS (SELECT 1 FROM vpn_role_user_live u WHERE u.account_id = l.account_id \
-                 AND u.vpn_role_id IN (SELECT id FROM affected)) \
-                 OR EXISTS (SELECT 1 FROM affected f JOIN vpn_role_group_live k ON k.vpn_role_id = f.id \
-                 JOIN vpn_group_live h ON h.id = k.vpn_group_id \
-                 WHERE h.id = g.id OR h.path = '/' OR (g.path >= h.path || '/' AND g.path < h.path || '0'))) \
-                 ORDER BY l.account_id"
+                 JOIN vpn_role_resource_group_live k ON k.vpn_resource_group_id = q.object_id WHERE q.kind = $3 ORDER BY id"
             ),
             args!["role", "resource", "resource_group"],
         )
         .await?;
+    list_holding(q, roles.into_iter().map(|(id,)| id)).await
+}
+
+/// Lists the live roles that open one of these resources, directly or by its group, or one of these resource groups.
+pub async fn list_opening(
+    q: &mut impl Query,
+    resources: impl IntoIterator<Item = VpnResourceId>,
+    groups: impl IntoIterator<Item = VpnResourceGroupId>,
+) -> Result<Vec<VpnRoleId>> {
+    let rows: Vec<(VpnRoleId,)> = q
+        .all(
+            sql! {
+                sqlite: "SELECT vpn_role_id AS id FROM vpn_role_resource_live \
+                         WHERE vpn_resource_id IN (SELECT value FROM json_each($1)) \
+                         UNION SELECT k.vpn_role_id FROM vpn_resource_live x \
+                         JOIN vpn_role_resource_group_live k ON k.vpn_resource_group_id = x.vpn_resource_group_id \
+                         WHERE x.id IN (SELECT value FROM json_each($1)) \
+                         UNION SELECT vpn_role_id FROM vpn_role_resource_group_live \
+                         WHERE vpn_resource_group_id IN (SELECT value FROM json_each($2)) ORDER BY id",
+                postgres: "SELECT vpn_role_id AS id FROM vpn_role_resource_live WHERE vpn_resource_id IN (SELECT CAST(value AS BIGINT) \
+                           FROM json_array_elements_text(CAST(CAST($1 AS TEXT) AS JSON)) AS asked (value)) \
+                           UNION SELECT k.vpn_role_id FROM vpn_resource_live x \
+                           JOIN vpn_role_resource_group_live k ON k.vpn_resource_group_id = x.vpn_resource_group_id \
+                           WHERE x.id IN (SELECT CAST(value AS BIGINT) \
+                           FROM json_array_elements_text(CAST(CAST($1 AS TEXT) AS JSON)) AS asked (value)) \
+                           UNION SELECT vpn_role_id FROM vpn_role_resource_group_live WHERE vpn_resource_group_id IN \
+                           (SELECT CAST(value AS BIGINT) \
+                           FROM json_array_elements_text(CAST(CAST($2 AS TEXT) AS JSON)) AS asked (value)) ORDER BY id"
+            },
+            args![
+                list::json(resources.into_iter().map(|id| id.0)),
+                list::json(groups.into_iter().map(|id| id.0))
+            ],
+        )
+        .await?;
     Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// Lists who is in and has one of these live roles, himself or through his group or one above it.
+pub async fn list_holding(q: &mut impl Query, roles: impl IntoIterator<Item = VpnRoleId>) -> Result<Vec<AccountId>> {
+    let roles: Vec<i64> = roles.into_iter().map(|id| id.0).collect();
+    if roles.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<(AccountId,)> = q
+        .all(
+            sql! {
+                sqlite: "WITH affected (id) AS (SELECT value FROM json_each($1)) \
+                         SELECT DISTINCT l.account_id FROM visit_radius r JOIN visit v ON v.id = r.visit_id \
+                         JOIN vpn_pass_live l ON l.account_id = v.account_id JOIN vpn_group_live g ON g.id = l.vpn_group_id \
+                         WHERE r.is_open AND r.pass = 'vpn' AND v.until_at IS NULL \
+                         AND (EXISTS (SELECT 1 FROM vpn_role_user_live u WHERE u.account_id = l.account_id \
+                         AND u.vpn_role_id IN (SELECT id FROM affected)) \
+                         OR EXISTS (SELECT 1 FROM affected f JOIN vpn_role_group_live k ON k.vpn_role_id = f.id \
+                         JOIN vpn_group_live h ON h.id = k.vpn_group_id \
+                         WHERE h.id = g.id OR h.path = '/' OR (g.path >= h.path || '/' AND g.path < h.path || '0'))) \
+                         ORDER BY l.account_id",
+                postgres: "WITH affected (id) AS (SELECT CAST(value AS BIGINT) \
+                           FROM json_array_elements_text(CAST(CAST($1 AS TEXT) AS JSON)) AS asked (value)) \
+                           SELECT DISTINCT l.account_id FROM visit_radius r JOIN visit v ON v.id = r.visit_id \
+                           JOIN vpn_pass_live l ON l.account_id = v.account_id JOIN vpn_group_live g ON g.id = l.vpn_group_id \
+                           WHERE r.is_open AND r.pass = 'vpn' AND v.until_at IS NULL \
+                           AND (EXISTS (SELECT 1 FROM vpn_role_user_live u WHERE u.account_id = l.account_id \
+                           AND u.vpn_role_id IN (SELECT id FROM affected)) \
+                           OR EXISTS (SELECT 1 FROM affected f JOIN vpn_role_group_live k ON k.vpn_role_id = f.id \
+                           JOIN vpn_group_live h ON h.id = k.vpn_group_id \
+                           WHERE h.id = g.id OR h.path = '/' OR (g.path >= h.path || '/' AND g.path < h.path || '0'))) \
+                           ORDER BY l.account_id"
+            },
+            args![list::json(roles)],
+        )
+        .await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// Somebody who is in by the VPN pass, and what decides on his policy set.
+#[derive(Debug, Clone, Copy, sqlx::FromRow)]
+pub struct InsideRow {
+    /// Who.
+    pub account_id: AccountId,
+    /// His live group.
+    pub vpn_group_id: VpnGroupId,
+    /// Whether the group's policy set counts for him.
+    pub inherits_policy: bool,
+    /// His own policy set.
+    pub policy_set_id: VpnPolicySetId,
+}
+
+/// Lists who is in.
+pub async fn list_inside(q: &mut impl Query) -> Result<Vec<InsideRow>> {
+    q.all(
+        sql!(
+            "SELECT DISTINCT l.account_id, l.vpn_group_id, l.inherits_policy, l.policy_set_id FROM visit_radius r \
+             JOIN visit v ON v.id = r.visit_id JOIN vpn_pass_live l ON l.account_id = v.account_id \
+             WHERE r.is_open AND r.pass = 'vpn' AND v.until_at IS NULL ORDER BY l.account_id"
+        ),
+        args![],
+    )
+    .await
 }
 
 /// Who is in and gets another password by the publication. Before the copies.

@@ -37,7 +37,7 @@ pub use vpn::file::{
     VpnResourceEntry, VpnResourceGroupEntry, VpnRoleEntry,
 };
 
-use crate::{Ctx, Error, Result};
+use crate::{Ctx, Error, Result, vpn::reach::Reach};
 
 /// What became of one entry.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -149,6 +149,8 @@ pub async fn apply(ctx: &Ctx, file: &StateFile, mode: Mode) -> Result<Applied> {
 struct Work {
     done: Vec<Item>,
     problems: Vec<Problem>,
+    /// Whose VPN stays are to be told what they get now.
+    reach: Reach,
 }
 
 impl Work {

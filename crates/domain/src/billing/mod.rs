@@ -1,11 +1,20 @@
 //! Billing: subscribers, their services, credits, messages and payments (specs/billing.md).
 
+pub mod access;
+pub mod auth_log;
 mod begin;
+pub mod block;
 pub mod connect;
+pub mod export;
 pub mod finish;
 pub mod freeze;
+pub mod group;
+pub mod idempotency;
+pub mod main;
+pub mod message;
 pub mod next;
 mod owned;
+pub mod pays;
 pub mod period;
 pub mod price;
 pub mod refusal;
@@ -13,6 +22,8 @@ pub mod renew;
 pub mod scope;
 pub mod select;
 pub mod service;
+pub mod session;
+pub mod subscriber;
 pub mod subscription;
 pub mod who;
 

@@ -11,6 +11,7 @@ use super::{
     login_of,
     nas::Nas,
     request::AccessRequest,
+    subscriber::{self, Visit},
 };
 use crate::{
     Ctx, Result,
@@ -69,14 +70,27 @@ pub async fn admit(ctx: &Ctx, nas: &Nas, request: &AccessRequest) -> Result<Deci
 /// Longest login that is kept, characters.
 const LOGIN_LENGTH: usize = 150;
 
-/// The first pass that the account holds decides. Subscribers are nobody's yet.
+/// The first pass that the account holds decides, in the order of the NAS entry.
 async fn decide(ctx: &Ctx, nas: &Nas, name: &str, request: &AccessRequest) -> Result<Verdict> {
+    let login = Login { login: name, user_name: &request.user_name, credential: &request.credential, nas: Some(nas) };
     // Nobody is called so, and PostgreSQL would not even look.
-    let is_name = !name.contains('\0');
-    if is_name && nas.settings.serves.contains(&PassKind::Vpn) {
-        let credential = &request.credential;
-        let login = Login { login: name, user_name: &request.user_name, credential, nas: Some(nas) };
-        return login::decide(ctx, &login).await;
+    let passes = if name.contains('\0') { &[][..] } else { &nas.settings.serves };
+    for (at, pass) in passes.iter().enumerate() {
+        match pass {
+            PassKind::Vpn => {
+                // Who is no VPN user may be a subscriber.
+                let is_last = !passes.iter().skip(at + 1).any(|pass| *pass == PassKind::Subscriber);
+                if is_last || login::is_remembered(ctx, &login) || login::find(&ctx.app, name).await?.is_some() {
+                    return login::decide(ctx, &login).await;
+                }
+            }
+            PassKind::Subscriber => {
+                if let Some(verdict) = subscriber::decide(ctx, &login, Visit::New).await? {
+                    return Ok(verdict);
+                }
+            }
+            PassKind::Proxy | PassKind::Staff => {}
+        }
     }
     if !nas.settings.methods.contains(&request.credential.method()) {
         return Ok(refused("method_not_allowed"));

@@ -3,20 +3,48 @@
 //! Each function is one step for all stays concerned, none of which need be known: it writes the wish and a job per stay. The
 //! first packet leaves within a second of the commit, by a process that serves the door.
 
-use gatehouse_model::{AccountId, EndedWhy, Millis};
-use gatehouse_store::{Tx, radius_outbox as rows, visit};
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::Result;
+use gatehouse_model::{AccountId, EndedWhy, Millis};
+use gatehouse_store::{Tx, radius_outbox as rows, visit, vpn_visitor};
+
+use crate::{Error, Result};
 
 /// Ends every open stay of an account; gives how many. Call it whether or not the account's rows still exist.
 pub async fn disconnect_account(tx: &mut Tx, now: Millis, account: AccountId, why: EndedWhy) -> Result<u64> {
-    Ok(rows::ask_end_of_account(tx, account, why.as_str(), None, &payload(why), now).await?)
+    disconnect_accounts(tx, now, &[account], why).await
+}
+
+/// As [`disconnect_account`] for many, in as many statements as for one.
+pub(crate) async fn disconnect_accounts(
+    tx: &mut Tx,
+    now: Millis,
+    accounts: &[AccountId],
+    why: EndedWhy,
+) -> Result<u64> {
+    if accounts.is_empty() {
+        return Ok(0);
+    }
+    Ok(rows::ask_end_of_accounts(tx, accounts, why.as_str(), None, &payload(why), now).await?)
+}
+
+/// Ends every open stay by a VPN pass that by now does not let in; gives whose they are.
+pub(crate) async fn disconnect_denied(tx: &mut Tx, now: Millis) -> Result<BTreeSet<AccountId>> {
+    let mut denied: BTreeMap<String, Vec<AccountId>> = BTreeMap::new();
+    for (account, why) in vpn_visitor::list_denied(tx, now).await? {
+        denied.entry(why).or_default().push(account);
+    }
+    for (why, accounts) in &denied {
+        let why = EndedWhy::parse(why).ok_or_else(|| Error::internal(format!("no such end of a visit: {why}")))?;
+        disconnect_accounts(tx, now, accounts, why).await?;
+    }
+    Ok(denied.into_values().flatten().collect())
 }
 
 /// As [`disconnect_account`], for somebody who is named in the visit.
 pub(crate) async fn disconnect_account_by(tx: &mut Tx, now: Millis, account: AccountId, by: &str) -> Result<u64> {
     let why = EndedWhy::Kicked;
-    Ok(rows::ask_end_of_account(tx, account, why.as_str(), Some(by), &payload(why), now).await?)
+    Ok(rows::ask_end_of_accounts(tx, &[account], why.as_str(), Some(by), &payload(why), now).await?)
 }
 
 /// Ends every open stay of the live VPN users of a group and the groups below it; `path` is that of the live group.
@@ -35,13 +63,15 @@ pub async fn disconnect_visit(tx: &mut Tx, now: Millis, uuid: &str, why: EndedWh
 /// Sends every open stay of an account what the account now gets; gives how many. A stay whose NAS takes no change keeps what it
 /// has until its next login.
 pub async fn change_account(tx: &mut Tx, now: Millis, account: AccountId) -> Result<u64> {
-    Ok(rows::ask_change_of_account(tx, account, &payload(EndedWhy::PolicyChanged), now).await?)
+    change_accounts(tx, now, &[account]).await
 }
 
-/// As [`change_account`] for the live VPN users of a group and the groups below it; `/` is everybody.
-pub async fn change_below_group(tx: &mut Tx, now: Millis, path: &str) -> Result<u64> {
-    let (from, to) = below(path);
-    Ok(rows::ask_change_of_group(tx, path, (&from, &to), &payload(EndedWhy::PolicyChanged), now).await?)
+/// As [`change_account`] for many, in one statement.
+pub async fn change_accounts(tx: &mut Tx, now: Millis, accounts: &[AccountId]) -> Result<u64> {
+    if accounts.is_empty() {
+        return Ok(0);
+    }
+    Ok(rows::ask_change_of_accounts(tx, accounts, &payload(EndedWhy::PolicyChanged), now).await?)
 }
 
 /// The range of paths below one: `0` follows `/`.

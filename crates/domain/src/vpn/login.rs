@@ -63,7 +63,7 @@ impl Verdict {
         }
     }
 
-    fn refused(account: Option<AccountId>, reason: &'static str) -> Self {
+    pub(crate) fn refused(account: Option<AccountId>, reason: &'static str) -> Self {
         Self {
             account,
             decision: Decision::Reject(Reject { reason, message: None, ms_chap_error: 691 }),
@@ -124,6 +124,13 @@ pub async fn decide(ctx: &Ctx, login: &Login<'_>) -> Result<Verdict> {
         Decision::Reject(reject) if reject.reason == "session_limit" => told(&user, "session_limit"),
         _ => with_success(verdict, right.success),
     })
+}
+
+/// Whether a login was right a moment ago.
+pub(crate) fn is_remembered(ctx: &Ctx, login: &Login<'_>) -> bool {
+    let Credential::Pap(password) = login.credential else { return false };
+    let key = ctx.app.recent().key(&fold_key(login.login), password, login.nas.map(|nas| nas.id));
+    ctx.app.recent().find(&ctx.app, &key).is_some()
 }
 
 /// What an account gets now at a NAS, without a credential: for changes of an open stay. A refusal means that it may not be in.
@@ -208,7 +215,8 @@ fn message(reason: &str, language: Option<&str>) -> Option<&'static str> {
 
 /// What a user gets, without what depends on the moment.
 async fn terms(ctx: &Ctx, user: &LiveUser, chain: &[LiveGroup], nas: Option<&Nas>) -> Result<(Grant, Terms)> {
-    let policy = policy_set::load(&mut ctx.read(), auth::policy_set(user, chain)).await?;
+    let policy_set = auth::policy_set(user.inherits_policy, user.policy_set_id, chain);
+    let policy = policy_set::load(&mut ctx.read(), policy_set).await?;
     let groups = rows::list_roles(&mut ctx.read(), user.id).await?;
     let mut routes = policy.routes;
     if nas.is_some_and(|nas| nas.settings.resource_routes) {
@@ -242,6 +250,7 @@ async fn terms(ctx: &Ctx, user: &LiveUser, chain: &[LiveGroup], nas: Option<&Nas
         speed: None,
         values: std::collections::BTreeMap::new(),
         message: None,
+        is_denied: false,
     };
     Ok((grant, terms))
 }
@@ -263,7 +272,7 @@ async fn add_roles(ctx: &Ctx, grant: &mut Grant, roles: Vec<String>) -> Result<(
 }
 
 /// Counts sessions where there is a limit, and fills in what depends on the moment.
-async fn settle(ctx: &Ctx, grant: Grant, terms: Terms) -> Result<Verdict> {
+pub(crate) async fn settle(ctx: &Ctx, grant: Grant, terms: Terms) -> Result<Verdict> {
     if terms.max_sessions > 0 && rows::count_stays(&mut ctx.read(), grant.account).await? >= terms.max_sessions {
         let Some(user) = rows::find(&mut ctx.read(), grant.account).await? else {
             return Ok(Verdict::refused(None, "no_such_account"));
@@ -280,7 +289,7 @@ async fn settle(ctx: &Ctx, grant: Grant, terms: Terms) -> Result<Verdict> {
 }
 
 /// The policy's bound, never past the end of the pass, in whole seconds.
-fn session_timeout(terms: Terms, now: Millis) -> Option<Duration> {
+pub(crate) fn session_timeout(terms: Terms, now: Millis) -> Option<Duration> {
     let left = terms.expires_at.map(|at| {
         let millis = u64::try_from(at.0.saturating_sub(now.0)).unwrap_or(0);
         Duration::from_secs((millis / 1_000).max(1))
@@ -288,7 +297,7 @@ fn session_timeout(terms: Terms, now: Millis) -> Option<Duration> {
     [terms.session_timeout, left].into_iter().flatten().min()
 }
 
-fn with_success(mut verdict: Verdict, success: Option<MsChapSuccess>) -> Verdict {
+pub(crate) fn with_success(mut verdict: Verdict, success: Option<MsChapSuccess>) -> Verdict {
     if let Decision::Accept(grant) = &mut verdict.decision {
         grant.success = success;
     }
@@ -298,24 +307,33 @@ fn with_success(mut verdict: Verdict, success: Option<MsChapSuccess>) -> Verdict
 /// Brings the stored password into its present form, now that it was proved in clear: scheme and cost, and the clear copy where one
 /// is kept.
 async fn keep_password(ctx: &Ctx, user: &LiveUser, right: &Right, credential: &Credential) -> Result<()> {
-    let (Credential::Pap(password), true, Some(old)) = (credential, right.is_password, &user.password_hash) else {
+    let stored = (user.password_hash.as_deref(), user.password_clear_sealed.is_some(), user.seal_ref.as_str());
+    keep_proved(ctx, user.id, stored, right, credential).await
+}
+
+/// As [`keep_password`] for any account: its hash, whether it has a clear copy, and its `seal_ref`.
+pub(crate) async fn keep_proved(
+    ctx: &Ctx,
+    account: AccountId,
+    (hash, has_clear, seal_ref): (Option<&str>, bool, &str),
+    right: &Right,
+    credential: &Credential,
+) -> Result<()> {
+    let (Credential::Pap(password), true, Some(old)) = (credential, right.is_password, hash) else {
         return Ok(());
     };
     let fresh =
         if right.is_upgrade_due { Some(ctx.app.passwords().hash(ctx.app.random(), password).await?) } else { None };
-    let sealed = match user.password_clear_sealed {
-        None => clear::seal(&ctx.app, &user.seal_ref, password)?,
-        Some(_) => None,
-    };
+    let sealed = if has_clear { None } else { clear::seal(&ctx.app, seal_ref, password)? };
     if fresh.is_none() && sealed.is_none() {
         return Ok(());
     }
     let mut tx = ctx.begin().await?;
     if let Some(sealed) = sealed {
-        rows::update_clear(&mut tx, user.id, old, &sealed).await?;
+        rows::update_clear(&mut tx, account, old, &sealed).await?;
     }
     if let Some((scheme, hash)) = fresh {
-        accounts::update_password_scheme(&mut tx, user.id, old, scheme, &hash).await?;
+        accounts::update_password_scheme(&mut tx, account, old, scheme, &hash).await?;
     }
     Ok(tx.commit().await?)
 }

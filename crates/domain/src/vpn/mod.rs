@@ -11,6 +11,7 @@ pub mod login;
 pub mod method;
 pub mod policy_set;
 pub mod publish;
+pub(crate) mod reach;
 pub mod resource;
 pub mod resource_group;
 pub mod role;

@@ -3,18 +3,17 @@
 //! The staged rows stay as they are; exactly those that `vpn_pending` names are copied, so that the time is that of the changes.
 
 use std::{
-    collections::BTreeSet,
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
-use gatehouse_model::{AccountId, EndedWhy};
+use gatehouse_model::EndedWhy;
 use gatehouse_store::{Aspect, Tx, lock, vpn_pending, vpn_publish as rows, vpn_visitor};
 use tokio::sync::Mutex;
 
 use super::staged::Twin;
 use crate::{
-    App, Ctx, Error, Result,
+    App, Ctx, Result,
     audit::{self, Object, Stream},
     radius::outbox,
 };
@@ -97,23 +96,16 @@ async fn publish(ctx: &Ctx) -> Result<Option<Publication>> {
         tx.commit().await?;
         return Ok(None);
     }
-    let mut changing: BTreeSet<AccountId> = vpn_visitor::list_changing(&mut tx).await?.into_iter().collect();
+    let mut changing = vpn_visitor::list_changing(&mut tx).await?;
     let repassworded = vpn_visitor::list_repassworded(&mut tx).await?;
     copy(ctx, &mut tx).await?;
-    for (account, why) in vpn_visitor::list_denied(&mut tx, ctx.now()).await? {
-        let why = EndedWhy::parse(&why).ok_or_else(|| Error::internal(format!("no such end of a visit: {why}")))?;
-        outbox::disconnect_account(&mut tx, ctx.now(), account, why).await?;
-        changing.remove(&account);
-    }
+    let mut ending = outbox::disconnect_denied(&mut tx, ctx.now()).await?;
     if ctx.app.settings().vpn.cut_sessions_on_password_change {
-        for account in repassworded {
-            outbox::disconnect_account(&mut tx, ctx.now(), account, EndedWhy::CredentialsChanged).await?;
-            changing.remove(&account);
-        }
+        outbox::disconnect_accounts(&mut tx, ctx.now(), &repassworded, EndedWhy::CredentialsChanged).await?;
+        ending.extend(repassworded);
     }
-    for account in changing {
-        outbox::change_account(&mut tx, ctx.now(), account).await?;
-    }
+    changing.retain(|account| !ending.contains(account));
+    outbox::change_accounts(&mut tx, ctx.now(), &changing).await?;
     announce(&mut tx, &waiting).await?;
     let (_, _, actor) = ctx.actor_name();
     let took = ctx.now().0.saturating_sub(began.0);

@@ -22,7 +22,7 @@ use gatehouse_testkit::TestApp;
 use crate::{
     apply::file,
     vpn_people::{caller, edit},
-    vpn_stay::{come_in, orders},
+    vpn_stay::{come_in, forget_orders, orders},
 };
 
 const WHOLE: &str = r#"
@@ -191,8 +191,9 @@ both!(what_a_file_does_not_name_goes_on_waiting, |engine| async {
     assert_eq!(done(&app, toml).await, [("account kim".to_owned(), Change::Updated)]);
     let shown = view::show(&app.operator(), "kim").await?.vpn.unwrap();
     assert_eq!((shown.note.as_str(), shown.group.as_str()), ("", "/IT/net"));
-    assert_eq!(orders(&app).await, ["change k"]);
+    assert_eq!(orders(&app).await, [] as [&str; 0], "a phone number is no term of a stay");
     publish::apply(&app.operator()).await?;
+    assert_eq!(orders(&app).await, ["change k"], "another group is");
     let shown = view::show(&app.operator(), "kim").await?.vpn.unwrap();
     assert_eq!((shown.note.as_str(), shown.group.as_str()), ("staged", "/IT"));
     let phone = user::show(&caller(&app), "kim").await?.row.phone;
@@ -241,3 +242,111 @@ both!(a_file_that_cannot_be_is_refused_in_words_and_writes_nothing, |engine| asy
     assert!(view::show(&app.operator(), "a").await.is_err());
     Ok(())
 });
+
+/// Six who are in: `ann` below /it, `bob` in /it, `cay` with a role of her own, `dan` with another policy set, `eve` beside a group
+/// that forces one, `fay` with nothing of it all.
+const SIX: &str = r#"
+[[vpn.policy_set]]
+name = "office"
+[[vpn.policy_set]]
+name = "guest"
+[[vpn.resource_group]]
+name = "labs"
+[[vpn.resource_group]]
+name = "attic"
+[[vpn.resource]]
+name = "git"
+group = "labs"
+addresses = ["203.0.113.7/22:22"]
+[[vpn.resource]]
+name = "wiki"
+addresses = ["203.0.113.8/80:80"]
+[[vpn.role]]
+name = "developer"
+resource_groups = ["labs"]
+[[vpn.role]]
+name = "reader"
+resources = ["wiki"]
+[[vpn.group]]
+path = "/it"
+roles = ["developer"]
+inherit_policy = false
+policy_set = "office"
+[[vpn.group]]
+path = "/it/net"
+[[vpn.group]]
+path = "/yard"
+inherit_policy = false
+policy_set = "guest"
+force_policy = true
+[[account]]
+login = "ann"
+vpn = { group = "/it/net" }
+[[account]]
+login = "bob"
+vpn = { group = "/it" }
+[[account]]
+login = "cay"
+vpn = { roles = ["reader"] }
+[[account]]
+login = "dan"
+vpn = { inherit_policy = false, policy_set = "guest" }
+[[account]]
+login = "eve"
+vpn = { group = "/yard", inherit_policy = false, policy_set = "office" }
+[[account]]
+login = "fay"
+vpn = {}
+"#;
+
+both!(a_file_tells_those_whom_it_concerns_and_nobody_else, |engine| async {
+    let app = TestApp::new(engine).await?;
+    done(&app, SIX).await;
+    for name in ["ann", "bob", "cay", "dan", "eve", "fay"] {
+        let id = view::show(&app.operator(), name).await?.id;
+        come_in(&app, id, name).await;
+    }
+    for (toml, told) in [
+        (SIX, ""),
+        // What nobody notices.
+        ("[[vpn.policy_set]]\nname = \"new\"\nsession_timeout = \"1h\"", ""),
+        ("[[vpn.role]]\nname = \"developer\"\nnote = \"n\"", ""),
+        ("[[vpn.resource]]\nname = \"git\"\nnote = \"n\"", ""),
+        ("[[vpn.group]]\npath = \"/it\"\nnote = \"n\"", ""),
+        ("[[account]]\nlogin = \"fay\"\nvpn = { note = \"n\" }", ""),
+        ("[[vpn.resource]]\nname = \"box\"\ngroup = \"attic\"\naddresses = [\"203.0.113.9/1:1\"]", ""),
+        // Policy sets: in force through a group, but not for whom another one is forced.
+        ("[[vpn.policy_set]]\nname = \"office\"\nsession_timeout = \"2h\"", "ann bob"),
+        ("[[vpn.policy_set]]\nname = \"guest\"\nsession_timeout = \"2h\"", "dan eve"),
+        ("[[vpn.policy_set]]\nname = \"Default policy set\"\nsession_timeout = \"2h\"", "cay fay"),
+        // Roles and what they open.
+        ("[[vpn.resource]]\nname = \"git\"\naddresses = [\"203.0.113.9/22:22\"]", "ann bob"),
+        ("[[vpn.resource]]\nname = \"wiki\"\nenabled = false", "cay"),
+        ("[[vpn.resource]]\nname = \"mail\"\ngroup = \"labs\"\naddresses = [\"203.0.113.9/25:25\"]", "ann bob"),
+        ("[[vpn.resource]]\nname = \"mail\"\ngroup = \"attic\"", "ann bob"),
+        ("[[vpn.resource_group]]\nname = \"labs\"\nenabled = false", "ann bob"),
+        ("[[vpn.role]]\nname = \"reader\"\nresources = [\"wiki\", \"mail\"]", "cay"),
+        ("[[vpn.resource]]\nname = \"mail\"\nstate = \"absent\"", "cay"),
+        ("[[vpn.role]]\nname = \"developer\"\nenabled = false", "ann bob"),
+        // Groups and users.
+        ("[[vpn.group]]\npath = \"/it/net\"\nroles = [\"reader\"]", "ann"),
+        ("[[vpn.group]]\npath = \"/it\"\ninherit_policy = true", "ann bob"),
+        ("[[account]]\nlogin = \"fay\"\nvpn = { roles = [\"reader\"] }", "fay"),
+        ("[[account]]\nlogin = \"dan\"\nvpn = { fixed_ip = \"198.51.100.7\" }", "dan"),
+        ("[[vpn.role]]\nname = \"reader\"\nstate = \"absent\"", "ann cay fay"),
+        // Who goes out is told nothing else.
+        ("[[vpn.group]]\npath = \"/it\"\nenabled = false\npolicy_set = \"guest\"", "ann: disabled bob: disabled"),
+    ] {
+        forget_orders(&app).await;
+        done(&app, toml).await;
+        let heard: Vec<_> = orders(&app).await.iter().map(|order| heard(order)).collect();
+        assert_eq!(heard.join(" "), told, "{toml}");
+    }
+    Ok(())
+});
+
+/// `change NAME` as the name, `disconnect NAME why` as `NAME: why`.
+fn heard(order: &str) -> String {
+    let words: Vec<_> = order.split(' ').collect();
+    words.get(2).map_or_else(|| words[1].to_owned(), |why| format!("{}: {why}", words[1]))
+}

@@ -47,13 +47,25 @@ mod bastion_parallel;
 #[cfg(test)]
 mod bastion_resource;
 #[cfg(test)]
+mod billing_message;
+#[cfg(test)]
+mod billing_people;
+#[cfg(test)]
+mod billing_random;
+#[cfg(test)]
+mod billing_renew;
+#[cfg(test)]
 mod billing_services;
+#[cfg(test)]
+mod billing_subscriber;
 #[cfg(test)]
 mod billing_town;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]
 mod keys;
+#[cfg(test)]
+mod ledger;
 #[cfg(test)]
 mod live;
 #[cfg(test)]
@@ -74,6 +86,8 @@ mod radius_accounting;
 mod radius_admit;
 #[cfg(test)]
 mod radius_outbox;
+#[cfg(test)]
+mod radius_subscriber;
 #[cfg(test)]
 mod recording;
 #[cfg(test)]

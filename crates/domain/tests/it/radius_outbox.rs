@@ -275,8 +275,9 @@ both!(a_disabled_group_ends_the_stays_of_everybody_below_it, |engine| async {
     group(&app, 5, -100, "/a").await?;
     group(&app, 6, 5, "/a/b").await?;
     group(&app, 7, -100, "/ab").await?;
+    let mut all = Vec::new();
     for (login, of) in [("in-a", 5), ("in-b", 6), ("in-ab", 7)] {
-        user(&app, login, of, None).await?;
+        all.push(user(&app, login, of, None).await?);
         record(&door(&app.app), &nas, &report(Status::Start, login, login)).await?;
     }
     let mut tx = app.app.db().begin().await?;
@@ -284,7 +285,7 @@ both!(a_disabled_group_ends_the_stays_of_everybody_below_it, |engine| async {
     tx.commit().await?;
     assert_eq!(online(&app).await?, ["in-ab"]);
     let mut tx = app.app.db().begin().await?;
-    assert_eq!(outbox::change_below_group(&mut tx, app.app.now(), "/").await?, 1, "who is being put out is left alone");
+    assert_eq!(outbox::change_accounts(&mut tx, app.app.now(), &all).await?, 1, "who is being put out is left alone");
     tx.commit().await?;
     Ok(())
 });

@@ -102,6 +102,11 @@ CREATE TABLE subscriber_pass (
   CONSTRAINT subscriber_pass_uid_key UNIQUE (uid)
 ) STRICT;
 CREATE INDEX subscriber_pass_group_idx ON subscriber_pass (billing_group_id, uid);
+-- The highest number given out so far: whoever comes after a subscriber who was deleted gets another one.
+CREATE TABLE number_given (
+  name TEXT NOT NULL PRIMARY KEY,
+  last INTEGER NOT NULL
+) STRICT;
 
 -- What accounting leaves behind; written often, so apart. Octets of the calendar month that month names (year * 12 + month).
 CREATE TABLE subscriber_activity (
@@ -129,12 +134,14 @@ CREATE TABLE billing_field (
   CONSTRAINT billing_field_name_key UNIQUE (name)
 ) STRICT;
 CREATE TABLE billing_field_value (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
   billing_field_id INTEGER NOT NULL REFERENCES billing_field (id) ON DELETE CASCADE,
   account_id INTEGER NOT NULL REFERENCES account (id) ON DELETE CASCADE,
   value TEXT,
   value_sealed TEXT,
   unique_value TEXT,
-  PRIMARY KEY (account_id, billing_field_id),
+  seal_ref TEXT NOT NULL,
+  CONSTRAINT billing_field_value_account_id_billing_field_id_key UNIQUE (account_id, billing_field_id),
   CONSTRAINT billing_field_value_billing_field_id_unique_value_key UNIQUE (billing_field_id, unique_value)
 ) STRICT;
 
@@ -234,7 +241,9 @@ CREATE TABLE billing_broadcast_read (
 ) STRICT;
 
 -- An order at a payment channel; billing: its statement row has the same life (444, 445, 20, 446). state: new, waiting, paid, failed.
--- amount: what the payer ordered; payable: what the provider asks of him; reversed: of payable; refunded: of amount.
+-- amount: what the payer ordered; payable: what the provider asks of him; reversed: of payable; refunded: of amount. request_key:
+-- hash of the caller's idempotency key, under which a failed call goes on with the same order. reversing_until: somebody asks the
+-- provider to reverse it.
 CREATE TABLE payment_attempt (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   channel TEXT NOT NULL,
@@ -252,8 +261,8 @@ CREATE TABLE payment_attempt (
   reversed INTEGER NOT NULL,
   refunded INTEGER NOT NULL,
   expires_at INTEGER NOT NULL,
-  poll_at INTEGER,
-  polls INTEGER NOT NULL,
+  request_key TEXT,
+  reversing_until INTEGER,
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL,
   CONSTRAINT payment_attempt_channel_order_ref_key UNIQUE (channel, order_ref),
@@ -261,8 +270,7 @@ CREATE TABLE payment_attempt (
 ) STRICT;
 CREATE INDEX payment_attempt_account_idx ON payment_attempt (account_id, created_at);
 CREATE INDEX payment_attempt_statement_idx ON payment_attempt (statement_id);
-CREATE INDEX payment_attempt_poll_idx ON payment_attempt (poll_at) WHERE poll_at IS NOT NULL;
--- What a provider told, once each. verdict: credited, reversed, noted, stale, refused.
+-- What a provider told, once each. verdict: credited, reversed, noted, stale.
 CREATE TABLE payment_notice (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   payment_attempt_id INTEGER NOT NULL REFERENCES payment_attempt (id),
@@ -332,10 +340,11 @@ CREATE TABLE address (
   account_id INTEGER REFERENCES account (id) ON DELETE SET NULL,
   visit_id INTEGER,
   bound_at INTEGER,
-  release_at INTEGER,
+  release_at INTEGER NOT NULL,
   CONSTRAINT address_ip_key UNIQUE (ip)
 ) STRICT;
 CREATE INDEX address_account_idx ON address (account_id);
+CREATE INDEX address_visit_idx ON address (visit_id) WHERE visit_id IS NOT NULL;
 CREATE INDEX address_free_idx ON address (is_public, release_at, id) WHERE kind = 'dynamic' AND visit_id IS NULL;
 CREATE TABLE device (
   id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -1,6 +1,9 @@
 //! Writes what an account lacks, by the rules of every other place that changes accounts.
 
-use std::collections::{BTreeSet, HashMap, hash_map::Entry};
+use std::{
+    collections::{BTreeSet, HashMap, hash_map::Entry},
+    mem,
+};
 
 use gatehouse_model::{AccountId, Login, PassKind, RoleId, email_key, fold_key};
 use gatehouse_store::{
@@ -21,6 +24,7 @@ use crate::{
     },
     apply::{AccountEntry, Change, Names, Presence, ProxyEntry, Work, pick, vpn},
     audit::{self, Object},
+    vpn::reach::Reach,
 };
 
 /// Writes what differs.
@@ -31,7 +35,7 @@ pub(in crate::apply) async fn write(
     names: &Names,
     work: &mut Work,
 ) -> Result<()> {
-    let mut writer = Writer { ctx, names, role_codes: HashMap::new() };
+    let mut writer = Writer { ctx, names, role_codes: HashMap::new(), reach: mem::take(&mut work.reach) };
     // Removals first: they free logins, addresses and numbers.
     let (absent, present): (Vec<_>, Vec<_>) =
         accounts.pending.into_iter().partition(|pending| pending.entry.state == Presence::Absent);
@@ -46,6 +50,7 @@ pub(in crate::apply) async fn write(
         let outcome = writer.write(tx, &pending).await;
         work.note(AccountEntry::KIND, pending.entry.key(), outcome)?;
     }
+    work.reach = writer.reach;
     Ok(())
 }
 
@@ -64,6 +69,8 @@ struct Writer<'a> {
     names: &'a Names,
     /// Codes of roles that were given or taken, asked once.
     role_codes: HashMap<RoleId, BTreeSet<String>>,
+    /// Whose VPN stays are to be told; [`Work`]'s own.
+    reach: Reach,
 }
 
 impl Writer<'_> {
@@ -110,7 +117,7 @@ impl Writer<'_> {
         }
         if let Some(vpn) = entry.vpn.as_ref().filter(|vpn| vpn.state == Presence::Present) {
             let row = rows::find(tx, id).await?.ok_or(Error::NotFound { what: "account" })?;
-            vpn::user::write(ctx, tx, vpn, &row).await?;
+            vpn::user::write(ctx, tx, vpn, &row, &mut self.reach).await?;
             if let Some(clear) = &entry.password {
                 account::vpn::repassworded(ctx, tx, &row, clear).await?;
             }
@@ -163,7 +170,7 @@ impl Writer<'_> {
             self.give_staff(tx, id, entry).await?;
         }
         if let (Some(Step::Give | Step::Change), Some(vpn)) = (update.vpn, &entry.vpn) {
-            vpn::user::write(ctx, tx, vpn, row).await?;
+            vpn::user::write(ctx, tx, vpn, row, &mut self.reach).await?;
         }
         for (codes, step) in [(&update.gained, Step::Give), (&update.lost, Step::Take)] {
             for code in codes {

@@ -17,7 +17,9 @@ use crate::{
     radius::nas::{self, NasSpec},
     vpn::{
         auth_server::{self, ServerSpec},
-        policy_set, secret as api_secret,
+        policy_set,
+        reach::Reach,
+        secret as api_secret,
     },
 };
 
@@ -101,7 +103,7 @@ pub(super) async fn remove_auth_server(ctx: &Ctx, tx: &mut Tx, entry: &AuthServe
     Ok(Change::Removed)
 }
 
-pub(super) async fn policy_set(ctx: &Ctx, tx: &mut Tx, entry: &VpnPolicySetEntry) -> Result<Change> {
+pub(super) async fn policy_set(ctx: &Ctx, tx: &mut Tx, entry: &VpnPolicySetEntry, reach: &mut Reach) -> Result<Change> {
     let old = policy_sets::find_by_name(tx, &entry.name).await?;
     let mut row = old.clone().unwrap_or_else(|| policy_sets::PolicySetRow {
         id: policy_set::DEFAULT,
@@ -134,6 +136,7 @@ pub(super) async fn policy_set(ctx: &Ctx, tx: &mut Tx, entry: &VpnPolicySetEntry
         Some(old) if old == row => return Ok(Change::Unchanged),
         Some(_) => {
             policy_sets::update(tx, &row, ctx.now()).await?;
+            reach.policy_sets.insert(row.id);
             (row.id, Change::Updated)
         }
         None => (policy_sets::insert(tx, &row, ctx.now()).await?, Change::Created),

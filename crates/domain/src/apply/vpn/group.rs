@@ -14,7 +14,7 @@ use super::{
 use crate::{
     Ctx, Error, Result,
     audit::{self, Object},
-    vpn::{field, group, method, policy_set},
+    vpn::{field, group, method, policy_set, reach::Reach},
 };
 
 /// [`AuthKeys`] with ids; `None` stays as it is.
@@ -75,7 +75,7 @@ const fn bit(method: AuthMethod) -> i64 {
     }
 }
 
-pub(super) async fn ensure(ctx: &Ctx, tx: &mut Tx, entry: &VpnGroupEntry) -> Result<Change> {
+pub(super) async fn ensure(ctx: &Ctx, tx: &mut Tx, entry: &VpnGroupEntry, reach: &mut Reach) -> Result<Change> {
     let path = path(entry)?;
     let auth = resolve(tx, &entry.auth()).await?;
     if entry.note.as_ref().is_some_and(|note| !field::is_text(note, field::MAX_NAME)) {
@@ -114,6 +114,10 @@ pub(super) async fn ensure(ctx: &Ctx, tx: &mut Tx, entry: &VpnGroupEntry) -> Res
     }
     let mut new_live = apply(old.clone().unwrap_or_else(|| new.clone()));
     let mut is_changed = new != staged || old.as_ref() != Some(&new_live);
+    let told = |row: &VpnGroupRow| (row.inherits_policy, row.forces_policy, row.policy_set_id, row.inherits_roles);
+    if old.as_ref().is_some_and(|old| told(old) != told(&new_live)) {
+        reach.groups.insert(new.id);
+    }
     if is_changed {
         (new.updated_at, new_live.updated_at) = (ctx.now(), ctx.now());
         rows::update(tx, &new).await?;
@@ -123,6 +127,7 @@ pub(super) async fn ensure(ctx: &Ctx, tx: &mut Tx, entry: &VpnGroupEntry) -> Res
         let wanted = thing::role_ids(tx, names).await?;
         if !thing::holds(tx, Linked::Groups, new.id.0, &wanted).await? {
             thing::hold(tx, Linked::Groups, new.id.0, &wanted).await?;
+            reach.groups.insert(new.id);
             is_changed = true;
         }
     }

@@ -9,8 +9,7 @@ mod group;
 mod thing;
 pub(super) mod user;
 
-use gatehouse_model::EndedWhy;
-use gatehouse_store::{Aspect, Tx, vpn_visitor};
+use gatehouse_store::{Aspect, Tx};
 
 use super::{
     AuthServerEntry, Change, NasEntry, Presence, StateFile, VpnGroupEntry, VpnPolicySetEntry, VpnResourceEntry,
@@ -18,7 +17,7 @@ use super::{
 };
 use crate::{Ctx, Result, radius::outbox};
 
-/// Kinds whose changes reach everybody who is in.
+/// Kinds of which nothing that is remembered of logins may outlast a change.
 const WIDE: [&str; 5] = [
     VpnPolicySetEntry::KIND,
     VpnResourceGroupEntry::KIND,
@@ -47,23 +46,23 @@ pub(super) async fn ensure(ctx: &Ctx, tx: &mut Tx, file: &StateFile, work: &mut 
         work.note(NasEntry::KIND, entry.key(), outcome)?;
     }
     for entry in file.vpn.policy_set.iter().filter(|entry| entry.state == Presence::Present) {
-        let outcome = base::policy_set(ctx, tx, entry).await;
+        let outcome = base::policy_set(ctx, tx, entry, &mut work.reach).await;
         work.note(VpnPolicySetEntry::KIND, entry.key(), outcome)?;
     }
     for entry in file.vpn.resource_group.iter().filter(|entry| entry.state == Presence::Present) {
-        let outcome = thing::resource_group(ctx, tx, entry).await;
+        let outcome = thing::resource_group(ctx, tx, entry, &mut work.reach).await;
         work.note(VpnResourceGroupEntry::KIND, entry.key(), outcome)?;
     }
     for entry in file.vpn.resource.iter().filter(|entry| entry.state == Presence::Present) {
-        let outcome = thing::resource(ctx, tx, entry).await;
+        let outcome = thing::resource(ctx, tx, entry, &mut work.reach).await;
         work.note(VpnResourceEntry::KIND, entry.key(), outcome)?;
     }
     for entry in file.vpn.role.iter().filter(|entry| entry.state == Presence::Present) {
-        let outcome = thing::role(ctx, tx, entry).await;
+        let outcome = thing::role(ctx, tx, entry, &mut work.reach).await;
         work.note(VpnRoleEntry::KIND, entry.key(), outcome)?;
     }
     for entry in file.vpn.group.iter().filter(|entry| entry.state == Presence::Present) {
-        let outcome = group::ensure(ctx, tx, entry).await;
+        let outcome = group::ensure(ctx, tx, entry, &mut work.reach).await;
         work.note(VpnGroupEntry::KIND, entry.key(), outcome)?;
     }
     Ok(())
@@ -79,11 +78,11 @@ pub(super) async fn remove(ctx: &Ctx, tx: &mut Tx, file: &StateFile, work: &mut 
         work.note(VpnGroupEntry::KIND, entry.key(), outcome)?;
     }
     for entry in file.vpn.role.iter().filter(|entry| entry.state == Presence::Absent) {
-        let outcome = thing::remove_role(ctx, tx, entry).await;
+        let outcome = thing::remove_role(ctx, tx, entry, &mut work.reach).await;
         work.note(VpnRoleEntry::KIND, entry.key(), outcome)?;
     }
     for entry in file.vpn.resource.iter().filter(|entry| entry.state == Presence::Absent) {
-        let outcome = thing::remove_resource(ctx, tx, entry).await;
+        let outcome = thing::remove_resource(ctx, tx, entry, &mut work.reach).await;
         work.note(VpnResourceEntry::KIND, entry.key(), outcome)?;
     }
     for entry in file.vpn.resource_group.iter().filter(|entry| entry.state == Presence::Absent) {
@@ -105,8 +104,8 @@ pub(super) async fn remove(ctx: &Ctx, tx: &mut Tx, file: &StateFile, work: &mut 
     settle(ctx, tx, work).await
 }
 
-/// Ends the stays of those who may not be in any more, and tells the others what they get now.
-async fn settle(ctx: &Ctx, tx: &mut Tx, work: &Work) -> Result<()> {
+/// Ends the stays of those who may not be in any more, and tells the others whom a change concerns what they get now.
+async fn settle(ctx: &Ctx, tx: &mut Tx, work: &mut Work) -> Result<()> {
     let changed = |kind: &str| work.done.iter().any(|item| item.kind == kind && item.change != Change::Unchanged);
     let is_wide = WIDE.iter().any(|kind| changed(kind));
     if is_wide || changed(AuthServerEntry::KIND) {
@@ -115,12 +114,9 @@ async fn settle(ctx: &Ctx, tx: &mut Tx, work: &Work) -> Result<()> {
     if !is_wide && !changed("account") {
         return Ok(());
     }
-    for (account, why) in vpn_visitor::list_denied(tx, ctx.now()).await? {
-        let why = EndedWhy::parse(&why).unwrap_or(EndedWhy::Disabled);
-        outbox::disconnect_account(tx, ctx.now(), account, why).await?;
-    }
-    if is_wide {
-        outbox::change_below_group(tx, ctx.now(), "/").await?;
-    }
+    let denied = outbox::disconnect_denied(tx, ctx.now()).await?;
+    let mut changing: Vec<_> = std::mem::take(&mut work.reach).list(tx).await?.into_iter().collect();
+    changing.retain(|account| !denied.contains(account));
+    outbox::change_accounts(tx, ctx.now(), &changing).await?;
     Ok(())
 }

@@ -15,7 +15,7 @@ use super::super::{Change, VpnResourceEntry, VpnResourceGroupEntry, VpnRoleEntry
 use crate::{
     Ctx, Error, Result,
     audit::{self, Object},
-    vpn::{field, resource as rules, resource_group::DEFAULT},
+    vpn::{field, reach::Reach, resource as rules, resource_group::DEFAULT},
 };
 
 /// Refuses a name that the WebApi could not ask for.
@@ -37,7 +37,12 @@ fn outcome(is_new: bool, is_changed: bool) -> Change {
     }
 }
 
-pub(super) async fn resource_group(ctx: &Ctx, tx: &mut Tx, entry: &VpnResourceGroupEntry) -> Result<Change> {
+pub(super) async fn resource_group(
+    ctx: &Ctx,
+    tx: &mut Tx,
+    entry: &VpnResourceGroupEntry,
+    reach: &mut Reach,
+) -> Result<Change> {
     named(&entry.name)?;
     noted(entry.note.as_ref())?;
     let apply = |mut row: groups::VpnResourceGroupRow| {
@@ -60,6 +65,9 @@ pub(super) async fn resource_group(ctx: &Ctx, tx: &mut Tx, entry: &VpnResourceGr
     if is_changed {
         groups::update(tx, &new, ctx.now()).await?;
         live::put_resource_group(tx, &new_live, ctx.now()).await?;
+        if old.is_none_or(|old| old.is_enabled != new_live.is_enabled) {
+            reach.resource_groups.insert(new_live.id);
+        }
         let object = Object::new("vpn_resource_group", new.id.0, &new.name);
         audit::changed(tx, ctx, "vpn.resource.update", object).await?;
     }
@@ -76,7 +84,7 @@ pub(super) async fn remove_resource_group(ctx: &Ctx, tx: &mut Tx, entry: &VpnRes
     Ok(Change::Removed)
 }
 
-pub(super) async fn resource(ctx: &Ctx, tx: &mut Tx, entry: &VpnResourceEntry) -> Result<Change> {
+pub(super) async fn resource(ctx: &Ctx, tx: &mut Tx, entry: &VpnResourceEntry, reach: &mut Reach) -> Result<Change> {
     named(&entry.name)?;
     noted(entry.note.as_ref())?;
     let group = match entry.group.as_deref() {
@@ -132,6 +140,12 @@ pub(super) async fn resource(ctx: &Ctx, tx: &mut Tx, entry: &VpnResourceEntry) -
     if is_changed {
         resources::update(tx, &new, ctx.now()).await?;
         live::put_resource(tx, &new_live, ctx.now()).await?;
+        let told = |row: &VpnResourceRow| (row.addresses.clone(), row.is_enabled, row.vpn_resource_group_id);
+        if old.as_ref().map(told) != Some(told(&new_live)) {
+            reach.resources.insert(new_live.id);
+            // By its present group it is found; who had it by the old one is lost to a look from there.
+            reach.resource_groups.extend(old.map(|old| old.vpn_resource_group_id));
+        }
         audit::changed(tx, ctx, "vpn.resource.update", Object::new("vpn_resource", new.id.0, &new.name)).await?;
     }
     Ok(outcome(is_new, is_changed))
@@ -151,14 +165,20 @@ fn told(error: Error) -> Error {
     }
 }
 
-pub(super) async fn remove_resource(ctx: &Ctx, tx: &mut Tx, entry: &VpnResourceEntry) -> Result<Change> {
+pub(super) async fn remove_resource(
+    ctx: &Ctx,
+    tx: &mut Tx,
+    entry: &VpnResourceEntry,
+    reach: &mut Reach,
+) -> Result<Change> {
     let Some(row) = resources::find(tx, &entry.name).await? else { return Ok(Change::Unchanged) };
+    reach.losing_resource(tx, row.id).await?;
     live::delete_resource(tx, row.id).await?;
     audit::changed(tx, ctx, "vpn.resource.delete", Object::new("vpn_resource", row.id.0, &row.name)).await?;
     Ok(Change::Removed)
 }
 
-pub(super) async fn role(ctx: &Ctx, tx: &mut Tx, entry: &VpnRoleEntry) -> Result<Change> {
+pub(super) async fn role(ctx: &Ctx, tx: &mut Tx, entry: &VpnRoleEntry, reach: &mut Reach) -> Result<Change> {
     named(&entry.name)?;
     noted(entry.note.as_ref())?;
     let apply = |mut row: VpnRoleRow| {
@@ -178,6 +198,7 @@ pub(super) async fn role(ctx: &Ctx, tx: &mut Tx, entry: &VpnRoleEntry) -> Result
     let old = live::find_role(tx, staged.id).await?;
     let (new, new_live) = (apply(staged.clone()), apply(old.clone().unwrap_or_else(|| staged.clone())));
     let mut is_changed = new != staged || old.as_ref() != Some(&new_live);
+    let mut is_told = old.is_none_or(|old| old.is_enabled != new_live.is_enabled);
     if is_changed {
         roles::update(tx, &new, ctx.now()).await?;
         live::put_role(tx, &new_live, ctx.now()).await?;
@@ -192,7 +213,12 @@ pub(super) async fn role(ctx: &Ctx, tx: &mut Tx, entry: &VpnRoleEntry) -> Result
             let missing = || Error::invalid(key, format!("nothing is called `{name}`"));
             wanted.insert(roles::find_linkable(tx, linked, name).await?.ok_or_else(missing)?);
         }
-        is_changed |= open(tx, new.id, linked, &wanted).await?;
+        let is_opened = open(tx, new.id, linked, &wanted).await?;
+        is_changed |= is_opened;
+        is_told |= is_opened;
+    }
+    if is_told {
+        reach.roles.insert(new.id);
     }
     if is_changed {
         audit::changed(tx, ctx, "vpn.role.update", Object::new("vpn_role", new.id.0, &new.name)).await?;
@@ -219,8 +245,9 @@ async fn open(tx: &mut Tx, role: VpnRoleId, linked: Linked, wanted: &BTreeSet<i6
     Ok(staged != *wanted || now != *wanted)
 }
 
-pub(super) async fn remove_role(ctx: &Ctx, tx: &mut Tx, entry: &VpnRoleEntry) -> Result<Change> {
+pub(super) async fn remove_role(ctx: &Ctx, tx: &mut Tx, entry: &VpnRoleEntry, reach: &mut Reach) -> Result<Change> {
     let Some(row) = roles::find(tx, &entry.name).await? else { return Ok(Change::Unchanged) };
+    reach.losing_role(tx, row.id).await?;
     live::delete_role(tx, row.id).await?;
     audit::changed(tx, ctx, "vpn.role.delete", Object::new("vpn_role", row.id.0, &row.name)).await?;
     Ok(Change::Removed)

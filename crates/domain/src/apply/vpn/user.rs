@@ -19,8 +19,7 @@ use super::{
 use crate::{
     Ctx, Error, Result, account,
     audit::{self, Object},
-    radius::outbox,
-    vpn::field,
+    vpn::{field, reach::Reach},
 };
 
 /// What an entry names, with ids.
@@ -108,7 +107,13 @@ pub(in crate::apply) fn faults(entry: &VpnEntry) -> Vec<(&'static str, &'static 
 }
 
 /// Gives the pass, or what it lacks.
-pub(in crate::apply) async fn write(ctx: &Ctx, tx: &mut Tx, entry: &VpnEntry, account: &AccountRow) -> Result<()> {
+pub(in crate::apply) async fn write(
+    ctx: &Ctx,
+    tx: &mut Tx,
+    entry: &VpnEntry,
+    account: &AccountRow,
+    reach: &mut Reach,
+) -> Result<()> {
     let twins = vpn_twin::find(tx, account.id).await?;
     if !twins.is_staged {
         let group = entry.group.as_deref().unwrap_or(account::vpn::DEFAULT_GROUP);
@@ -127,16 +132,22 @@ pub(in crate::apply) async fn write(ctx: &Ctx, tx: &mut Tx, entry: &VpnEntry, ac
     if let Some(row) = rows::find_live_pass(tx, account.id).await? {
         let new = wish.apply(row.clone());
         is_changed |= new != row;
+        let told = |row: &PassRow| {
+            (row.vpn_group_id, row.inherits_policy, row.policy_set_id, row.fixed_ip.clone(), row.expires_at)
+        };
+        if told(&new) != told(&row) {
+            reach.accounts.insert(account.id);
+        }
         rows::update_live_pass(tx, &new, ctx.now()).await?;
     }
     if let Some(roles) = &wish.roles
         && !thing::holds(tx, Linked::Users, account.id.0, roles).await?
     {
         thing::hold(tx, Linked::Users, account.id.0, roles).await?;
+        reach.accounts.insert(account.id);
         is_changed = true;
     }
     if is_changed {
-        outbox::change_account(tx, ctx.now(), account.id).await?;
         tx.touch(Aspect::VpnUser, Some(account.id.0));
         audit::changed(tx, ctx, "account.pass.update", Object::new("vpn", account.id.0, &account.login)).await?;
     }

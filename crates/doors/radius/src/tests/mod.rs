@@ -69,6 +69,7 @@ fn grant() -> Grant {
         groups: Vec::new(),
         speed: None,
         values: BTreeMap::new(),
+        is_denied: false,
         message: None,
     }
 }

@@ -18,6 +18,7 @@ fn rich() -> Grant {
         groups: vec!["dev".to_owned(), "ops".to_owned()],
         speed: Some(Speed { up: 5_000_000, down: 10_000_500 }),
         values: [("service.plan".to_owned(), "gold".to_owned())].into(),
+        is_denied: false,
         ..grant()
     }
 }

@@ -1,0 +1,6 @@
+//! Lists as one parameter: a JSON text, which SQLite reads with `json_each` and PostgreSQL with `json_array_elements_text`.
+
+/// Writes ids as a JSON array.
+pub(crate) fn json(ids: impl IntoIterator<Item = i64>) -> String {
+    serde_json::Value::from_iter(ids).to_string()
+}
