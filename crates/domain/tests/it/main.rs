@@ -50,10 +50,11 @@ mod bastion_resource;
 mod billing_credit;
 #[cfg(test)]
 mod billing_message;
-#[cfg(test)]
 mod billing_people;
 mod billing_services;
 mod billing_subscriber;
+mod billing_random;
+mod billing_renew;
 mod billing_town;
 #[cfg(test)]
 mod doctor;
