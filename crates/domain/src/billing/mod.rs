@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod block;
+pub mod field;
 pub mod group;
 pub mod message;
 pub mod refusal;
