@@ -108,7 +108,7 @@ pub async fn settle(tx: &mut Tx, id: StatementId, row: &NewStatement<'_>) -> Res
     tx.exec(
         sql!(
             "UPDATE statement SET ledger_account_id = $2, entry_id = $3, at = $4, kind = $5, amount = $6, balance_after = $7, \
-             reason = $8, comment = $9 WHERE id = $1 AND entry_id IS NULL"
+             reason = $8, comment = $9, actor = $10, actor_no = $11, actor_address = $12 WHERE id = $1 AND entry_id IS NULL"
         ),
         args![
             id,
@@ -119,7 +119,10 @@ pub async fn settle(tx: &mut Tx, id: StatementId, row: &NewStatement<'_>) -> Res
             row.amount,
             row.balance_after,
             row.reason,
-            row.comment
+            row.comment,
+            row.actor,
+            row.actor_no,
+            row.actor_address
         ],
     )
     .await

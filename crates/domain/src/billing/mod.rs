@@ -1,12 +1,18 @@
 //! Billing: subscribers, their services, credits, messages and payments (specs/billing.md).
 
 pub mod access;
+pub mod auth_log;
 pub mod block;
+pub mod export;
 pub mod field;
 pub mod group;
+pub mod idempotency;
+pub mod main;
 pub mod message;
+pub mod pays;
 pub mod refusal;
 pub mod scope;
+pub mod session;
 pub mod subscriber;
 pub mod who;
 

@@ -4,7 +4,7 @@ use gatehouse_model::{AccountId, Money};
 use gatehouse_store::{Aspect, Tx, subscriber};
 
 use super::{Author, Shown, kind, note};
-use crate::{Ctx, Result, radius::outbox};
+use crate::{Ctx, Result, push, radius::outbox};
 
 /// Writes whether debt blocks a subscriber who holds this much; gives whether that changed. Whoever calls holds his wallet.
 ///
@@ -20,7 +20,8 @@ pub async fn recalculate(ctx: &Ctx, tx: &mut Tx, account: AccountId, balance: Mo
         let reason = format!("{}:{}", balance.to_decimal(), terms.limit_balance.to_decimal());
         let shown =
             Shown { kind: kind::DEBT_BLOCK, at: None, reason: &reason, comment: "", reference: None, settles: None };
-        note(ctx, tx, Some(account), &Author::kernel(), &shown).await?;
+        let id = note(ctx, tx, Some(account), &Author::kernel(), &shown).await?;
+        push::queue(ctx, tx, account, &push::Event::DebtBlock { id }).await?;
     }
     outbox::change_account(tx, ctx.now(), account).await?;
     tx.touch(Aspect::Subscriber, Some(account.0));

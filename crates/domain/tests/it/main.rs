@@ -81,6 +81,8 @@ mod radius_admit;
 #[cfg(test)]
 mod radius_outbox;
 #[cfg(test)]
+mod radius_subscriber;
+#[cfg(test)]
 mod recording;
 #[cfg(test)]
 mod role;

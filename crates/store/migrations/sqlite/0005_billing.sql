@@ -241,7 +241,9 @@ CREATE TABLE billing_broadcast_read (
 ) STRICT;
 
 -- An order at a payment channel; billing: its statement row has the same life (444, 445, 20, 446). state: new, waiting, paid, failed.
--- amount: what the payer ordered; payable: what the provider asks of him; reversed: of payable; refunded: of amount.
+-- amount: what the payer ordered; payable: what the provider asks of him; reversed: of payable; refunded: of amount. request_key:
+-- hash of the caller's idempotency key, under which a failed call goes on with the same order. reversing_until: somebody asks the
+-- provider to reverse it.
 CREATE TABLE payment_attempt (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   channel TEXT NOT NULL,
@@ -259,8 +261,8 @@ CREATE TABLE payment_attempt (
   reversed INTEGER NOT NULL,
   refunded INTEGER NOT NULL,
   expires_at INTEGER NOT NULL,
-  poll_at INTEGER,
-  polls INTEGER NOT NULL,
+  request_key TEXT,
+  reversing_until INTEGER,
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL,
   CONSTRAINT payment_attempt_channel_order_ref_key UNIQUE (channel, order_ref),
@@ -268,8 +270,7 @@ CREATE TABLE payment_attempt (
 ) STRICT;
 CREATE INDEX payment_attempt_account_idx ON payment_attempt (account_id, created_at);
 CREATE INDEX payment_attempt_statement_idx ON payment_attempt (statement_id);
-CREATE INDEX payment_attempt_poll_idx ON payment_attempt (poll_at) WHERE poll_at IS NOT NULL;
--- What a provider told, once each. verdict: credited, reversed, noted, stale, refused.
+-- What a provider told, once each. verdict: credited, reversed, noted, stale.
 CREATE TABLE payment_notice (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   payment_attempt_id INTEGER NOT NULL REFERENCES payment_attempt (id),
