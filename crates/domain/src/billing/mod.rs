@@ -13,6 +13,7 @@ pub mod pays;
 pub mod refusal;
 pub mod scope;
 pub mod session;
+pub mod staff_payment;
 pub mod subscriber;
 pub mod who;
 

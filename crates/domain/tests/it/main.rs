@@ -53,6 +53,8 @@ mod billing_message;
 #[cfg(test)]
 mod billing_people;
 #[cfg(test)]
+mod billing_staff_payment;
+#[cfg(test)]
 mod billing_subscriber;
 #[cfg(test)]
 mod doctor;
