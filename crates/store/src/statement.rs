@@ -161,3 +161,21 @@ pub async fn list_all(q: &mut impl Query, account: AccountId) -> Result<Vec<Stat
     )
     .await
 }
+
+/// Adds up the rows of an account that are about one thing, and names the last of them.
+pub async fn sum_of_reference(
+    q: &mut impl Query,
+    account: AccountId,
+    reference: &str,
+) -> Result<(Money, Option<StatementId>)> {
+    let found: Option<(Money, Option<StatementId>)> = q
+        .one(
+            sql!(
+                "SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) AS total, MAX(id) AS last FROM statement \
+                 WHERE account_id = $1 AND ref = $2 AND folded_into IS NULL"
+            ),
+            args![account, reference],
+        )
+        .await?;
+    Ok(found.unwrap_or((Money::ZERO, None)))
+}
