@@ -12,11 +12,13 @@ use std::{
 
 use gatehouse_model::{Millis, Origin, Secret};
 use gatehouse_store::{Db, OpenOptions, process};
+use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     Actor, Caller, Clock, Ctx, Error, Random, Result, Settings, account, audit,
     bastion::{self, terminal::TerminalsHandle},
+    billing::session::Uses,
     gather::Gather,
     job,
     live::Live,
@@ -86,6 +88,8 @@ struct Inner {
     failures: Failures,
     entrants: Entrants,
     nas_turns: NasTurns,
+    billing_uses: Uses,
+    exports: Arc<Semaphore>,
 }
 
 impl std::fmt::Debug for App {
@@ -128,6 +132,8 @@ impl App {
             failures: Failures::default(),
             entrants: Entrants::default(),
             nas_turns: NasTurns::default(),
+            billing_uses: Uses::default(),
+            exports: Arc::new(Semaphore::new(1)),
         }));
         let first = account::administrator::make_if_new(&app.ctx(Actor::System("first start"), Origin::System)).await?;
         bastion::seed::make_if_new(&app.ctx(Actor::System("first start"), Origin::System)).await?;
@@ -217,6 +223,16 @@ impl App {
     /// Turns at NAS.
     pub(crate) fn nas_turns(&self) -> &NasTurns {
         &self.0.nas_turns
+    }
+
+    /// Leave to list all subscribers: each list holds a connection to the database for as long as its taker is slow.
+    pub(crate) fn exports(&self) -> &Arc<Semaphore> {
+        &self.0.exports
+    }
+
+    /// When sessions of the billing surface were used last.
+    pub(crate) fn billing_uses(&self) -> &Uses {
+        &self.0.billing_uses
     }
 
     /// Who was let in through the radius door a moment ago.

@@ -5,12 +5,12 @@ pub mod staff;
 use std::{net::IpAddr, time::Duration};
 
 use gatehouse_model::{AccountId, LoginSessionId, Millis, Secret};
-use gatehouse_store::{Aspect, account as accounts, login_session as rows, login_session::SessionCheckRow};
+use gatehouse_store::{Aspect, Tx, account as accounts, login_session as rows, login_session::SessionCheckRow};
 use uuid::Uuid;
 
 use crate::{Ctx, Error, Result};
 
-const PURPOSE: &str = "login_session.secret";
+pub(crate) const PURPOSE: &str = "login_session.secret";
 
 /// How a kind of session lives.
 #[derive(Debug, Clone, Copy)]
@@ -58,18 +58,32 @@ pub async fn open(
     if !row.is_enabled {
         return Err(Error::Locked { what: "account", why: "it is disabled" });
     }
+    let opened = insert(ctx, &mut tx, (account, row.epoch), life, (is_limited, None), from).await?;
+    tx.commit().await?;
+    Ok(opened)
+}
+
+/// Writes the row of a new session of an account and its epoch, in the transaction of its login; `(is_limited, factor_at)`.
+pub(crate) async fn insert(
+    ctx: &Ctx,
+    tx: &mut Tx,
+    (account, epoch): (AccountId, i64),
+    life: Life,
+    (is_limited, factor_at): (bool, Option<Millis>),
+    from: (Option<IpAddr>, Option<&str>),
+) -> Result<Opened> {
     let uuid = ctx.app.random().uuid();
     let secret = Secret::new(secret_text(ctx));
     let id = rows::insert(
-        &mut tx,
+        tx,
         &rows::NewLoginSession {
             uuid: &uuid.to_string(),
             account_id: account,
             kind: life.kind,
-            epoch: row.epoch,
+            epoch,
             secret_hash: Some(&ctx.app.keys().hash(PURPOSE, secret.expose())),
             is_limited,
-            factor_at: None,
+            factor_at,
             address: from.0.map(|address| address.to_string()).as_deref(),
             user_agent: from.1,
             at: ctx.now(),
@@ -77,7 +91,6 @@ pub async fn open(
         },
     )
     .await?;
-    tx.commit().await?;
     Ok(Opened { session: Session { id, uuid, account_id: account, is_limited }, secret })
 }
 

@@ -47,9 +47,12 @@ mod bastion_parallel;
 #[cfg(test)]
 mod bastion_resource;
 #[cfg(test)]
-mod billing_people;
+mod billing_message;
 #[cfg(test)]
+mod billing_people;
 mod billing_subscriber;
+mod billing_services;
+mod billing_town;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]
@@ -76,6 +79,8 @@ mod radius_accounting;
 mod radius_admit;
 #[cfg(test)]
 mod radius_outbox;
+#[cfg(test)]
+mod radius_subscriber;
 #[cfg(test)]
 mod recording;
 #[cfg(test)]
