@@ -338,8 +338,8 @@ pub struct UsrAddressRow {
     pub ip: String,
     /// `static`, `dynamic`, `reserved`.
     pub kind: String,
-    /// When it is free again.
-    pub release_at: Option<Millis>,
+    /// When it is free again; 0: now.
+    pub release_at: Millis,
     /// When it was bound.
     pub bound_at: Option<Millis>,
     /// Beginning of the stay that uses it.

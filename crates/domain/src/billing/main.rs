@@ -9,7 +9,7 @@ use super::{
     pays::{self, Row},
     scope,
 };
-use crate::{Ctx, ledger::kind};
+use crate::{Ctx, ledger::kind, payment::order::payment_code};
 
 /// A subscriber with all that belongs to him.
 #[derive(Debug)]
@@ -132,7 +132,7 @@ pub(super) fn usr(
     let octets = if row.month == Some(month) { (row.up.unwrap_or(0), row.down.unwrap_or(0)) } else { (0, 0) };
     Usr {
         is_on: row.is_enabled && !row.admin_block && !row.debt_block,
-        ppc: ppc(row.uid),
+        ppc: payment_code(row.uid),
         recommended_pay: needed.minus(row.balance.minus(owed)).max(Money::ZERO),
         frozen: subscribed.iter().map(|service| i64::from(service.frozen_left.is_some())).sum(),
         octets,
@@ -210,13 +210,6 @@ pub(super) fn properties(user_name: &[u8], calling_station: &str, nas: &str) -> 
     format!("mod={};user={calling_station};nas={nas}", if is_hardware { "dhcp" } else { "radius" })
 }
 
-/// The personal payment code: the number, then the last digit of the sum of its digits.
-pub fn ppc(uid: i64) -> String {
-    let text = uid.to_string();
-    let sum: u32 = text.chars().filter_map(|digit| digit.to_digit(10)).sum();
-    format!("{text}{}", sum % 10)
-}
-
 /// The zone of calendar periods and of the times shown.
 pub fn zone(ctx: &Ctx) -> TimeZone {
     TimeZone::get(&ctx.app.settings().billing.time_zone).unwrap_or(TimeZone::UTC)
@@ -231,13 +224,6 @@ pub fn this_month(ctx: &Ctx) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_payment_code_ends_with_the_sum_of_its_digits() {
-        for (uid, code) in [(357, "3575"), (9_999, "99996"), (1, "11"), (10, "101"), (55, "550")] {
-            assert_eq!(ppc(uid), code);
-        }
-    }
 
     #[test]
     fn only_a_number_in_brackets_sorts_a_title() {

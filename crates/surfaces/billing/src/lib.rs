@@ -2,10 +2,12 @@
 
 mod action;
 mod answer;
+mod callback;
 mod cookie;
 mod dispatch;
 mod endpoint;
 mod envelope;
+mod order;
 mod params;
 mod shown;
 mod surface;
@@ -38,7 +40,10 @@ pub fn own_router(app: App) -> Router {
 }
 
 fn routes() -> Router<Billing> {
-    Router::new().route(API, any(surface::api))
+    Router::new()
+        .route(API, any(surface::api))
+        .route(callback::FONDY, any(callback::fondy))
+        .route(callback::LIQPAY, any(callback::liqpay))
 }
 
 fn framed(routes: Router<Billing>, billing: Billing) -> Router {
