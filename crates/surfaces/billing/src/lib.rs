@@ -27,6 +27,11 @@ use gatehouse_kit::{Asked, Envelope, Fault};
 
 use crate::{envelope::API, surface::Billing};
 
+/// The names of every action, for sweeps.
+pub fn actions() -> impl Iterator<Item = &'static str> {
+    dispatch::ENDPOINTS.iter().map(|endpoint| endpoint.action)
+}
+
 /// The routes for the shared listener.
 pub fn router(app: App) -> Router {
     let billing = Billing::new(app);
