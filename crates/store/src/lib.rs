@@ -12,6 +12,8 @@ pub mod bastion_route;
 pub mod billing_block;
 pub mod billing_group;
 pub mod billing_message;
+pub mod billing_service;
+pub mod billing_subscription;
 pub mod billing_view;
 pub mod command_rule;
 pub mod copy;

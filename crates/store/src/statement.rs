@@ -138,6 +138,20 @@ pub async fn fold(tx: &mut Tx, id: StatementId, into: StatementId) -> Result<u64
     tx.exec(sql!("UPDATE statement SET folded_into = $2 WHERE id = $1"), args![id, into]).await
 }
 
+/// Whether a row of the kinds 450 to 459 blocks a subscriber from something.
+pub async fn has_block(q: &mut impl Query, account: AccountId, kind: i64) -> Result<bool> {
+    let found: Option<(StatementId,)> = q
+        .one(
+            sql!(
+                "SELECT id FROM statement WHERE account_id = $1 AND kind = $2 AND kind >= 450 AND kind <= 459 AND folded_into IS NULL \
+                 LIMIT 1"
+            ),
+            args![account, kind],
+        )
+        .await?;
+    Ok(found.is_some())
+}
+
 /// Finds a row.
 pub async fn find(q: &mut impl Query, id: StatementId) -> Result<Option<StatementRow>> {
     q.one(

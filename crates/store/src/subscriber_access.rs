@@ -199,3 +199,27 @@ pub async fn list_at_address(q: &mut impl Query, account: AccountId, ip: &str, n
         .await?;
     Ok(found.into_iter().map(|(uuid,)| uuid).collect())
 }
+
+/// What accounting left behind of a subscriber.
+#[derive(Debug, Clone, Copy, sqlx::FromRow)]
+pub struct ActivityRow {
+    /// Last authorisation, confirmed.
+    pub last_auth_at: Option<Millis>,
+    /// When his octets last grew.
+    pub last_traffic_at: Option<Millis>,
+    /// The calendar month, year * 12 + month - 1.
+    pub month: i64,
+    /// Octets of it from him.
+    pub up: i64,
+    /// Octets of it to him.
+    pub down: i64,
+}
+
+/// Finds what accounting left behind of a subscriber.
+pub async fn find_activity(q: &mut impl Query, account: AccountId) -> Result<Option<ActivityRow>> {
+    q.one(
+        sql!("SELECT last_auth_at, last_traffic_at, month, up, down FROM subscriber_activity WHERE account_id = $1"),
+        args![account],
+    )
+    .await
+}

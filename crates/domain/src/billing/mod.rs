@@ -1,19 +1,42 @@
 //! Billing: subscribers, their services, credits, messages and payments (specs/billing.md).
 
+mod begin;
+mod owned;
 pub mod access;
 pub mod auth_log;
 pub mod block;
+pub mod connect;
 pub mod export;
+pub mod finish;
+pub mod freeze;
 pub mod group;
 pub mod idempotency;
 pub mod main;
 pub mod message;
+pub mod next;
 pub mod pays;
+pub mod period;
+pub mod price;
 pub mod refusal;
+pub mod renew;
 pub mod scope;
+pub mod select;
+pub mod service;
 pub mod session;
 pub mod subscriber;
+pub mod subscription;
 pub mod who;
+
+use gatehouse_store::Tx;
 
 pub use refusal::{Failure, Outcome, Refusal};
 pub use who::{Role, Who};
+
+/// Ends the transaction of a use case: commits what was done, and what a refusal was read from, which on SQLite may be a neighbour's
+/// that is not on the disk yet.
+async fn conclude<T>(tx: Tx, outcome: Outcome<T>) -> Outcome<T> {
+    if !matches!(outcome, Err(Failure::Error(_))) {
+        tx.commit().await?;
+    }
+    outcome
+}

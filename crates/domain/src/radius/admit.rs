@@ -11,7 +11,7 @@ use super::{
     login_of,
     nas::Nas,
     request::AccessRequest,
-    subscriber,
+    subscriber::{self, Visit},
 };
 use crate::{
     Ctx, Result,
@@ -85,7 +85,7 @@ async fn decide(ctx: &Ctx, nas: &Nas, name: &str, request: &AccessRequest) -> Re
                 }
             }
             PassKind::Subscriber => {
-                if let Some(verdict) = subscriber::decide(ctx, &login).await? {
+                if let Some(verdict) = subscriber::decide(ctx, &login, Visit::New).await? {
                     return Ok(verdict);
                 }
             }

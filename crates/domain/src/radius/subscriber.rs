@@ -31,12 +31,21 @@ use crate::{
 /// How long a dynamic address waits for the Start of its session.
 const HELD: Duration = Duration::from_mins(5);
 
+/// What follows an Accept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Visit {
+    /// A session, which takes an address.
+    New,
+    /// Nothing: somebody only asks, or the session has its address.
+    Asked,
+}
+
 /// Decides on a login; none: no subscriber is called so. The login is compared exactly.
 ///
 /// Reasons, in the order in which they are looked for: `method_not_allowed` by the NAS entry; `wrong_password`,
 /// `needs_clear_password`; `disabled`, `admin_block`, `debt_block`, `no_service`, `unread_message`, `no_address`. Errors:
 /// `Unavailable`, `Internal`.
-pub(crate) async fn decide(ctx: &Ctx, login: &Login<'_>) -> Result<Option<Verdict>> {
+pub(crate) async fn decide(ctx: &Ctx, login: &Login<'_>, visit: Visit) -> Result<Option<Verdict>> {
     let memory = ctx.app.recent();
     if login.nas.is_some_and(|nas| !nas.settings.methods.contains(&login.credential.method())) {
         return Ok(Some(Verdict::refused(None, "method_not_allowed")));
@@ -69,7 +78,7 @@ pub(crate) async fn decide(ctx: &Ctx, login: &Login<'_>) -> Result<Option<Verdic
     };
     let stored = (row.password_hash.as_deref(), row.password_clear_sealed.is_some(), row.seal_ref.as_str());
     login::keep_proved(ctx, row.id, stored, &right, login.credential).await?;
-    let (decision, terms, is_lasting) = stand(ctx, &row, login.nas, true).await?;
+    let (decision, terms, is_lasting) = stand(ctx, &row, login.nas, visit).await?;
     let grant = match decision {
         Decision::Accept(grant) => *grant,
         decision @ Decision::Reject(_) => {
@@ -89,7 +98,7 @@ pub(crate) async fn standing(ctx: &Ctx, account: AccountId, nas: &Nas) -> Result
     let Some(row) = rows::find(&mut ctx.read(), account).await? else {
         return Ok(Verdict::refused(None, "no_such_account").decision);
     };
-    let (decision, terms, _) = stand(ctx, &row, Some(nas), false).await?;
+    let (decision, terms, _) = stand(ctx, &row, Some(nas), Visit::Asked).await?;
     Ok(match decision {
         Decision::Accept(mut grant) => {
             grant.session_timeout = login::session_timeout(terms, ctx.now());
@@ -118,8 +127,8 @@ fn has_garden(ctx: &Ctx, denial: Denial) -> bool {
     denial != Denial::Disabled && ctx.app.settings().billing.radius.denied == Denied::WalledGarden
 }
 
-/// Yes or no, what of a yes depends on the moment, and whether it may be remembered. `wants_address`: for a new session.
-async fn stand(ctx: &Ctx, row: &EntrantRow, nas: Option<&Nas>, wants_address: bool) -> Result<(Decision, Terms, bool)> {
+/// Yes or no, what of a yes depends on the moment, and whether it may be remembered.
+async fn stand(ctx: &Ctx, row: &EntrantRow, nas: Option<&Nas>, visit: Visit) -> Result<(Decision, Terms, bool)> {
     let stands = access::of(&mut ctx.read(), row, ctx.now()).await?;
     let cap = nas.and_then(|nas| nas.settings.session_cap());
     let until = stands.as_ref().ok().and_then(|service| service.until);
@@ -136,7 +145,7 @@ async fn stand(ctx: &Ctx, row: &EntrantRow, nas: Option<&Nas>, wants_address: bo
     };
     let fixed = fixed(&mut ctx.read(), row.id).await?;
     let framed_ip = match fixed {
-        None if wants_address => match dynamic(ctx, row.id, service.is_public).await? {
+        None if visit == Visit::New => match dynamic(ctx, row.id, service.is_public).await? {
             Lease::NoPool => None,
             Lease::Given(ip) => Some(ip),
             Lease::UsedUp => {
@@ -164,7 +173,9 @@ async fn stand(ctx: &Ctx, row: &EntrantRow, nas: Option<&Nas>, wants_address: bo
         message,
         is_denied,
     };
-    Ok((Decision::Accept(Box::new(grant)), terms, fixed.is_some() == framed_ip.is_some()))
+    // An address that is lent is lent anew each time.
+    let is_lasting = visit == Visit::New && fixed == framed_ip;
+    Ok((Decision::Accept(Box::new(grant)), terms, is_lasting))
 }
 
 async fn fixed(q: &mut impl Query, account: AccountId) -> Result<Option<Ipv4Addr>> {

@@ -50,8 +50,9 @@ mod bastion_resource;
 mod billing_message;
 #[cfg(test)]
 mod billing_people;
-#[cfg(test)]
 mod billing_subscriber;
+mod billing_services;
+mod billing_town;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]
@@ -78,6 +79,8 @@ mod radius_accounting;
 mod radius_admit;
 #[cfg(test)]
 mod radius_outbox;
+#[cfg(test)]
+mod radius_subscriber;
 #[cfg(test)]
 mod recording;
 #[cfg(test)]

@@ -162,6 +162,7 @@ impl Config {
                 ssh: layers.section("ssh", problems),
                 vpn: layers.section("vpn", problems),
                 radius: layers.section("radius", problems),
+                billing: layers.section("billing", problems),
                 pinned,
             },
             ini: None,
