@@ -1,12 +1,12 @@
 //! Billing: subscribers, their services, credits, messages and payments (specs/billing.md).
 
-mod begin;
-mod owned;
 pub mod access;
 pub mod auth_log;
+mod begin;
 pub mod block;
 pub mod connect;
 pub mod export;
+pub mod field;
 pub mod finish;
 pub mod freeze;
 pub mod group;
@@ -14,6 +14,7 @@ pub mod idempotency;
 pub mod main;
 pub mod message;
 pub mod next;
+mod owned;
 pub mod pays;
 pub mod period;
 pub mod price;

@@ -47,6 +47,8 @@ mod bastion_parallel;
 #[cfg(test)]
 mod bastion_resource;
 #[cfg(test)]
+mod billing_field;
+#[cfg(test)]
 mod billing_message;
 #[cfg(test)]
 mod billing_people;

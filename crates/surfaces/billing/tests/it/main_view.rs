@@ -54,7 +54,8 @@ async fn furnished(settings: Settings) -> Surface {
              INSERT INTO billing_field (id, name, title, section, type, flags, param, comment, is_staff_only, created_at, updated_at) \
              VALUES (1, '_street', '[01] Street', '', 'select', '', '{{\"1\":\"Main\"}}', '', 0, 0, 0), \
              (2, '_note', '[02] Note', '', 'str_one', '', '', '', 1, 0, 0), (3, '_pin', '[03] Pin', '', 'pass', '', '', '', 0, 0, 0);
-             INSERT INTO billing_field_value (billing_field_id, account_id, value) VALUES (1, {account}, '1'), (2, {account}, 'x');
+             INSERT INTO billing_field_value (billing_field_id, account_id, value, seal_ref) \
+             VALUES (1, {account}, '1', ''), (2, {account}, 'x', '');
              INSERT INTO subscriber_activity (account_id, last_auth_at, last_traffic_at, month, up, down) \
              VALUES ({account}, {now}, NULL, 24313, 1048576, 3145728);
              INSERT INTO visit (id, uuid, door, account_id, login, since_at, seen_at, until_at) VALUES \

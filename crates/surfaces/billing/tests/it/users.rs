@@ -69,8 +69,8 @@ async fn a_user_of_the_list_shows_what_the_seed_names() {
              finish_count, created_at, updated_at) VALUES (1537, {account}, 33, 33, 'active', 0, NULL, 0, 1, 0, 0);
              INSERT INTO billing_field (id, name, title, section, type, flags, param, comment, is_staff_only, created_at, updated_at) \
              VALUES (1, '_street', '[01] Street', '', 'str_one', '', '', '', 0, 0, 0), (3, '_pin', 'Pin', '', 'pass', '', '', '', 0, 0, 0);
-             INSERT INTO billing_field_value (billing_field_id, account_id, value, value_sealed) \
-             VALUES (1, {account}, 'Main', NULL), (3, {account}, NULL, 'v1.x');
+             INSERT INTO billing_field_value (billing_field_id, account_id, value, value_sealed, seal_ref) \
+             VALUES (1, {account}, 'Main', NULL, ''), (3, {account}, NULL, 'v1.x', '');
              INSERT INTO subscriber_activity (account_id, last_auth_at, month, up, down) VALUES ({account}, 5000, 0, 0, 0);"
         ))
         .await;
