@@ -13,7 +13,9 @@ use tokio::task::JoinSet;
 use crate::{
     App, Error, Result, Settings, audit,
     bastion::{request, terminal},
-XX    live::Live,
+    billing::{self, renew},
+    keys,
+    live::Live,
     oa, payment, push, radius, recording, throttle,
     vpn::publish,
 };

@@ -1,13 +1,15 @@
 //! Which action a call asks for: the one table (specs/billing.md §5).
 
 use crate::{
-    action::{api_block, api_users, logout, safe_ses, u_aj_accept_msg, u_auth_log, u_fondy, u_gcm, u_lpay, u_main, u_message, u_pays, version},
+    action::{api_block, api_dopdata, api_services, api_users, logout, safe_ses, u_aj_accept_msg, u_auth_log, u_fondy, u_gcm, u_lpay, u_main, u_message, u_pays, u_srv_add, u_srv_select, version},
     endpoint::Endpoint,
 };
 
 /// Every action.
 pub(crate) const ENDPOINTS: &[&Endpoint] = &[
     &api_block::ENDPOINT,
+    &api_dopdata::ENDPOINT,
+    &api_services::ENDPOINT,
     &api_users::ENDPOINT,
     &logout::ENDPOINT,
     &safe_ses::ENDPOINT,
@@ -19,6 +21,8 @@ pub(crate) const ENDPOINTS: &[&Endpoint] = &[
     &u_main::ENDPOINT,
     &u_message::ENDPOINT,
     &u_pays::ENDPOINT,
+    &u_srv_add::ENDPOINT,
+    &u_srv_select::ENDPOINT,
     &version::ENDPOINT,
 ];
 

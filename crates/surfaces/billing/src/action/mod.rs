@@ -1,6 +1,8 @@
 //! One file per action, named as on the wire.
 
 pub(crate) mod api_block;
+pub(crate) mod api_dopdata;
+pub(crate) mod api_services;
 pub(crate) mod api_users;
 pub(crate) mod logout;
 pub(crate) mod safe_ses;
@@ -12,4 +14,6 @@ pub(crate) mod u_lpay;
 pub(crate) mod u_main;
 pub(crate) mod u_message;
 pub(crate) mod u_pays;
+pub(crate) mod u_srv_add;
+pub(crate) mod u_srv_select;
 pub(crate) mod version;
