@@ -3,6 +3,7 @@
 pub mod access;
 pub mod auth_log;
 pub mod block;
+pub mod card;
 pub mod export;
 pub mod field;
 pub mod group;
