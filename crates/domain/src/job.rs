@@ -11,9 +11,10 @@ use gatehouse_store::{Aspect, Tx, job as rows, job::JobRow, live as live_rows, p
 use tokio::task::JoinSet;
 
 use crate::{
-    App, Error, Result, audit,
+    App, Error, Result, Settings, audit,
     bastion::{request, terminal},
-    billing, keys,
+    billing::{self, credit, renew, sweep},
+    keys,
     live::Live,
     oa, payment, push, radius, recording, throttle,
     vpn::publish,
@@ -301,18 +302,24 @@ enum Periodic {
     RadiusExpire,
     ProcessReap,
     RadiusStale,
+    BillingRenew,
+    BillingCreditEnd,
+    BillingDebtSweep,
     SessionPurge,
     Recordings,
     Retention,
 }
 
 impl Periodic {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 11] = [
         Self::AuditSeal,
         Self::AccessExpire,
         Self::RadiusExpire,
         Self::ProcessReap,
         Self::RadiusStale,
+        Self::BillingRenew,
+        Self::BillingCreditEnd,
+        Self::BillingDebtSweep,
         Self::SessionPurge,
         Self::Recordings,
         Self::Retention,
@@ -325,15 +332,21 @@ impl Periodic {
             Self::RadiusExpire => "radius.expire",
             Self::ProcessReap => "process.reap",
             Self::RadiusStale => "radius.stale",
+            Self::BillingRenew => "billing.renew",
+            Self::BillingCreditEnd => "billing.credit_end",
+            Self::BillingDebtSweep => "billing.debt_sweep",
             Self::SessionPurge => "session.purge",
             Self::Recordings => "recording.retention",
             Self::Retention => "retention",
         }
     }
 
-    const fn every(self) -> Duration {
+    fn every(self, settings: &Settings) -> Duration {
         Duration::from_secs(match self {
             Self::AuditSeal | Self::AccessExpire | Self::RadiusExpire => 1,
+            Self::BillingRenew => return settings.billing.renew.tick.0,
+            Self::BillingCreditEnd => 5,
+            Self::BillingDebtSweep => 7,
             Self::ProcessReap | Self::RadiusStale => 10,
             Self::SessionPurge | Self::Recordings => 3_600,
             Self::Retention => 86_400,
@@ -370,7 +383,7 @@ async fn run_periodic(app: App, task: Periodic) {
             }
         }
         // A day's task looks every hour whether its time has come, so that a restart does not skip it.
-        if app.pause(task.every().min(Duration::from_hours(1))).await {
+        if app.pause(task.every(app.settings()).min(Duration::from_hours(1))).await {
             return;
         }
     }
@@ -387,6 +400,9 @@ async fn run_periodic_once(app: &App, task: Periodic) -> Result<()> {
         Periodic::AuditSeal => !audit::is_open(app).await?,
         Periodic::AccessExpire => !terminal::has_expired(app).await? && !request::is_due(app).await?,
         Periodic::RadiusExpire => !radius::stale::has_expired(app).await?,
+        Periodic::BillingRenew => !renew::is_due(app).await?,
+        Periodic::BillingCreditEnd => !credit::is_due(app).await?,
+        Periodic::BillingDebtSweep => !sweep::is_wanted(app).await?,
         Periodic::ProcessReap
         | Periodic::RadiusStale
         | Periodic::SessionPurge
@@ -397,13 +413,14 @@ async fn run_periodic_once(app: &App, task: Periodic) -> Result<()> {
         return Ok(());
     }
     // A little early counts, or every other turn would be missed by a millisecond.
-    let (now, slack) = (app.now(), task.every() / 10);
+    let (now, every) = (app.now(), task.every(app.settings()));
+    let slack = every / 10;
     if rows::find_periodic(&mut app.db().read(), task.as_str()).await?.is_some_and(|at| at > now.plus(slack)) {
         return Ok(());
     }
     let mut tx = app.db().begin().await?;
     let is_mine =
-        rows::claim_periodic(&mut tx, task.as_str(), now.plus(slack), now.plus(task.every()), app.process_id()).await?;
+        rows::claim_periodic(&mut tx, task.as_str(), now.plus(slack), now.plus(every), app.process_id()).await?;
     tx.commit().await?;
     if !is_mine {
         return Ok(());
@@ -450,6 +467,9 @@ async fn work(app: &App, task: Periodic) -> Result<()> {
         }
         Periodic::RadiusExpire => radius::stale::expire(app).await,
         Periodic::RadiusStale => radius::stale::close(app).await,
+        Periodic::BillingRenew => renew::run(app).await.map(drop),
+        Periodic::BillingCreditEnd => credit::end_due(app).await,
+        Periodic::BillingDebtSweep => sweep::run(app).await,
         Periodic::Recordings => recording::retain(app).await.map(drop),
         Periodic::Retention => {
             let before = now.minus(app.settings().visits.proxy_retention.0);

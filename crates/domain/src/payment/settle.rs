@@ -17,6 +17,7 @@ use super::{
 use crate::{
     Ctx, Error, Result,
     audit::{self, Object, Stream},
+    billing::renew,
     ledger::{self, Author, Book, Event, Line, Posted, Shown, kind},
     push,
 };
@@ -211,6 +212,7 @@ impl Books<'_> {
             let event = push::Event::PaymentCredited { id: *id, amount: order.amount };
             push::queue(ctx, tx, order.account_id, &event).await?;
         }
+        renew::resume(ctx, tx, order.account_id).await?;
         self.audit(tx, "billing.payment.credit", payment, order.amount).await
     }
 

@@ -48,14 +48,17 @@ mod bastion_parallel;
 mod bastion_resource;
 #[cfg(test)]
 mod billing_field;
+mod billing_credit;
 #[cfg(test)]
 mod billing_message;
-#[cfg(test)]
 mod billing_people;
 #[cfg(test)]
 mod billing_staff_payment;
-#[cfg(test)]
+mod billing_services;
 mod billing_subscriber;
+mod billing_random;
+mod billing_renew;
+mod billing_town;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]
