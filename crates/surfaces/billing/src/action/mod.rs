@@ -2,12 +2,15 @@
 
 pub(crate) mod api_block;
 pub(crate) mod api_dopdata;
+pub(crate) mod api_pay_add;
+pub(crate) mod api_pay_reverse;
 pub(crate) mod api_services;
 pub(crate) mod api_users;
 pub(crate) mod logout;
 pub(crate) mod safe_ses;
 pub(crate) mod u_aj_accept_msg;
 pub(crate) mod u_auth_log;
+pub(crate) mod u_credit;
 pub(crate) mod u_fondy;
 pub(crate) mod u_gcm;
 pub(crate) mod u_lpay;
