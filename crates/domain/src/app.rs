@@ -19,6 +19,7 @@ use crate::{
     Actor, Caller, Clock, Ctx, Error, Random, Result, Settings, account, audit,
     bastion::{self, terminal::TerminalsHandle},
     billing::session::Uses,
+    billing::sweep::Sweep,
     gather::Gather,
     job,
     live::Live,
@@ -88,6 +89,7 @@ struct Inner {
     failures: Failures,
     entrants: Entrants,
     nas_turns: NasTurns,
+    sweep: Sweep,
     billing_uses: Uses,
     exports: Arc<Semaphore>,
 }
@@ -132,6 +134,7 @@ impl App {
             failures: Failures::default(),
             entrants: Entrants::default(),
             nas_turns: NasTurns::default(),
+            sweep: Sweep::default(),
             billing_uses: Uses::default(),
             exports: Arc::new(Semaphore::new(1)),
         }));
@@ -218,6 +221,11 @@ impl App {
     /// Failed logins of the radius door.
     pub(crate) fn failures(&self) -> &Failures {
         &self.0.failures
+    }
+
+    /// Where the sweep over debt blocks is.
+    pub(crate) fn sweep(&self) -> &Sweep {
+        &self.0.sweep
     }
 
     /// Turns at NAS.

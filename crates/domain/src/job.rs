@@ -13,7 +13,9 @@ use tokio::task::JoinSet;
 use crate::{
     App, Error, Result, Settings, audit,
     bastion::{request, terminal},
-XX    live::Live,
+    billing::{self, credit, renew, sweep},
+    keys,
+    live::Live,
     oa, payment, push, radius, recording, throttle,
     vpn::publish,
 };
@@ -301,19 +303,23 @@ enum Periodic {
     ProcessReap,
     RadiusStale,
     BillingRenew,
+    BillingCreditEnd,
+    BillingDebtSweep,
     SessionPurge,
     Recordings,
     Retention,
 }
 
 impl Periodic {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::AuditSeal,
         Self::AccessExpire,
         Self::RadiusExpire,
         Self::ProcessReap,
         Self::RadiusStale,
         Self::BillingRenew,
+        Self::BillingCreditEnd,
+        Self::BillingDebtSweep,
         Self::SessionPurge,
         Self::Recordings,
         Self::Retention,
@@ -327,6 +333,8 @@ impl Periodic {
             Self::ProcessReap => "process.reap",
             Self::RadiusStale => "radius.stale",
             Self::BillingRenew => "billing.renew",
+            Self::BillingCreditEnd => "billing.credit_end",
+            Self::BillingDebtSweep => "billing.debt_sweep",
             Self::SessionPurge => "session.purge",
             Self::Recordings => "recording.retention",
             Self::Retention => "retention",
@@ -337,6 +345,8 @@ impl Periodic {
         Duration::from_secs(match self {
             Self::AuditSeal | Self::AccessExpire | Self::RadiusExpire => 1,
             Self::BillingRenew => return settings.billing.renew.tick.0,
+            Self::BillingCreditEnd => 5,
+            Self::BillingDebtSweep => 7,
             Self::ProcessReap | Self::RadiusStale => 10,
             Self::SessionPurge | Self::Recordings => 3_600,
             Self::Retention => 86_400,
@@ -391,6 +401,8 @@ async fn run_periodic_once(app: &App, task: Periodic) -> Result<()> {
         Periodic::AccessExpire => !terminal::has_expired(app).await? && !request::is_due(app).await?,
         Periodic::RadiusExpire => !radius::stale::has_expired(app).await?,
         Periodic::BillingRenew => !renew::is_due(app).await?,
+        Periodic::BillingCreditEnd => !credit::is_due(app).await?,
+        Periodic::BillingDebtSweep => !sweep::is_wanted(app).await?,
         Periodic::ProcessReap
         | Periodic::RadiusStale
         | Periodic::SessionPurge
@@ -456,6 +468,8 @@ async fn work(app: &App, task: Periodic) -> Result<()> {
         Periodic::RadiusExpire => radius::stale::expire(app).await,
         Periodic::RadiusStale => radius::stale::close(app).await,
         Periodic::BillingRenew => renew::run(app).await.map(drop),
+        Periodic::BillingCreditEnd => credit::end_due(app).await,
+        Periodic::BillingDebtSweep => sweep::run(app).await,
         Periodic::Recordings => recording::retain(app).await.map(drop),
         Periodic::Retention => {
             let before = now.minus(app.settings().visits.proxy_retention.0);

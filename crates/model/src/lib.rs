@@ -23,4 +23,4 @@ pub use page::{Paged, Paging};
 pub use secret::Secret;
 pub use text::{ByteSize, ParseUnitError, Span};
 pub use units::{Bytes, Millis, Money, ParseMoneyError};
-pub use words::{Door, EndedWhy, Origin, PassKind};
+pub use words::{Door, EndedWhy, FieldKind, Origin, PassKind};

@@ -70,11 +70,8 @@ pub async fn list_due(q: &mut impl Query, now: Millis, limit: i64) -> Result<Vec
 
 /// Notes that one was taken back; 0: it was already.
 pub async fn end(tx: &mut Tx, id: StatementId, at: Millis) -> Result<u64> {
-    tx.exec(
-        sql!("UPDATE billing_credit SET ended_at = $2 WHERE statement_id = $1 AND ended_at IS NULL"),
-        args![id, at],
-    )
-    .await
+    tx.exec(sql!("UPDATE billing_credit SET ended_at = $2 WHERE statement_id = $1 AND ended_at IS NULL"), args![id, at])
+        .await
 }
 
 /// Lists those that end before a moment and of which nobody was told, at most `limit`: account, row, end.

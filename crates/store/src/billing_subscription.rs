@@ -223,18 +223,6 @@ pub async fn end(tx: &mut Tx, id: BillingSubscriptionId, end_at: Option<Millis>,
     .await
 }
 
-/// Ends everything that a subscriber has; gives how much that was.
-pub async fn end_all(tx: &mut Tx, account: AccountId, at: Millis) -> Result<u64> {
-    tx.exec(
-        sql!(
-            "UPDATE billing_subscription SET state = 'ended', next_service_id = NULL, ordered_service_id = NULL, frozen_left = NULL, \
-             rest_until = NULL, updated_at = $2 WHERE account_id = $1 AND state IN ('active', 'stopped')"
-        ),
-        args![account, at],
-    )
-    .await
-}
-
 /// Stops a subscription until there is money for a service, and says what follows that one.
 pub async fn stop(
     tx: &mut Tx,

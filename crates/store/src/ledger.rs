@@ -1,6 +1,6 @@
 //! The ledger: double entry, append-only (DESIGN §10.1). Only `domain::ledger` writes it.
 
-use gatehouse_model::{LedgerAccountId, LedgerEntryId, Millis, Money};
+use gatehouse_model::{AccountId, LedgerAccountId, LedgerEntryId, Millis, Money, StatementId};
 
 use crate::{Query, Result, Tx, args, sql};
 
@@ -75,6 +75,20 @@ pub async fn insert_entry(
 pub async fn has_entry(q: &mut impl Query, key: &str) -> Result<bool> {
     let found: Option<(i64,)> = q.one(sql!("SELECT id FROM ledger_entry WHERE key = $1"), args![key]).await?;
     Ok(found.is_some())
+}
+
+/// Finds the row of the statement that an event wrote for an account.
+pub async fn find_row(q: &mut impl Query, key: &str, account: AccountId) -> Result<Option<StatementId>> {
+    let row: Option<(StatementId,)> = q
+        .one(
+            sql!(
+                "SELECT s.id FROM ledger_entry e JOIN statement s ON s.entry_id = e.id WHERE e.key = $1 AND s.account_id = $2 \
+                 ORDER BY s.id LIMIT 1"
+            ),
+            args![key, account],
+        )
+        .await?;
+    Ok(row.map(|(id,)| id))
 }
 
 /// Inserts a posting.

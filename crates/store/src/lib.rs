@@ -10,6 +10,8 @@ pub mod audit_log;
 pub mod auth_server;
 pub mod bastion_route;
 pub mod billing_block;
+pub mod billing_credit;
+pub mod billing_field;
 pub mod billing_group;
 pub mod billing_message;
 pub mod billing_service;

@@ -138,20 +138,6 @@ pub async fn fold(tx: &mut Tx, id: StatementId, into: StatementId) -> Result<u64
     tx.exec(sql!("UPDATE statement SET folded_into = $2 WHERE id = $1"), args![id, into]).await
 }
 
-/// Whether a row of the kinds 450 to 459 blocks a subscriber from something.
-pub async fn has_block(q: &mut impl Query, account: AccountId, kind: i64) -> Result<bool> {
-    let found: Option<(StatementId,)> = q
-        .one(
-            sql!(
-                "SELECT id FROM statement WHERE account_id = $1 AND kind = $2 AND kind >= 450 AND kind <= 459 AND folded_into IS NULL \
-                 LIMIT 1"
-            ),
-            args![account, kind],
-        )
-        .await?;
-    Ok(found.is_some())
-}
-
 /// Finds a row.
 pub async fn find(q: &mut impl Query, id: StatementId) -> Result<Option<StatementRow>> {
     q.one(
@@ -174,4 +160,22 @@ pub async fn list_all(q: &mut impl Query, account: AccountId) -> Result<Vec<Stat
         args![account],
     )
     .await
+}
+
+/// Adds up the rows of an account that are about one thing, and names the last of them.
+pub async fn sum_of_reference(
+    q: &mut impl Query,
+    account: AccountId,
+    reference: &str,
+) -> Result<(Money, Option<StatementId>)> {
+    let found: Option<(Money, Option<StatementId>)> = q
+        .one(
+            sql!(
+                "SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) AS total, MAX(id) AS last FROM statement \
+                 WHERE account_id = $1 AND ref = $2 AND folded_into IS NULL"
+            ),
+            args![account, reference],
+        )
+        .await?;
+    Ok(found.unwrap_or((Money::ZERO, None)))
 }

@@ -245,3 +245,31 @@ pub async fn delete(tx: &mut Tx, account: AccountId, at: Millis) -> Result<u64> 
     .await?;
     tx.exec(sql!("DELETE FROM subscriber_pass WHERE account_id = $1"), args![account]).await
 }
+
+/// Finds where a slice of subscribers ends that begins after a number; none: nobody is left.
+pub async fn find_slice_end(q: &mut impl Query, after: i64, size: i64) -> Result<Option<i64>> {
+    let end: Option<(Option<i64>,)> = q
+        .one(
+            sql!(
+                "SELECT MAX(uid) AS uid FROM (SELECT uid FROM subscriber_pass WHERE uid > $1 ORDER BY uid LIMIT $2) slice"
+            ),
+            args![after, size],
+        )
+        .await?;
+    Ok(end.and_then(|(uid,)| uid))
+}
+
+/// Lists subscribers of a slice `(after, end]` whose debt block is not what their wallet says.
+pub async fn list_misjudged(q: &mut impl Query, currency: &str, (after, end): (i64, i64)) -> Result<Vec<AccountId>> {
+    let found: Vec<(AccountId,)> = q
+        .all(
+            sql!(
+                "SELECT s.account_id FROM subscriber_pass s LEFT JOIN ledger_account a ON a.kind = 'wallet' AND a.currency = $1 \
+                 AND a.owner_id = s.account_id AND a.ref = '' WHERE s.uid > $2 AND s.uid <= $3 \
+                 AND s.debt_block <> (s.block_if_limit AND COALESCE(a.balance, 0) < s.limit_balance) ORDER BY s.uid"
+            ),
+            args![currency, after, end],
+        )
+        .await?;
+    Ok(found.into_iter().map(|(id,)| id).collect())
+}

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use gatehouse_model::{AccountId, BillingServiceId, BillingSubscriptionId, Money, StatementId};
 use gatehouse_store::{
-    Tx, billing_service as services,
+    Tx, billing_block, billing_service as services,
     billing_subscription::{self as rows, NewSubscription},
-    statement, subscriber,
+    subscriber,
 };
 
 use super::{
@@ -69,7 +69,7 @@ pub async fn connect_in(
         tracing::warn!(event = "billing.service_faulty", service = %faulty.id, "{faulty}");
         Refusal::ServiceBroken
     })?;
-    if statement::has_block(tx, account, kind::NO_ORDERING).await? {
+    if billing_block::find(tx, account, kind::NO_ORDERING).await?.is_some() {
         return Err(Refusal::OrderingBlocked.into());
     }
     let others = select::connected(tx, account).await?;

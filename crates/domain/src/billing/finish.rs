@@ -15,7 +15,7 @@ use super::{
     scope::{self, Target},
 };
 use crate::{
-    Ctx, Result,
+    Result,
     audit::{self, Object, Stream},
     ledger::{self, Book, Event, Line, Shown, kind},
 };
@@ -108,13 +108,5 @@ async fn give_back(who: &Who, tx: &mut Tx, account: AccountId, period: &PeriodRo
     let event = Event { key: &key, reason: "billing.finish", author: &author, lines: &lines };
     ledger::post(ctx, tx, &ctx.app.settings().billing.pay.currency, &event).await?;
     rows::update_refunded(tx, id, period.start_at, period.refunded.plus(refund)).await?;
-    Ok(())
-}
-
-/// Ends everything a subscriber has, without giving back anything: part of deleting him.
-pub async fn end_all(ctx: &Ctx, tx: &mut Tx, account: AccountId) -> Result<()> {
-    if rows::end_all(tx, account, ctx.now()).await? > 0 {
-        begin::announce(ctx, tx, account).await?;
-    }
     Ok(())
 }

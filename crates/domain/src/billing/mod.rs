@@ -1,19 +1,22 @@
 //! Billing: subscribers, their services, credits, messages and payments (specs/billing.md).
 
-mod begin;
-mod owned;
 pub mod access;
 pub mod auth_log;
+mod begin;
 pub mod block;
 pub mod connect;
+pub mod credit;
 pub mod export;
+pub mod field;
 pub mod finish;
 pub mod freeze;
 pub mod group;
 pub mod idempotency;
 pub mod main;
 pub mod message;
+mod need;
 pub mod next;
+mod owned;
 pub mod pays;
 pub mod period;
 pub mod price;
@@ -23,11 +26,16 @@ pub mod scope;
 pub mod select;
 pub mod service;
 pub mod session;
+pub mod staff_payment;
 pub mod subscriber;
 pub mod subscription;
+pub(crate) mod sweep;
 pub mod who;
 
+use gatehouse_model::Origin;
 use gatehouse_store::Tx;
+
+use crate::{Actor, App, Ctx};
 
 pub use refusal::{Failure, Outcome, Refusal};
 pub use who::{Role, Who};
@@ -39,4 +47,9 @@ async fn conclude<T>(tx: Tx, outcome: Outcome<T>) -> Outcome<T> {
         tx.commit().await?;
     }
     outcome
+}
+
+/// The context of periodic tasks.
+pub(crate) fn kernel(app: &App) -> Ctx {
+    app.ctx(Actor::System("billing"), Origin::System)
 }

@@ -1,7 +1,7 @@
 //! Orders what follows a service (specs/billing.md §5.6, §8.2).
 
 use gatehouse_model::{BillingServiceId, BillingSubscriptionId, Money};
-use gatehouse_store::{Tx, billing_service as services, billing_subscription as rows, statement};
+use gatehouse_store::{Tx, billing_block, billing_service as services, billing_subscription as rows};
 
 use super::{
     Outcome, Refusal, Who, begin, conclude,
@@ -75,7 +75,7 @@ async fn check(
     (subscription, terms): (&rows::SubscriptionRow, &gatehouse_store::subscriber::TermsRow),
     id: BillingServiceId,
 ) -> Outcome<Service> {
-    if statement::has_block(tx, subscription.account_id, kind::NO_ORDERING).await? {
+    if billing_block::find(tx, subscription.account_id, kind::NO_ORDERING).await?.is_some() {
         return Err(Refusal::OrderingBlocked.into());
     }
     let row = services::find(tx, id).await?.ok_or(Refusal::ServiceUnavailable)?;

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     Actor, App, Ctx, Error, Result,
     audit::{self, Object},
-    ledger,
+    ledger, push,
 };
 
 /// Subscriptions looked for at once.
@@ -136,31 +136,38 @@ async fn renew_one(
     let wallet = ledger::wallet(ctx, tx, account, &ctx.app.settings().billing.pay.currency).await?;
     let terms = subscriber::lock_terms(tx, account).await?;
     let Some(mut subscription) = rows::lock(tx, id).await? else { return Ok(()) };
-    let mut balance = wallet.balance;
+    let (mut balance, mut renewed) = (wallet.balance, None);
     for _ in 0..CATCH_UP {
         let is_running = subscription.state == "active" && subscription.frozen_left.is_none();
-        let Some(end) = subscription.end_at.filter(|end| is_running && *end <= ctx.now()) else { return Ok(()) };
+        let Some(end) = subscription.end_at.filter(|end| is_running && *end <= ctx.now()) else { break };
         let Some(terms) = &terms else {
             // Nobody is left to charge.
             return over(ctx, tx, &subscription, end).await;
         };
-        let Some(price) = turn(ctx, tx, (catalogue, zone), (terms, balance), &mut subscription, end).await? else {
-            return Ok(());
+        let Some((title, price)) = turn(ctx, tx, (catalogue, zone), (terms, balance), &mut subscription, end).await?
+        else {
+            break;
         };
         balance = balance.minus(price);
+        renewed = Some(title);
+    }
+    // However many periods were missed, he is told once.
+    if let Some(title) = renewed {
+        let event = push::Event::ServiceRenewed { id, title, until: subscription.end_at };
+        push::queue(ctx, tx, account, &event).await?;
     }
     Ok(())
 }
 
-/// Begins what follows a period that ended; gives what it cost, none: nothing follows.
-async fn turn(
+/// Begins what follows a period that ended; gives its title and what it cost, none: nothing follows.
+async fn turn<'a>(
     ctx: &Ctx,
     tx: &mut Tx,
-    (catalogue, zone): (&Catalogue, &TimeZone),
+    (catalogue, zone): (&'a Catalogue, &TimeZone),
     (terms, balance): (&TermsRow, Money),
     subscription: &mut SubscriptionRow,
     end: Millis,
-) -> Result<Option<Money>> {
+) -> Result<Option<(&'a str, Money)>> {
     let Some(wanted) = subscription.ordered_service_id.or(subscription.next_service_id) else {
         over(ctx, tx, subscription, end).await?;
         return Ok(None);
@@ -172,7 +179,7 @@ async fn turn(
     let is_affordable = |plan: &Plan<'_>| price::is_affordable(terms, balance, plan.price);
     if is_affordable(&plan) || service.policy() == OnNoMoney::RenewIntoDebt {
         follow(ctx, tx, subscription, &plan, (follower, None)).await?;
-        return Ok(Some(plan.price));
+        return Ok(Some((&plan.service.title, plan.price)));
     }
     let fallback = match (service.policy(), service.fallback) {
         (OnNoMoney::Fallback, Some(fallback)) => {
@@ -184,7 +191,7 @@ async fn turn(
     let fits = |plan: &Plan<'_>| plan.service.module == service.module && !plan.is_once() && is_affordable(plan);
     if let Some(plan) = fallback.filter(fits) {
         follow(ctx, tx, subscription, &plan, (follower, Some(wanted))).await?;
-        return Ok(Some(plan.price));
+        return Ok(Some((&plan.service.title, plan.price)));
     }
     rows::stop(tx, subscription.id, wanted, follower, ctx.now()).await?;
     begin::announce(ctx, tx, subscription.account_id).await?;
@@ -263,6 +270,8 @@ pub async fn resume(ctx: &Ctx, tx: &mut Tx, account: AccountId) -> Result<()> {
         begin::announce(ctx, tx, account).await?;
         let object = Object::new("billing_subscription", id.0, &service.title);
         audit::changed(tx, ctx, "billing.service.resume", object).await?;
+        let event = push::Event::ServiceRenewed { id, title: &service.title, until: subscription.end_at };
+        push::queue(ctx, tx, account, &event).await?;
         balance = balance.minus(plan.price);
     }
     Ok(())

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gatehouse_domain::billing::{
     connect::connect,
-    finish::{end_all, finish},
+    finish::finish,
     freeze::{freeze, unfreeze},
     next::set_next,
     period::PeriodMode,
@@ -304,18 +304,4 @@ both!(many_are_listed_by_their_numbers, |engine| async {
     assert_eq!(subscription::needed(&listed, day(0), Some(day(29))), Money::ZERO);
     assert_eq!(subscription::needed(&listed, day(0), Some(day(30))), Money(200));
     Ok(())
-});
-
-both!(who_is_deleted_has_nothing_left, |engine| async {
-    let town = Town::new(engine).await?;
-    let service = town.service(tariff("50", 1_000)).await?;
-    let uma = town.person(1, 5_000).await?;
-    done(connect(&uma, None, service, false).await)?;
-    let ctx = town.app.operator();
-    let mut tx = ctx.begin().await?;
-    end_all(&ctx, &mut tx, account(&uma)).await?;
-    tx.commit().await?;
-    town.app.advance(DAY * 31);
-    assert_eq!((town.renew().await?, town.has(&uma).await?.len(), town.balance(&uma).await?), (0, 0, 4_000));
-    town.agrees().await
 });

@@ -1,19 +1,25 @@
 //! Which action a call asks for: the one table (specs/billing.md §5).
 
 use crate::{
-    action::{api_users, logout, safe_ses, u_auth_log, u_main, u_pays, version},
+    action::{api_block, api_users, logout, safe_ses, u_aj_accept_msg, u_auth_log, u_fondy, u_gcm, u_lpay, u_main, u_message, u_pays, version},
     endpoint::Endpoint,
 };
 
 /// Every action.
 pub(crate) const ENDPOINTS: &[&Endpoint] = &[
-    &version::ENDPOINT,
-    &u_main::ENDPOINT,
-    &u_auth_log::ENDPOINT,
-    &u_pays::ENDPOINT,
+    &api_block::ENDPOINT,
     &api_users::ENDPOINT,
     &logout::ENDPOINT,
     &safe_ses::ENDPOINT,
+    &u_aj_accept_msg::ENDPOINT,
+    &u_auth_log::ENDPOINT,
+    &u_fondy::ENDPOINT,
+    &u_gcm::ENDPOINT,
+    &u_lpay::ENDPOINT,
+    &u_main::ENDPOINT,
+    &u_message::ENDPOINT,
+    &u_pays::ENDPOINT,
+    &version::ENDPOINT,
 ];
 
 /// Finds an action by its exact name.

@@ -98,7 +98,7 @@ pub(crate) fn address(writer: &mut Writer, address: &Address, uid: i64, clock: &
     writer.number("ipn", gatehouse_domain::billing::pays::number_of(&row.ip).into());
     writer.number("uid", uid);
     writer.text("type", &row.kind);
-    writer.time("release", row.release_at);
+    writer.time("release", Some(row.release_at));
     writer.flag("auth", address.since_at.is_some());
     writer.optional_time("start", address.since_at.or(row.bound_at));
     writer.optional_time("last", row.seen_at);

@@ -8,6 +8,7 @@ use crate::{
     audit::{self, Object, Stream},
     billing::{Outcome, Refusal, Who, scope},
     ledger::{self, kind},
+    push,
 };
 
 /// Sends a message to every subscriber who is or will be in some billing groups: row 488, which is nobody's own.
@@ -35,7 +36,9 @@ pub async fn broadcast(who: &Who, groups: &[BillingGroupId], text: &str) -> Outc
     let mut tx = ctx.begin().await?;
     let id = ledger::note(ctx, &mut tx, None, &who.author(), &shown(kind::BROADCAST, &text)).await?;
     for group in groups {
-        rows::insert_group(&mut tx, id, *group).await?;
+        if rows::insert_group(&mut tx, id, *group).await? > 0 {
+            push::queue_group(ctx, &mut tx, *group, &push::Event::Message { id, text: &text }).await?;
+        }
     }
     let facts = serde_json::json!({ "groups": groups }).to_string();
     let object = Object::new("billing_message", id.0, "");

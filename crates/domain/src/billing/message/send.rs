@@ -14,6 +14,7 @@ use crate::{
         scope,
     },
     ledger::{self, Shown, kind},
+    push,
     radius::outbox,
 };
 
@@ -66,6 +67,7 @@ pub async fn send_to(who: &Who, uid: Option<i64>, category: i64, text: &str) -> 
     subscriber::lock_terms(&mut tx, target.account).await?.ok_or(Refusal::NoUid)?;
     rows::answer_all(&mut tx, target.account).await?;
     let id = ledger::note(ctx, &mut tx, Some(target.account), &who.author(), &shown(category, &text)).await?;
+    push::queue(ctx, &mut tx, target.account, &push::Event::Message { id, text: &text }).await?;
     if category == kind::MESSAGE_BLOCKING {
         outbox::change_account(&mut tx, ctx.now(), target.account).await?;
         tx.touch(Aspect::Subscriber, Some(target.account.0));
