@@ -1,8 +1,8 @@
 //! What the billing surface shows of subscribers, read in as few statements as possible (specs/billing.md §5.2, §5.4, §5.9).
 
 use gatehouse_model::{
-    AccountId, BillingGroupId, BillingServiceId, BillingSubscriptionId, LedgerAccountId, Millis, Money,
-    StatementId, VisitId,
+    AccountId, BillingGroupId, BillingServiceId, BillingSubscriptionId, LedgerAccountId, Millis, Money, StatementId,
+    VisitId,
 };
 
 use crate::{Query, Result, args, billing_field::FieldValueRow, sql, statement::StatementRow};

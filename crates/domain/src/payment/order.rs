@@ -13,7 +13,7 @@ use super::{Checkout, ProviderHandle, poll, provider};
 use crate::{
     Ctx, Result,
     audit::{self, Object},
-    billing::{Outcome, Refusal, Who, main::ppc, scope},
+    billing::{Outcome, Refusal, Who, scope},
     ledger::{self, Shown, kind},
 };
 
@@ -151,7 +151,7 @@ async fn start(ctx: &Ctx, provider: &ProviderHandle, uid: i64, order: &AttemptRo
         reference: order.order_ref.clone(),
         payable: order.payable,
         currency: order.currency.clone(),
-        description: format!("Поповнення рахунку {}", ppc(uid)),
+        description: format!("Поповнення рахунку {}", payment_code(uid)),
         expires_at: order.expires_at,
         lifetime: Duration::from_millis(left),
     };
@@ -179,6 +179,15 @@ async fn start(ctx: &Ctx, provider: &ProviderHandle, uid: i64, order: &AttemptRo
     }
 }
 
+/// The personal payment code of a subscriber, `ppc`: his number and the last digit of the sum of its digits.
+///
+/// Source: specs/billing.md §4.
+pub fn payment_code(uid: i64) -> String {
+    let number = uid.to_string();
+    let sum: u32 = number.chars().filter_map(|digit| digit.to_digit(10)).sum();
+    format!("{number}{}", sum % 10)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,5 +203,11 @@ mod tests {
         {
             assert_eq!(parse_amount(text, max), Err(Refusal::BadAmount), "{text}");
         }
+    }
+
+    #[test]
+    fn the_payment_code_ends_in_a_digit_that_checks_it() {
+        assert_eq!(payment_code(357), "3575");
+        assert_eq!(payment_code(9_999), "99996");
     }
 }

@@ -53,7 +53,9 @@ both!(the_same_through_liqpay, |engine| async {
     assert_eq!(shop.liqpay.checkout(data, signature)?, made.reference);
     let known = shop.liqpay.order(&made.reference).unwrap();
     assert_eq!((known.amount, known.currency.as_str()), (10_300, "UAH"));
-    for (status, row) in [("wait_secure", (445, 0)), ("failure", (446, 0)), ("processing", (446, 0)), ("success", (20, 10_000))] {
+    for (status, row) in
+        [("wait_secure", (445, 0)), ("failure", (446, 0)), ("processing", (446, 0)), ("success", (20, 10_000))]
+    {
         shop.liqpay.set_status(&made.reference, status)?;
         assert_eq!(shop.tell("liqpay", shop.liqpay.notice(&made.reference)?).await?, Taken::Done, "{status}");
         assert_eq!(shop.row(made.id).await?, row, "{status}");
@@ -127,7 +129,8 @@ both!(a_key_goes_on_with_the_order_that_an_outage_left, |engine| async {
     let mut calls = tokio::task::JoinSet::new();
     for _ in 0..10 {
         let who = shop.who();
-        calls.spawn(async move { done(order::create(&who, None, "liqpay", "7", Some("k3")).await).map(|made| made.id) });
+        calls
+            .spawn(async move { done(order::create(&who, None, "liqpay", "7", Some("k3")).await).map(|made| made.id) });
     }
     let made: Vec<_> = calls.join_all().await.into_iter().collect::<Result<_, _>>()?;
     assert!(made.iter().all(|id| *id == made[0]), "{made:?}");

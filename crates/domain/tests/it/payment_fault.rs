@@ -181,7 +181,8 @@ both!(a_process_that_dies_anywhere_loses_and_doubles_nothing, |engine| async {
         // The order: under its key there is one, wherever the first call died.
         let key = format!("kill-{turns}");
         let who = shop.who();
-        killed += usize::from(killed_after(turns, order::create(&who, None, "fondy", "100", Some(&key))).await.is_none());
+        killed +=
+            usize::from(killed_after(turns, order::create(&who, None, "fondy", "100", Some(&key))).await.is_none());
         let made = done(order::create(&who, None, "fondy", "100", Some(&key)).await)?;
         // The approval, then a part of it back: each is told until somebody took it.
         for reversed in [0, 2_500] {

@@ -100,7 +100,9 @@ impl Shop {
     /// What the house holds: a kind of account and which of it.
     pub(crate) async fn house(&self, kind: &str, reference: &str) -> Result<i64> {
         let all = ledger::list_house(&mut self.app.app.db().read()).await?;
-        let one = all.iter().find(|(k, currency, r, _)| (k.as_str(), currency.as_str(), r.as_str()) == (kind, UAH, reference));
+        let one = all
+            .iter()
+            .find(|(k, currency, r, _)| (k.as_str(), currency.as_str(), r.as_str()) == (kind, UAH, reference));
         Ok(one.map_or(0, |(_, _, _, sum)| *sum))
     }
 

@@ -45,7 +45,8 @@ impl Phone {
 
     async fn waiting(&self) -> anyhow::Result<usize> {
         let q = &mut self.app.app.db().read();
-        let jobs: Vec<(String,)> = q.all(sql!("SELECT key FROM job WHERE kind = 'push.send' ORDER BY id"), args![]).await?;
+        let jobs: Vec<(String,)> =
+            q.all(sql!("SELECT key FROM job WHERE kind = 'push.send' ORDER BY id"), args![]).await?;
         Ok(jobs.len())
     }
 
