@@ -9,8 +9,7 @@ use super::{
     block::{self, Block},
     field::{self, FieldValue},
     pays::{self, Row},
-    price,
-    scope,
+    price, scope,
 };
 use crate::{Ctx, payment::order::payment_code};
 
