@@ -12,16 +12,21 @@ use std::{
 
 use gatehouse_model::{Millis, Origin, Secret};
 use gatehouse_store::{Db, OpenOptions, process};
+use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     Actor, Caller, Clock, Ctx, Error, Random, Result, Settings, account, audit,
     bastion::{self, terminal::TerminalsHandle},
+    billing::session::Uses,
+    billing::sweep::Sweep,
     gather::Gather,
     job,
     live::Live,
     oa,
     password::Passwords,
+    payment::Providers,
+    push::SenderHandle,
     radius::{
         awaited::Awaited,
         behind::{self, Behind},
@@ -76,6 +81,8 @@ struct Inner {
     terminals: OnceLock<TerminalsHandle>,
     external: OnceLock<ServersHandle>,
     enforcer: OnceLock<EnforcerHandle>,
+    payments: OnceLock<Providers>,
+    push: OnceLock<SenderHandle>,
     recordings: Recordings,
     oa_entries: Arc<Gather<oa::EntryKey, oa::Entry>>,
     publications: Turns,
@@ -86,6 +93,9 @@ struct Inner {
     awaited: Awaited,
     classes: Classes,
     nas_turns: NasTurns,
+    sweep: Sweep,
+    billing_uses: Uses,
+    exports: Arc<Semaphore>,
 }
 
 impl std::fmt::Debug for App {
@@ -118,6 +128,8 @@ impl App {
             terminals: OnceLock::new(),
             external: OnceLock::new(),
             enforcer: OnceLock::new(),
+            payments: OnceLock::new(),
+            push: OnceLock::new(),
             recordings: Recordings::default(),
             oa_entries: Arc::default(),
             publications: Turns::default(),
@@ -128,6 +140,9 @@ impl App {
             awaited: Awaited::default(),
             classes,
             nas_turns: NasTurns::default(),
+            sweep: Sweep::default(),
+            billing_uses: Uses::default(),
+            exports: Arc::new(Semaphore::new(1)),
         }));
         let first = account::administrator::make_if_new(&app.ctx(Actor::System("first start"), Origin::System)).await?;
         bastion::seed::make_if_new(&app.ctx(Actor::System("first start"), Origin::System)).await?;
@@ -214,9 +229,24 @@ impl App {
         &self.0.failures
     }
 
+    /// Where the sweep over debt blocks is.
+    pub(crate) fn sweep(&self) -> &Sweep {
+        &self.0.sweep
+    }
+
     /// Turns at NAS.
     pub(crate) fn nas_turns(&self) -> &NasTurns {
         &self.0.nas_turns
+    }
+
+    /// Leave to list all subscribers: each list holds a connection to the database for as long as its taker is slow.
+    pub(crate) fn exports(&self) -> &Arc<Semaphore> {
+        &self.0.exports
+    }
+
+    /// When sessions of the billing surface were used last.
+    pub(crate) fn billing_uses(&self) -> &Uses {
+        &self.0.billing_uses
     }
 
     /// Who was let in through the radius door a moment ago.
@@ -280,6 +310,28 @@ impl App {
     pub fn serve_enforcer(&self, door: EnforcerHandle) {
         // As with terminals.
         let _ = self.0.enforcer.set(door);
+    }
+
+    /// The payment systems of this process, once they are known.
+    pub fn payments(&self) -> Option<&Providers> {
+        self.0.payments.get()
+    }
+
+    /// Tells orders and jobs of the payment systems. The first call stays.
+    pub fn serve_payments(&self, providers: Providers) {
+        // As with terminals.
+        let _ = self.0.payments.set(providers);
+    }
+
+    /// Who sends push messages, if anybody does.
+    pub fn push(&self) -> Option<&SenderHandle> {
+        self.0.push.get()
+    }
+
+    /// Tells the outbox who sends push messages. The first one stays.
+    pub fn serve_push(&self, sender: SenderHandle) {
+        // As with terminals.
+        let _ = self.0.push.set(sender);
     }
 
     /// The live snapshot.

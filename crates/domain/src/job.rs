@@ -11,11 +11,12 @@ use gatehouse_store::{Aspect, Tx, job as rows, job::JobRow, live as live_rows, p
 use tokio::task::JoinSet;
 
 use crate::{
-    App, Error, Result, audit,
+    App, Error, Result, Settings, audit,
     bastion::{request, terminal},
+    billing::{self, credit, renew, sweep},
     keys,
     live::Live,
-    oa, radius, recording, throttle,
+    oa, payment, push, radius, recording, throttle,
     vpn::publish,
 };
 
@@ -30,11 +31,16 @@ pub enum Kind {
     RadiusDisconnect,
     /// Sends a stay through the radius door what its person now gets.
     RadiusChange,
+    /// Asks a payment system what became of an order.
+    PaymentPoll,
+    /// Sends a push message.
+    PushSend,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::OaCreate, Self::OaDelete, Self::RadiusDisconnect, Self::RadiusChange];
+    pub const ALL: [Self; 6] =
+        [Self::OaCreate, Self::OaDelete, Self::RadiusDisconnect, Self::RadiusChange, Self::PaymentPoll, Self::PushSend];
 
     /// The stored name.
     pub const fn as_str(self) -> &'static str {
@@ -43,18 +49,31 @@ impl Kind {
             Self::OaDelete => "oa.delete",
             Self::RadiusDisconnect => "radius.disconnect",
             Self::RadiusChange => "radius.change",
+            Self::PaymentPoll => payment::poll::KIND,
+            Self::PushSend => "push.send",
         }
     }
 
-    const fn is_radius(self) -> bool {
-        matches!(self, Self::RadiusDisconnect | Self::RadiusChange)
+    /// Whether it waits for machines of others.
+    const fn is_foreign(self) -> bool {
+        matches!(self, Self::RadiusDisconnect | Self::RadiusChange | Self::PaymentPoll | Self::PushSend)
+    }
+
+    /// Whether this process can do it.
+    fn is_served(self, app: &App) -> bool {
+        match self {
+            Self::OaCreate | Self::OaDelete => true,
+            Self::RadiusDisconnect | Self::RadiusChange => app.enforcer().is_some(),
+            Self::PaymentPoll => app.payments().is_some(),
+            Self::PushSend => app.push().is_some(),
+        }
     }
 
     /// How many are claimed and worked at the same time per process: enough to share a commit among, few enough that each
     /// leaves the queue when its own turn has come.
     const PARALLEL: i64 = 32;
 
-    /// How many rounds of the radius door may be under way or wait for their turn per process; at most [`Self::PARALLEL`] more are
+    /// How many jobs of a kind that waits for others may be under way per process; at most [`Self::PARALLEL`] more are
     /// begun at once.
     const ROUNDS: usize = 1_024;
 }
@@ -150,10 +169,10 @@ async fn next_in(app: &App, kind: Kind) -> Duration {
 /// Claims one batch of a kind and works it off, or begins to, where one job must not wait for another; gives how many jobs were
 /// claimed.
 async fn run_some(app: &App, kind: Kind, running: &mut JoinSet<()>) -> Result<usize> {
-    if !kind.is_radius() {
+    if !kind.is_foreign() {
         return run_batch(app, kind).await;
     }
-    // A NAS that does not answer takes seconds.
+    // A machine that does not answer takes seconds.
     if running.len() >= Kind::ROUNDS {
         running.join_next().await;
     }
@@ -180,8 +199,7 @@ async fn run_batch(app: &App, kind: Kind) -> Result<usize> {
 /// Claims due jobs and commits the claim, together with what it means for the rows: that their work has begun.
 async fn claim(app: &App, kind: Kind) -> Result<Vec<JobRow>> {
     let now = app.now();
-    // Only a process that serves the door can do these.
-    if kind.is_radius() && app.enforcer().is_none() {
+    if !kind.is_served(app) {
         return Ok(Vec::new());
     }
     // Reading first keeps an idle server from writing.
@@ -204,6 +222,8 @@ async fn run_one(app: App, kind: Kind, job: JobRow) {
         Kind::OaDelete => oa::job::delete(&app, &job).await,
         Kind::RadiusDisconnect => radius::enforcing::disconnect(&app, &job).await,
         Kind::RadiusChange => radius::enforcing::change(&app, &job).await,
+        Kind::PaymentPoll => payment::poll::run(&app, &job).await,
+        Kind::PushSend => push::send::run(&app, &job).await,
     };
     let Err(error) = result else { return };
     metrics::counter!("gatehouse_job_failures_total", "kind" => kind.as_str()).increment(1);
@@ -246,10 +266,10 @@ async fn give_back(app: &App, kind: Kind, job: &JobRow, error: &Error, wait: Dur
     Ok(())
 }
 
-/// `oa.retry_min` doubling to `oa.retry_max`, ±20 %. Of radius jobs, whose own failures are no errors, only a fault of ours
-/// comes here.
+/// `oa.retry_min` doubling to `oa.retry_max`, ±20 %. Of jobs that wait for others, whose failures are no errors, only a fault of
+/// ours comes here.
 fn backoff(app: &App, kind: Kind, attempts: i64) -> Duration {
-    if kind.is_radius() {
+    if kind.is_foreign() {
         return radius::enforcing::pause(usize::try_from(attempts).unwrap_or_default());
     }
     let (min, max) = (app.settings().oa.retry_min.0, app.settings().oa.retry_max.0);
@@ -282,18 +302,24 @@ enum Periodic {
     RadiusExpire,
     ProcessReap,
     RadiusStale,
+    BillingRenew,
+    BillingCreditEnd,
+    BillingDebtSweep,
     SessionPurge,
     Recordings,
     Retention,
 }
 
 impl Periodic {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 11] = [
         Self::AuditSeal,
         Self::AccessExpire,
         Self::RadiusExpire,
         Self::ProcessReap,
         Self::RadiusStale,
+        Self::BillingRenew,
+        Self::BillingCreditEnd,
+        Self::BillingDebtSweep,
         Self::SessionPurge,
         Self::Recordings,
         Self::Retention,
@@ -306,15 +332,21 @@ impl Periodic {
             Self::RadiusExpire => "radius.expire",
             Self::ProcessReap => "process.reap",
             Self::RadiusStale => "radius.stale",
+            Self::BillingRenew => "billing.renew",
+            Self::BillingCreditEnd => "billing.credit_end",
+            Self::BillingDebtSweep => "billing.debt_sweep",
             Self::SessionPurge => "session.purge",
             Self::Recordings => "recording.retention",
             Self::Retention => "retention",
         }
     }
 
-    const fn every(self) -> Duration {
+    fn every(self, settings: &Settings) -> Duration {
         Duration::from_secs(match self {
             Self::AuditSeal | Self::AccessExpire | Self::RadiusExpire => 1,
+            Self::BillingRenew => return settings.billing.renew.tick.0,
+            Self::BillingCreditEnd => 5,
+            Self::BillingDebtSweep => 7,
             Self::ProcessReap | Self::RadiusStale => 10,
             Self::SessionPurge | Self::Recordings => 3_600,
             Self::Retention => 86_400,
@@ -351,7 +383,7 @@ async fn run_periodic(app: App, task: Periodic) {
             }
         }
         // A day's task looks every hour whether its time has come, so that a restart does not skip it.
-        if app.pause(task.every().min(Duration::from_hours(1))).await {
+        if app.pause(task.every(app.settings()).min(Duration::from_hours(1))).await {
             return;
         }
     }
@@ -368,6 +400,9 @@ async fn run_periodic_once(app: &App, task: Periodic) -> Result<()> {
         Periodic::AuditSeal => !audit::is_open(app).await?,
         Periodic::AccessExpire => !terminal::has_expired(app).await? && !request::is_due(app).await?,
         Periodic::RadiusExpire => !radius::stale::has_expired(app).await?,
+        Periodic::BillingRenew => !renew::is_due(app).await?,
+        Periodic::BillingCreditEnd => !credit::is_due(app).await?,
+        Periodic::BillingDebtSweep => !sweep::is_wanted(app).await?,
         Periodic::ProcessReap
         | Periodic::RadiusStale
         | Periodic::SessionPurge
@@ -378,13 +413,14 @@ async fn run_periodic_once(app: &App, task: Periodic) -> Result<()> {
         return Ok(());
     }
     // A little early counts, or every other turn would be missed by a millisecond.
-    let (now, slack) = (app.now(), task.every() / 10);
+    let (now, every) = (app.now(), task.every(app.settings()));
+    let slack = every / 10;
     if rows::find_periodic(&mut app.db().read(), task.as_str()).await?.is_some_and(|at| at > now.plus(slack)) {
         return Ok(());
     }
     let mut tx = app.db().begin().await?;
     let is_mine =
-        rows::claim_periodic(&mut tx, task.as_str(), now.plus(slack), now.plus(task.every()), app.process_id()).await?;
+        rows::claim_periodic(&mut tx, task.as_str(), now.plus(slack), now.plus(every), app.process_id()).await?;
     tx.commit().await?;
     if !is_mine {
         return Ok(());
@@ -422,6 +458,7 @@ async fn work(app: &App, task: Periodic) -> Result<()> {
             gatehouse_store::login_session::delete_ended(&mut tx, now.minus(Duration::from_hours(720))).await?;
             gatehouse_store::one_time::delete_expired(&mut tx, now).await?;
             throttle::forget(app, &mut tx).await?;
+            billing::idempotency::purge(app, &mut tx).await?;
             for aspect in Aspect::ALL {
                 live_rows::delete_old_changes(&mut tx, aspect.as_str(), 100_000).await?;
             }
@@ -430,6 +467,9 @@ async fn work(app: &App, task: Periodic) -> Result<()> {
         }
         Periodic::RadiusExpire => radius::stale::expire(app).await,
         Periodic::RadiusStale => radius::stale::close(app).await,
+        Periodic::BillingRenew => renew::run(app).await.map(drop),
+        Periodic::BillingCreditEnd => credit::end_due(app).await,
+        Periodic::BillingDebtSweep => sweep::run(app).await,
         Periodic::Recordings => recording::retain(app).await.map(drop),
         Periodic::Retention => {
             let before = now.minus(app.settings().visits.proxy_retention.0);

@@ -139,6 +139,7 @@ const fn purpose(column: SealedColumn) -> Option<&'static str> {
         | SealedColumn::SecondFactor
         | SealedColumn::NasSecret
         | SealedColumn::NasCoaSecret
+        | SealedColumn::FieldValue
         | SealedColumn::AuthServer
         | SealedColumn::AccountPassword
         | SealedColumn::StagedPassword => None,

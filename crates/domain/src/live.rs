@@ -155,13 +155,14 @@ impl Live {
             } else if aspect == Aspect::ProxyUser.as_str() {
                 // Nobody may be listening yet.
                 let _ = self.users.send(changed(app, Aspect::ProxyUser, known, revision).await?);
-            } else if aspect == Aspect::VpnUser.as_str() {
-                match changed(app, Aspect::VpnUser, known, revision).await? {
+            } else if let Some(of) = [Aspect::VpnUser, Aspect::Subscriber].into_iter().find(|of| aspect == of.as_str())
+            {
+                match changed(app, of, known, revision).await? {
                     UserChange::All => app.recent().forget_all(),
                     UserChange::Some(accounts) => accounts.into_iter().for_each(|account| app.recent().forget(account)),
                 }
             }
-            if [Aspect::Nas, Aspect::Vpn].iter().any(|wide| aspect == wide.as_str()) {
+            if [Aspect::Nas, Aspect::Vpn, Aspect::Billing].iter().any(|wide| aspect == wide.as_str()) {
                 app.recent().forget_all();
             }
             followed.insert(aspect, revision);

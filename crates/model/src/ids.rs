@@ -25,12 +25,24 @@ ids! {
     AccessRequestId,
     /// A foreign authentication server: LDAP or RADIUS.
     AuthServerId,
+    /// A billing group: what subscribers are sorted into, and how far staff's codes reach.
+    BillingGroupId,
+    /// An extra field of subscribers.
+    BillingFieldId,
+    /// A service of the billing catalogue.
+    BillingServiceId,
+    /// A subscriber's service (`usr_service_id`).
+    BillingSubscriptionId,
     /// A command rule of the bastion.
     CommandRuleId,
     /// A public key that a target host presented.
     HostKeyId,
     /// A row of the job table.
     JobId,
+    /// An account of the ledger.
+    LedgerAccountId,
+    /// An entry of the ledger: one event, its postings add up to nothing.
+    LedgerEntryId,
     /// A login session: a token family issued by a surface.
     LoginSessionId,
     /// A network access server: a VPN concentrator or access router.
@@ -41,6 +53,8 @@ ids! {
     NodeId,
     /// A user row of the oa surface.
     OaUserId,
+    /// An order at a payment channel.
+    PaymentAttemptId,
     /// A protocol that resources speak; SSH is 1.
     ProtocolId,
     /// A resource group.
@@ -51,6 +65,8 @@ ids! {
     RoleId,
     /// A public key an account logs in with through the ssh door.
     SshKeyId,
+    /// A row of the statement: a posting, an order, a message, a block or an event; the `pays` id of billing.
+    StatementId,
     /// A stay through a door.
     VisitId,
     /// A VPN group; -100 is the root, -1 the default group, -2 the anonymous one.

@@ -12,14 +12,15 @@ mod words;
 
 pub use address::{IpRange, ParseIpRangeError, client_of};
 pub use ids::{
-    AccessRequestId, AccountId, ApiTokenId, AuthServerId, CommandRuleId, HostKeyId, JobId, LoginSessionId, NasId,
-    NodeGroupId, NodeId, OaUserId, ProtocolId, ResourceGroupId, ResourceId, RoleId, SshKeyId, VisitId, VoucherId,
-    VpnGroupId, VpnPolicySetId, VpnResourceGroupId, VpnResourceId, VpnRoleId,
+    AccessRequestId, AccountId, ApiTokenId, AuthServerId, BillingFieldId, BillingGroupId, BillingServiceId,
+    BillingSubscriptionId, CommandRuleId, HostKeyId, JobId, LedgerAccountId, LedgerEntryId, LoginSessionId, NasId,
+    NodeGroupId, NodeId, OaUserId, PaymentAttemptId, ProtocolId, ResourceGroupId, ResourceId, RoleId, SshKeyId,
+    StatementId, VisitId, VoucherId, VpnGroupId, VpnPolicySetId, VpnResourceGroupId, VpnResourceId, VpnRoleId,
 };
 pub use login::{Login, LoginError, email_key, fold_key};
 pub use node::{NodeKind, SsCipher};
 pub use page::{Paged, Paging};
 pub use secret::Secret;
 pub use text::{ByteSize, ParseUnitError, Span};
-pub use units::{Bytes, Millis, Money};
-pub use words::{Door, EndedWhy, Origin, PassKind};
+pub use units::{Bytes, Millis, Money, ParseMoneyError};
+pub use words::{Door, EndedWhy, FieldKind, Origin, PassKind};

@@ -53,6 +53,38 @@ named_enum! {
 }
 
 named_enum! {
+    /// Type of an extra field of subscribers (specs/billing.md §5.9).
+    FieldKind {
+        /// Whole number.
+        Int = "num_int",
+        /// Whole number without a sign.
+        Uint = "num_uint",
+        /// Decimal number.
+        Float = "num_float",
+        /// Decimal number without a sign.
+        Ufloat = "num_ufloat",
+        /// One line.
+        Line = "str_one",
+        /// Several lines.
+        Lines = "str_many",
+        /// 1 or 0.
+        YesNo = "yes_no",
+        /// One of its choices, or several.
+        Select = "select",
+        /// A secret: sealed, never listed.
+        Pass = "pass",
+        /// Bytes.
+        Traffic = "traffic",
+        /// Unix seconds.
+        Time = "time",
+        /// Money.
+        Money = "money",
+        /// An object, as JSON.
+        Hash = "hash",
+    }
+}
+
+named_enum! {
     /// Why an access session ended.
     EndedWhy {
         /// The person left.

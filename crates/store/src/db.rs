@@ -95,6 +95,15 @@ impl Db {
         Reader(self.clone())
     }
 
+    /// Reads that all see the same moment, on a connection of their own: take as few at a time as answers take long.
+    pub async fn snapshot(&self) -> Result<Snapshot> {
+        let begin = sql! { sqlite: "BEGIN", postgres: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" };
+        let mut link = self.reader(begin.at()).await?;
+        link.enter_transaction();
+        link.exec(begin, args![]).await?;
+        Ok(Snapshot(link))
+    }
+
     /// Begins a write transaction: alone on SQLite, read committed on PostgreSQL. Await nothing but the database inside.
     pub async fn begin(&self) -> Result<Tx> {
         Tx::begin(self.clone()).await
@@ -207,6 +216,19 @@ impl Query for Reader {
 
     async fn one<R: Row>(&mut self, statement: Statement, args: Args) -> Result<Option<R>> {
         self.0.reader(statement.at()).await?.one(statement, args).await
+    }
+}
+
+/// Reads of one moment. Dropping it ends them.
+pub struct Snapshot(Link);
+
+impl Query for Snapshot {
+    async fn all<R: Row>(&mut self, statement: Statement, args: Args) -> Result<Vec<R>> {
+        self.0.all(statement, args).await
+    }
+
+    async fn one<R: Row>(&mut self, statement: Statement, args: Args) -> Result<Option<R>> {
+        self.0.one(statement, args).await
     }
 }
 

@@ -165,6 +165,49 @@ pub async fn find_staff(q: &mut impl Query, uuid: &str) -> Result<Option<StaffSe
     .await
 }
 
+/// A session of the billing surface with what decides on it.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct BillingSessionRow {
+    /// The session.
+    #[sqlx(flatten)]
+    pub session: LoginSessionRow,
+    /// The account's login.
+    pub login: String,
+    /// Its display name.
+    pub name: Option<String>,
+    /// Its epoch now.
+    pub account_epoch: i64,
+    /// Its status now.
+    pub account_enabled: bool,
+    /// Whether a new password is due.
+    pub must_change_password: bool,
+    /// Number of its subscriber pass, if it has one.
+    pub uid: Option<i64>,
+    /// Number of its staff pass, if it has one.
+    pub staff_no: Option<i64>,
+    /// Set: it has a second factor.
+    pub factor_confirmed_at: Option<Millis>,
+}
+
+/// Finds a session by the keyed hash of its opaque credential, with what decides on one of the billing surface.
+pub async fn find_billing(q: &mut impl Query, secret_hash: &str) -> Result<Option<BillingSessionRow>> {
+    q.one(
+        sql!(
+            "SELECT s.*, a.login, a.name, a.epoch AS account_epoch, a.is_enabled AS account_enabled, a.must_change_password, \
+             p.uid, t.staff_no, f.confirmed_at AS factor_confirmed_at FROM login_session s JOIN account a ON a.id = s.account_id \
+             LEFT JOIN subscriber_pass p ON p.account_id = a.id LEFT JOIN staff_pass t ON t.account_id = a.id \
+             LEFT JOIN second_factor f ON f.account_id = a.id WHERE s.secret_hash = $1"
+        ),
+        args![secret_hash],
+    )
+    .await
+}
+
+/// Writes whether something is still owed by a session, or it may only read.
+pub async fn update_limited(tx: &mut Tx, id: LoginSessionId, is_limited: bool) -> Result<u64> {
+    tx.exec(sql!("UPDATE login_session SET is_limited = $2 WHERE id = $1"), args![id, is_limited]).await
+}
+
 /// Takes the next number for a session's pair of tokens, unless somebody else did; 0: somebody did.
 pub async fn rotate(tx: &mut Tx, id: LoginSessionId, no: i64, at: Millis, expires_at: Millis) -> Result<u64> {
     tx.exec(

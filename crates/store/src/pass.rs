@@ -180,6 +180,12 @@ pub async fn has_staff(q: &mut impl Query, id: AccountId) -> Result<bool> {
     Ok(row.is_some())
 }
 
+/// Finds the staff number of an account.
+pub async fn find_staff_no(q: &mut impl Query, id: AccountId) -> Result<Option<i64>> {
+    let row: Option<(i64,)> = q.one(sql!("SELECT staff_no FROM staff_pass WHERE account_id = $1"), args![id]).await?;
+    Ok(row.map(|(number,)| number))
+}
+
 /// Deletes a staff pass, and what counted only with it: roles, keys and tokens. A new pass begins without them.
 pub async fn delete_staff(tx: &mut Tx, id: AccountId) -> Result<u64> {
     tx.exec(sql!("DELETE FROM account_role WHERE account_id = $1"), args![id]).await?;

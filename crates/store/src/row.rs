@@ -1,9 +1,11 @@
 //! What goes into a statement and what comes out.
 
 use gatehouse_model::{
-    AccessRequestId, AccountId, ApiTokenId, AuthServerId, Bytes, CommandRuleId, HostKeyId, JobId, LoginSessionId,
-    Millis, Money, NasId, NodeGroupId, NodeId, OaUserId, ProtocolId, ResourceGroupId, ResourceId, RoleId, SshKeyId,
-    VisitId, VoucherId, VpnGroupId, VpnPolicySetId, VpnResourceGroupId, VpnResourceId, VpnRoleId,
+    AccessRequestId, AccountId, ApiTokenId, AuthServerId, BillingFieldId, BillingGroupId, BillingServiceId,
+    BillingSubscriptionId, Bytes, CommandRuleId, HostKeyId, JobId, LedgerAccountId, LedgerEntryId, LoginSessionId,
+    Millis, Money, NasId, NodeGroupId, NodeId, OaUserId, PaymentAttemptId, ProtocolId, ResourceGroupId, ResourceId,
+    RoleId, SshKeyId, StatementId, VisitId, VoucherId, VpnGroupId, VpnPolicySetId, VpnResourceGroupId, VpnResourceId,
+    VpnRoleId,
 };
 use sqlx::error::BoxDynError;
 use sqlx::{Arguments, Database, Encode, FromRow, Type, postgres::PgRow, sqlite::SqliteRow};
@@ -86,6 +88,14 @@ values! {
     VpnResourceGroupId => Int(|id: VpnResourceGroupId| id.0),
     VpnResourceId => Int(|id: VpnResourceId| id.0),
     VpnRoleId => Int(|id: VpnRoleId| id.0),
+    BillingFieldId => Int(|id: BillingFieldId| id.0),
+    BillingGroupId => Int(|id: BillingGroupId| id.0),
+    BillingServiceId => Int(|id: BillingServiceId| id.0),
+    BillingSubscriptionId => Int(|id: BillingSubscriptionId| id.0),
+    LedgerAccountId => Int(|id: LedgerAccountId| id.0),
+    LedgerEntryId => Int(|id: LedgerEntryId| id.0),
+    PaymentAttemptId => Int(|id: PaymentAttemptId| id.0),
+    StatementId => Int(|id: StatementId| id.0),
     Millis => Int(|at: Millis| at.0),
     Bytes => Int(|count: Bytes| count.0),
     Money => Int(|amount: Money| amount.0),

@@ -29,6 +29,8 @@ pub enum SealedColumn {
     AccountPassword,
     /// The clear copy of a password that is staged, sealed for the account's column.
     StagedPassword,
+    /// A subscriber's extra field of type `pass`.
+    FieldValue,
 }
 
 /// A sealed value.
@@ -44,7 +46,7 @@ pub struct SealedRow {
 
 impl SealedColumn {
     /// Every such column.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::ProxyPassUuid,
         Self::ProxyPassToken,
         Self::ApiToken,
@@ -57,6 +59,7 @@ impl SealedColumn {
         Self::AuthServer,
         Self::AccountPassword,
         Self::StagedPassword,
+        Self::FieldValue,
     ];
 
     /// Table and column as the associated data name them.
@@ -73,6 +76,7 @@ impl SealedColumn {
             Self::NasCoaSecret => ("nas", "coa_secret"),
             Self::AuthServer => ("auth_server", "secret"),
             Self::AccountPassword | Self::StagedPassword => ("account", "password_clear"),
+            Self::FieldValue => ("billing_field_value", "value"),
         }
     }
 
@@ -125,6 +129,10 @@ impl SealedColumn {
                 "SELECT account_id AS id, seal_ref, password_clear_sealed AS value FROM vpn_pass \
                  WHERE account_id > $1 AND password_clear_sealed IS NOT NULL ORDER BY account_id LIMIT $2"
             ),
+            Self::FieldValue => sql!(
+                "SELECT id, seal_ref, value_sealed AS value FROM billing_field_value WHERE id > $1 AND value_sealed IS NOT NULL \
+                 ORDER BY id LIMIT $2"
+            ),
         };
         q.all(list, args![after, limit]).await
     }
@@ -165,6 +173,9 @@ impl SealedColumn {
             Self::StagedPassword => sql!(
                 "UPDATE vpn_pass SET password_clear_sealed = $3 WHERE account_id = $1 AND password_clear_sealed = $2"
             ),
+            Self::FieldValue => {
+                sql!("UPDATE billing_field_value SET value_sealed = $3 WHERE id = $1 AND value_sealed = $2")
+            }
         };
         let mut args = args![id, old, new];
         if matches!(self, Self::ProxyPassUuid | Self::ProxyPassToken | Self::ApiToken) {
@@ -175,14 +186,15 @@ impl SealedColumn {
 }
 
 /// How many rows are found only by a hash under one key, because their text is not kept: API tokens, login sessions,
-/// recovery codes. `like` is `h1.<key id>.%`.
+/// recovery codes, scratch cards. `like` is `h1.<key id>.%`.
 pub async fn count_hashed(q: &mut impl Query, like: &str) -> Result<i64> {
     let row: Option<(i64,)> = q
         .one(
             sql!(
                 "SELECT (SELECT COUNT(*) FROM api_token WHERE secret_sealed IS NULL AND secret_hash LIKE $1) \
                  + (SELECT COUNT(*) FROM login_session WHERE secret_hash LIKE $1) \
-                 + (SELECT COUNT(*) FROM recovery_code WHERE code_hash LIKE $1) AS n"
+                 + (SELECT COUNT(*) FROM recovery_code WHERE code_hash LIKE $1) \
+                 + (SELECT COUNT(*) FROM scratch_card WHERE used_at IS NULL AND code_hash LIKE $1) AS n"
             ),
             args![like],
         )

@@ -21,11 +21,15 @@ pub enum Aspect {
     Vpn,
     /// Single live VPN users, and the accounts behind them.
     VpnUser,
+    /// What all subscribers rest on: services, billing groups, address pools.
+    Billing,
+    /// Single subscribers: their blocks, services, addresses, and the accounts behind them.
+    Subscriber,
 }
 
 impl Aspect {
     /// Every aspect, in the order of locking.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Node,
         Self::ProxyUser,
         Self::Permission,
@@ -34,6 +38,8 @@ impl Aspect {
         Self::Nas,
         Self::Vpn,
         Self::VpnUser,
+        Self::Billing,
+        Self::Subscriber,
     ];
 
     /// Its name in `live_revision` and `live_change`.
@@ -47,6 +53,8 @@ impl Aspect {
             Self::Nas => "nas",
             Self::Vpn => "vpn",
             Self::VpnUser => "vpn_user",
+            Self::Billing => "billing",
+            Self::Subscriber => "subscriber",
         }
     }
 }

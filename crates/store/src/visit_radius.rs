@@ -113,6 +113,8 @@ pub struct SessionRow {
     pub grew_at: Option<Millis>,
     /// Set once its Stop has come.
     pub terminate_cause: Option<i64>,
+    /// Whether he may only into the walled garden.
+    pub is_in_garden: bool,
     /// Octets from the user.
     pub up: i64,
     /// Octets to the user.
@@ -134,7 +136,7 @@ pub async fn find_newest(tx: &mut Tx, nas: NasId, session_id: &[u8]) -> Result<O
             sqlite: "SELECT v.id, v.uuid, v.account_id, v.login, v.since_at, v.seen_at, v.until_at, v.ended_why, v.end_asked_at, \
                      v.end_asked_why, r.nas_id, r.nas_address, r.pass, r.session_id, r.user_name, r.framed_ip, r.calling_station, \
                      r.nas_identifier, r.event_at, r.session_time, r.has_gigawords, r.packets_up, r.packets_down, r.rate_up, r.rate_down, r.interim, \
-                     r.grew_at, r.terminate_cause, u.up, u.down, a.is_enabled, p.is_enabled AS is_pass_enabled, p.expires_at, \
+                     r.grew_at, r.terminate_cause, r.is_in_garden, u.up, u.down, a.is_enabled, p.is_enabled AS is_pass_enabled, p.expires_at, \
                      (WITH RECURSIVE chain AS (SELECT g.parent_id, g.is_enabled FROM vpn_group_live g WHERE g.id = p.vpn_group_id \
                      UNION ALL SELECT g.parent_id, g.is_enabled FROM vpn_group_live g JOIN chain ON chain.parent_id = g.id) \
                      SELECT COUNT(*) FROM chain WHERE chain.is_enabled = $3) AS disabled_groups \
@@ -144,7 +146,7 @@ pub async fn find_newest(tx: &mut Tx, nas: NasId, session_id: &[u8]) -> Result<O
             postgres: "SELECT v.id, v.uuid, v.account_id, v.login, v.since_at, v.seen_at, v.until_at, v.ended_why, v.end_asked_at, \
                        v.end_asked_why, r.nas_id, r.nas_address, r.pass, r.session_id, r.user_name, r.framed_ip, r.calling_station, \
                        r.nas_identifier, r.event_at, r.session_time, r.has_gigawords, r.packets_up, r.packets_down, r.rate_up, r.rate_down, r.interim, \
-                       r.grew_at, r.terminate_cause, u.up, u.down, a.is_enabled, p.is_enabled AS is_pass_enabled, p.expires_at, \
+                       r.grew_at, r.terminate_cause, r.is_in_garden, u.up, u.down, a.is_enabled, p.is_enabled AS is_pass_enabled, p.expires_at, \
                        (WITH RECURSIVE chain AS (SELECT g.parent_id, g.is_enabled FROM vpn_group_live g WHERE g.id = p.vpn_group_id \
                        UNION ALL SELECT g.parent_id, g.is_enabled FROM vpn_group_live g JOIN chain ON chain.parent_id = g.id) \
                        SELECT COUNT(*) FROM chain WHERE chain.is_enabled = $3) AS disabled_groups \
@@ -199,6 +201,8 @@ pub struct NewSession<'a> {
     pub nas_address: &'a str,
     /// The pass it rests on.
     pub pass: Option<&'a str>,
+    /// Whether he may only into the walled garden.
+    pub is_in_garden: bool,
     /// Acct-Interim-Interval in milliseconds.
     pub interim: Millis,
     /// What its first report says.
@@ -294,7 +298,7 @@ pub async fn insert(tx: &mut Tx, new: &NewSession<'_>) -> Result<Option<VisitId>
                 new.pass,
                 f.session_id,
                 new.ended.is_none(),
-                false,
+                new.is_in_garden,
                 f.user_name,
                 f.class,
                 f.framed_ip,
@@ -378,6 +382,7 @@ pub async fn update_usage(tx: &mut Tx, id: VisitId, up: i64, down: i64) -> Resul
 
 /// Ends a stay without a report of its NAS.
 pub async fn close(tx: &mut Tx, id: VisitId, at: Millis, why: &str) -> Result<u64> {
+    release_address(tx, id, at).await?;
     tx.exec(
         sql!("UPDATE visit_radius SET is_open = $2, rate_up = 0, rate_down = 0 WHERE visit_id = $1"),
         args![id, false],
@@ -390,9 +395,34 @@ pub async fn close(tx: &mut Tx, id: VisitId, at: Millis, why: &str) -> Result<u6
     .await
 }
 
+/// How long a dynamic address is kept for whoever had it.
+const RELEASE: i64 = 300_000;
+
+/// Gives the dynamic address of a stay that has ended back, after a while.
+pub async fn release_address(tx: &mut Tx, id: VisitId, now: Millis) -> Result<u64> {
+    tx.exec(
+        sql!("UPDATE address SET visit_id = NULL, release_at = $2 WHERE visit_id = $1"),
+        args![id, now.0.saturating_add(RELEASE)],
+    )
+    .await
+}
+
+/// Writes whether a stay is in the walled garden.
+pub async fn update_garden(tx: &mut Tx, id: VisitId, is_in_garden: bool) -> Result<u64> {
+    tx.exec(sql!("UPDATE visit_radius SET is_in_garden = $2 WHERE visit_id = $1"), args![id, is_in_garden]).await
+}
+
 /// Ends every open stay of a NAS that began before a moment; gives how many. The plus keeps SQLite from walking all the NAS ever
 /// told of: few stays are open.
 pub async fn close_all(tx: &mut Tx, nas: NasId, nas_address: &str, at: Millis, why: &str) -> Result<u64> {
+    tx.exec(
+        sql!(
+            "UPDATE address SET visit_id = NULL, release_at = $4 WHERE visit_id IN (SELECT r.visit_id FROM visit_radius r \
+             JOIN visit v ON v.id = r.visit_id WHERE r.nas_id = $1 AND r.nas_address = $2 AND r.is_open AND v.since_at <= $3)"
+        ),
+        args![nas, nas_address, at, at.0.saturating_add(RELEASE)],
+    )
+    .await?;
     tx.exec(
         sql!(
             "UPDATE visit_radius SET is_open = $4, rate_up = 0, rate_down = 0 WHERE +nas_id = $1 AND nas_address = $2 AND is_open \

@@ -7,6 +7,7 @@ use super::{find, guard, taken};
 use crate::{
     Actor, Ctx, Error, Result, Via,
     audit::{self, Object, Stream},
+    billing::subscriber,
     password::Verdict,
     throttle,
 };
@@ -43,6 +44,7 @@ pub(super) async fn set_enabled_in(
         login_session::revoke_others(tx, account.id, None, "disabled", ctx.now()).await?;
     }
     super::vpn::switched(ctx, tx, account.id, is_enabled).await?;
+    subscriber::switched(tx, account.id);
     tx.touch(Aspect::ProxyUser, Some(account.id.0));
     tx.touch(Aspect::Access, Some(account.id.0));
     let action = if is_enabled { "account.enable" } else { "account.disable" };
@@ -53,11 +55,16 @@ pub(super) async fn set_enabled_in(
 pub async fn set_password(ctx: &Ctx, login: &str, password: &Secret) -> Result<()> {
     ctx.require("system.user.update")?;
     let account = find(ctx, login).await?;
+    replace_password(ctx, &account, password).await
+}
+
+/// Sets the password of an account that the actor must cover.
+pub(crate) async fn replace_password(ctx: &Ctx, account: &AccountRow, password: &Secret) -> Result<()> {
     let (scheme, hash) = ctx.app.passwords().hash(ctx.app.random(), password).await?;
     let mut tx = ctx.begin().await?;
-    guard(ctx, &mut tx, &account).await?;
+    guard(ctx, &mut tx, account).await?;
     rows::update_password(&mut tx, account.id, scheme, &hash, ctx.now()).await?;
-    super::vpn::repassworded(ctx, &mut tx, &account, password).await?;
+    super::vpn::repassworded(ctx, &mut tx, account, password).await?;
     let own = match &ctx.actor {
         Actor::Account { id, via: Via::Session(session) | Via::Limited(Some(session)), .. } if *id == account.id => {
             Some(*session)
@@ -107,6 +114,7 @@ pub async fn edit(ctx: &Ctx, login: &str, profile: &Profile) -> Result<()> {
     // The proxy door keeps names for the visits it opens.
     tx.touch(Aspect::ProxyUser, Some(account.id.0));
     tx.touch(Aspect::VpnUser, Some(account.id.0));
+    subscriber::switched(&mut tx, account.id);
     audit::changed(&mut tx, ctx, "account.edit", Object::new("account", account.id.0, &account.login)).await?;
     tx.commit().await?;
     Ok(())

@@ -10,6 +10,7 @@ use super::vpn;
 use crate::{
     Ctx, Error, Result,
     audit::{self, Object},
+    billing::subscriber,
     proxy::row::{token_place, uuid_place},
 };
 
@@ -57,7 +58,7 @@ pub(crate) async fn insert_proxy(ctx: &Ctx, tx: &mut Tx, id: AccountId, new: &Pr
     Ok(())
 }
 
-/// Grants a pass. Errors: `Conflict` when the account holds it; `Invalid` for kinds whose surface is not in this release.
+/// Grants a pass. Errors: `Conflict` when the account holds it.
 pub async fn grant(ctx: &Ctx, login: &str, kind: PassKind) -> Result<()> {
     ctx.require("system.user.update")?;
     let account = super::find(ctx, login).await?;
@@ -102,10 +103,7 @@ pub(crate) async fn grant_in(ctx: &Ctx, tx: &mut Tx, account: &AccountRow, kind:
         }
         PassKind::Vpn => vpn::grant(ctx, tx, account, vpn::DEFAULT_GROUP).await?,
         PassKind::Subscriber => {
-            return Err(Error::invalid(
-                "pass",
-                format!("this release has no {kind} surface yet; it knows proxy, staff and vpn"),
-            ));
+            subscriber::insert(ctx, tx, account, &subscriber::NewSubscriber::default()).await?;
         }
     }
     audit::changed(tx, ctx, "account.grant", Object::new(kind.as_str(), account.id.0, &account.login)).await
@@ -146,7 +144,10 @@ pub(crate) async fn revoke_in(ctx: &Ctx, tx: &mut Tx, account: &AccountRow, kind
             vpn::revoke(ctx, tx, account).await?;
             remove_if_last(ctx, tx, account).await
         }
-        PassKind::Subscriber => Err(Error::NotFound { what: "pass" }),
+        PassKind::Subscriber => {
+            subscriber::revoke(ctx, tx, account).await?;
+            remove_if_last(ctx, tx, account).await
+        }
     }
 }
 
@@ -172,6 +173,7 @@ async fn remove_if_last(ctx: &Ctx, tx: &mut Tx, account: &AccountRow) -> Result<
 /// Deletes an account with everything that hangs on it; audit and visits stay.
 pub(crate) async fn delete(ctx: &Ctx, tx: &mut Tx, account: &AccountRow) -> Result<()> {
     vpn::ending(ctx, tx, account.id).await?;
+    subscriber::ending(ctx, tx, account).await?;
     accounts::delete(tx, account.id).await?;
     tx.touch(Aspect::ProxyUser, Some(account.id.0));
     tx.touch(Aspect::Access, Some(account.id.0));
@@ -190,6 +192,9 @@ pub(crate) async fn kinds(q: &mut impl Query, id: AccountId) -> Result<Vec<PassK
     let twins = vpn_twin::find(q, id).await?;
     if twins.is_staged || twins.is_live {
         kinds.push(PassKind::Vpn);
+    }
+    if subscriber::exists(q, id).await? {
+        kinds.push(PassKind::Subscriber);
     }
     Ok(kinds)
 }

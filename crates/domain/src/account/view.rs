@@ -4,7 +4,10 @@ use gatehouse_model::{AccountId, Millis, PassKind};
 use gatehouse_store::{account as rows, account::AccountRow, node, pass, role, second_factor, ssh_key};
 
 use super::vpn::VpnView;
-use crate::{Ctx, Result};
+use crate::{
+    Ctx, Result,
+    billing::subscriber::{self, SubscriberView},
+};
 
 /// An account with its passes, roles and traffic.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -39,6 +42,8 @@ pub struct AccountView {
     pub proxy: Option<ProxyView>,
     /// Its VPN pass.
     pub vpn: Option<VpnView>,
+    /// Its subscriber pass.
+    pub subscriber: Option<SubscriberView>,
 }
 
 /// What a staff pass logs in with.
@@ -116,6 +121,7 @@ async fn view(ctx: &Ctx, account: AccountRow) -> Result<AccountView> {
         staff,
         proxy: proxy(ctx, id).await?,
         vpn: super::vpn::view(ctx, id).await?,
+        subscriber: subscriber::view(ctx, id).await?,
     })
 }
 

@@ -8,6 +8,7 @@ use super::clear;
 use crate::{
     Ctx, Error, Result,
     audit::{self, Object},
+    billing::subscriber,
     radius::outbox,
 };
 
@@ -114,12 +115,13 @@ pub(crate) async fn switched(ctx: &Ctx, tx: &mut Tx, id: AccountId, is_enabled: 
 /// What a new password of an account means; after it was written, which also dropped one that was staged.
 pub(crate) async fn repassworded(ctx: &Ctx, tx: &mut Tx, account: &AccountRow, password: &Secret) -> Result<()> {
     let twins = rows::find(tx, account.id).await?;
-    if twins.is_staged || twins.is_live {
+    if twins.is_staged || twins.is_live || subscriber::exists(tx, account.id).await? {
         clear::keep(&ctx.app, tx, account, password).await?;
     }
     if ctx.app.settings().vpn.cut_sessions_on_password_change {
         outbox::disconnect_account(tx, ctx.now(), account.id, EndedWhy::CredentialsChanged).await?;
     }
+    subscriber::switched(tx, account.id);
     tx.touch(Aspect::VpnUser, Some(account.id.0));
     Ok(())
 }

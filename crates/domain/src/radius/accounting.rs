@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
-use gatehouse_model::{AccountId, EndedWhy, Millis, PassKind, fold_key};
+use gatehouse_model::{AccountId, EndedWhy, Millis, PassKind, VisitId, fold_key};
 use gatehouse_store::{
-    Tx, radius_outbox,
+    Tx, radius_outbox, subscriber_access,
     visit_radius::{self as rows, NewSession, SessionFields, SessionRow},
 };
 
@@ -18,7 +18,7 @@ use super::{
     nas::{Disconnect, Gigawords, Nas, OnDeniedStart},
     outbox,
     report::{Reply, Report, Status},
-    standing,
+    standing, subscriber,
 };
 use crate::{Ctx, Error, Result};
 
@@ -235,6 +235,7 @@ impl Telling<'_> {
             _ => None,
         };
         let uuid = ctx.app.random().uuid().to_string();
+        let fields = self.fields(&facts, None);
         let new = NewSession {
             uuid: &uuid,
             account_id: who.account,
@@ -247,9 +248,10 @@ impl Telling<'_> {
             nas_id: self.nas.id,
             nas_name: &self.nas.name,
             nas_address: &self.report.source.to_canonical().to_string(),
-            pass: who.account.map(|_| PassKind::Vpn.as_str()),
+            pass: who.account.map(|_| who.pass.as_str()),
+            is_in_garden: who.is_in_garden,
             interim: Millis(i64::try_from(self.nas.settings.interim.0.as_millis()).unwrap_or(i64::MAX)),
-            report: &self.fields(&facts, None),
+            report: &fields,
         };
         let Some(id) = rows::insert(tx, &new).await? else { return Ok(None) };
         if is_silent {
@@ -260,7 +262,7 @@ impl Telling<'_> {
             radius_outbox::insert_end_job_if_none(tx, &uuid, &outbox::payload(why), self.now).await?;
         }
         if let Some(account) = who.account {
-            ctx.app.behind().active(account, self.now);
+            self.live(ctx, tx, (account, who.pass), id, (fields.up, fields.down)).await?;
         }
         Ok(Some(Begun { account: who.account, reply: Reply::Acknowledge }))
     }
@@ -278,10 +280,18 @@ impl Telling<'_> {
         if (fields.up, fields.down) != (known.up, known.down) {
             rows::update_usage(tx, known.id, fields.up, fields.down).await?;
         }
+        let pass = known.pass.as_deref().and_then(PassKind::parse).unwrap_or(PassKind::Vpn);
         if let Some(account) = known.account_id {
-            ctx.app.behind().active(account, self.now);
+            let traffic = (fields.up.saturating_sub(known.up), fields.down.saturating_sub(known.down));
+            self.live(ctx, tx, (account, pass), known.id, traffic).await?;
         }
-        let refused = standing::of_session(known, self.now);
+        if ended.is_some() {
+            rows::release_address(tx, known.id, self.now).await?;
+        }
+        let refused = match known.account_id {
+            Some(account) if pass == PassKind::Subscriber => subscriber::refusal(ctx, tx, account).await?,
+            _ => standing::of_session(known, self.now),
+        };
         if ended.is_none() {
             self.cut(ctx, tx, known, refused).await?;
         }
@@ -312,37 +322,96 @@ impl Telling<'_> {
         is_start && refused.is_some() && self.nas.settings.on_denied_start() == OnDeniedStart::Silent
     }
 
-    /// The account: by Class, else as it was let in a moment ago, else by User-Name of the kind that the NAS serves.
+    /// Notes a sign of life of an account; of a subscriber also his traffic since the last report, and his address.
+    async fn live(
+        &self,
+        ctx: &Ctx,
+        tx: &mut Tx,
+        (account, pass): (AccountId, PassKind),
+        visit: VisitId,
+        traffic: (i64, i64),
+    ) -> Result<()> {
+        if pass != PassKind::Subscriber {
+            ctx.app.behind().active(account, self.now);
+            return Ok(());
+        }
+        subscriber::account(ctx, tx, account, traffic).await?;
+        let Some(ip) = Facts::of(self.report).framed_ip.filter(|_| self.report.status != Status::Stop) else {
+            return Ok(());
+        };
+        subscriber_access::occupy(tx, &ip, account, visit, self.now).await?;
+        // Two routers cannot have the same address: whoever came last has it.
+        for uuid in subscriber_access::list_at_address(tx, account, &ip, visit).await? {
+            outbox::disconnect_visit(tx, self.now, &uuid, EndedWhy::Kicked, "radius.address").await?;
+        }
+        Ok(())
+    }
+
+    /// The account: by Class, else as it was let in a moment ago, else by User-Name, of the kinds that the NAS serves.
     async fn who(&self, ctx: &Ctx, tx: &mut Tx) -> Result<Who> {
         let named = String::from_utf8_lossy(&self.report.user_name);
         let login = login_of(self.nas.settings.user_name, &named);
-        let unknown = Who { account: None, login: clean(login), name: None, refused: None };
-        if !self.nas.settings.serves.contains(&PassKind::Vpn) {
-            return Ok(unknown);
-        }
         let by_class = self.report.classes.iter().find_map(|class| class::parse(class));
-        let let_in = match by_class.filter(|(pass, _)| *pass == PassKind::Vpn) {
-            Some((_, account)) => Some(account),
-            None => ctx.app.entrants().find(self.nas.id, &self.report.user_name, self.now),
-        };
-        let found = match let_in {
-            Some(account) => match rows::find_standing(tx, account).await? {
-                Some(found) => Some(found),
+        let let_in = ctx.app.entrants().find(self.nas.id, &self.report.user_name, self.now);
+        let serves = &self.nas.settings.serves;
+        let mut who = Who::unknown(clean(login));
+        for pass in serves.iter().copied().filter(|pass| [PassKind::Vpn, PassKind::Subscriber].contains(pass)) {
+            let account = match by_class {
+                Some((of, account)) if of == pass => Some(account),
+                Some(_) => continue,
+                None => let_in,
+            };
+            let found = if pass == PassKind::Vpn {
+                self.vpn_user(tx, account, login).await?
+            } else {
+                self.subscriber(ctx, tx, account, login).await?
+            };
+            match found {
+                Some(found) => return Ok(found),
                 // It is gone since.
-                None => return Ok(Who { account: Some(account), refused: Some(EndedWhy::Deleted), ..unknown }),
-            },
+                None if by_class.is_some() || let_in.is_some() && serves.len() == 1 => {
+                    who = Who { account, pass, refused: Some(EndedWhy::Deleted), ..who };
+                }
+                None => {}
+            }
+        }
+        Ok(who)
+    }
+
+    async fn vpn_user(&self, tx: &mut Tx, account: Option<AccountId>, login: &str) -> Result<Option<Who>> {
+        let found = match account {
+            Some(account) => rows::find_standing(tx, account).await?,
             None if login.contains('\0') => None,
             None => rows::find_standing_by_key(tx, &fold_key(login)).await?,
         };
-        Ok(match found {
-            None => unknown,
-            Some(row) => Who {
-                account: Some(row.account_id),
-                refused: standing::of_account(&row, self.now),
-                login: row.login,
-                name: row.name,
-            },
-        })
+        Ok(found.map(|row| Who {
+            account: Some(row.account_id),
+            pass: PassKind::Vpn,
+            refused: standing::of_account(&row, self.now),
+            login: row.login,
+            name: row.name,
+            is_in_garden: false,
+        }))
+    }
+
+    async fn subscriber(&self, ctx: &Ctx, tx: &mut Tx, account: Option<AccountId>, login: &str) -> Result<Option<Who>> {
+        let found = match account {
+            Some(account) => subscriber_access::find(tx, account).await?,
+            None if login.contains('\0') => None,
+            None => {
+                let found = subscriber_access::find_by_key(tx, &fold_key(login)).await?;
+                found.filter(|row| row.login == login)
+            }
+        };
+        let Some(row) = found else { return Ok(None) };
+        Ok(Some(Who {
+            account: Some(row.id),
+            pass: PassKind::Subscriber,
+            refused: subscriber::refusal(ctx, tx, row.id).await?,
+            is_in_garden: subscriber::is_in_garden(ctx, tx, row.id).await?,
+            login: row.login,
+            name: row.name,
+        }))
     }
 }
 
@@ -356,10 +425,19 @@ struct Begun {
 /// Whose session it is.
 struct Who {
     account: Option<AccountId>,
+    /// The pass it rests on.
+    pass: PassKind,
     login: String,
     name: Option<String>,
     /// Why he may not be in.
     refused: Option<EndedWhy>,
+    is_in_garden: bool,
+}
+
+impl Who {
+    fn unknown(login: String) -> Self {
+        Self { account: None, pass: PassKind::Vpn, login, name: None, refused: None, is_in_garden: false }
+    }
 }
 
 /// Texts of a report as they are stored.

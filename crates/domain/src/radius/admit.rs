@@ -10,6 +10,7 @@ use super::{
     login_of,
     nas::{Method, Nas},
     request::AccessRequest,
+    subscriber,
 };
 use crate::{
     App, Ctx, Result,
@@ -27,7 +28,7 @@ const FAILURES: [&str; 3] = ["no_such_account", "wrong_password", "external_refu
 /// Never waits, so a door may call it wherever it stands. Source: DESIGN §4, specs/radius.md §4.
 pub fn recall(app: &App, nas: &Nas, request: &AccessRequest) -> Option<Grant> {
     let Credential::Pap(password) = &request.credential else { return None };
-    if !nas.settings.serves.contains(&PassKind::Vpn) || !nas.settings.methods.contains(&Method::Pap) {
+    if !nas.settings.methods.contains(&Method::Pap) {
         return None;
     }
     let entry = Entry::of(nas, request);
@@ -36,7 +37,12 @@ pub fn recall(app: &App, nas: &Nas, request: &AccessRequest) -> Option<Grant> {
     if known == Look::Closed {
         return None;
     }
-    let mut grant = login::recall(app, &entry.key, password, nas, now)?;
+    // The pass that decided is the one that is remembered.
+    let mut grant = nas.settings.serves.iter().find_map(|pass| match pass {
+        PassKind::Vpn => login::recall(app, &entry.key, password, nas, now),
+        PassKind::Subscriber => login::recall(app, &subscriber::remembered_as(entry.name), password, nas, now),
+        PassKind::Proxy | PassKind::Staff => None,
+    })?;
     if known == Look::Open {
         app.failures().succeeded(&entry.pair);
     }
@@ -126,15 +132,28 @@ fn short(login: &str) -> &str {
     end.and_then(|(end, _)| login.get(..end)).unwrap_or(login)
 }
 
-/// The first pass that the account holds decides. Subscribers are nobody's yet.
+/// The first pass that the account holds decides, in the order of the NAS entry.
 async fn decide(ctx: &Ctx, nas: &Nas, name: &str, request: &AccessRequest) -> Result<Verdict> {
+    let (credential, intent) = (&request.credential, Intent::Enter(request.calling_station.as_deref()));
+    let login = Login { login: name, user_name: &request.user_name, credential, nas: Some(nas), intent };
     // Nobody is called so, and PostgreSQL would not even look.
-    let is_name = !name.contains('\0');
-    if is_name && nas.settings.serves.contains(&PassKind::Vpn) {
-        let credential = &request.credential;
-        let intent = Intent::Enter(request.calling_station.as_deref());
-        let login = Login { login: name, user_name: &request.user_name, credential, nas: Some(nas), intent };
-        return login::decide(ctx, &login).await;
+    let passes = if name.contains('\0') { &[][..] } else { &nas.settings.serves };
+    for (at, pass) in passes.iter().enumerate() {
+        match pass {
+            PassKind::Vpn => {
+                // Who is no VPN user may be a subscriber.
+                let is_last = !passes.iter().skip(at + 1).any(|pass| *pass == PassKind::Subscriber);
+                if is_last || login::is_remembered(ctx, &login) || login::find(&ctx.app, name).await?.is_some() {
+                    return login::decide(ctx, &login).await;
+                }
+            }
+            PassKind::Subscriber => {
+                if let Some(verdict) = subscriber::decide(ctx, &login).await? {
+                    return Ok(verdict);
+                }
+            }
+            PassKind::Proxy | PassKind::Staff => {}
+        }
     }
     if !nas.settings.methods.contains(&request.credential.method()) {
         return Ok(refused("method_not_allowed"));

@@ -23,6 +23,8 @@ pub struct Stay {
     pub calling_station: Option<String>,
     /// NAS-Identifier.
     pub nas_identifier: Option<String>,
+    /// Whether it is in the walled garden.
+    pub is_in_garden: bool,
 }
 
 /// What is wanted of a stay.

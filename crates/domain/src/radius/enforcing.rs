@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use gatehouse_model::{EndedWhy, Millis, Origin};
+use gatehouse_model::{EndedWhy, Millis, Origin, PassKind};
 use gatehouse_store::{
     Tx,
     job::{self as jobs, JobRow},
@@ -19,7 +19,7 @@ use super::{
     enforce::{Order, Outcome, Stay},
     grant::Decision,
     nas::{Disconnect, Nas},
-    outbox, standing,
+    outbox, standing, subscriber,
 };
 use crate::{
     Actor, App, Ctx, Error, Result,
@@ -170,12 +170,25 @@ pub(crate) async fn change(app: &App, job: &JobRow) -> Result<()> {
         let live = app.live().nas();
         live.entries.iter().find(|nas| nas.id == session.nas_id).cloned()
     });
-    let nas = nas.filter(|nas| nas.settings.disconnect == Disconnect::Coa);
     let (Some(session), Some(nas)) = (open, nas) else { return finish(tx, job).await };
     let Some(account) = session.account_id else { return finish(tx, job).await };
+    let is_subscriber = session.pass.as_deref() == Some(PassKind::Subscriber.as_str());
+    if nas.settings.disconnect != Disconnect::Coa {
+        // A VPN user keeps what he has until his next login; a subscriber pays for what he has, and comes in again by himself.
+        if is_subscriber && nas.settings.disconnect != Disconnect::None {
+            outbox::disconnect_visit(&mut tx, ctx.now(), uuid, EndedWhy::PolicyChanged, "radius").await?;
+        }
+        return finish(tx, job).await;
+    }
     let attempts = rows::list_attempts(&mut tx, session.id, "change", job.created_at, LOOK_BACK).await?;
     tx.commit().await?;
-    let outcome = match login::standing(&ctx, account, Some(&nas)).await? {
+    let stands = if is_subscriber {
+        subscriber::standing(&ctx, account, &nas).await?
+    } else {
+        login::standing(&ctx, account, Some(&nas)).await?
+    };
+    let is_in_garden = matches!(&stands, Decision::Accept(grant) if grant.terms.is_denied);
+    let outcome = match stands {
         Decision::Accept(grant) => match turn(app, Some(&nas)).await {
             Some(_turn) => carry_out(app, Some(&nas), &session, Order::Change(grant)).await,
             None => return put_back(ctx.begin().await?, job, ctx.now().plus(NO_TURN), "no turn").await,
@@ -183,7 +196,12 @@ pub(crate) async fn change(app: &App, job: &JobRow) -> Result<()> {
         // It ends for a cause of its own, if that has not been said yet.
         Decision::Reject(_) => {
             let mut tx = ctx.begin().await?;
-            let why = standing::of_session(&session, ctx.now()).unwrap_or(EndedWhy::PolicyChanged);
+            let refused = if is_subscriber {
+                subscriber::refusal(&ctx, &mut tx, account).await?
+            } else {
+                standing::of_session(&session, ctx.now())
+            };
+            let why = refused.unwrap_or(EndedWhy::PolicyChanged);
             outbox::disconnect_visit(&mut tx, ctx.now(), uuid, why, "radius").await?;
             return finish(tx, job).await;
         }
@@ -193,6 +211,9 @@ pub(crate) async fn change(app: &App, job: &JobRow) -> Result<()> {
     rows::insert_attempt(&mut tx, session.id, "change", &outcome.text(), ctx.now()).await?;
     if session.until_at.is_some() {
         return finish(tx, job).await;
+    }
+    if outcome == Outcome::Ack && is_in_garden != session.is_in_garden {
+        visits::update_garden(&mut tx, session.id, is_in_garden).await?;
     }
     match outcome {
         Outcome::Ack | Outcome::Impossible => finish(tx, job).await,
@@ -238,6 +259,7 @@ async fn carry_out(app: &App, nas: Option<&Arc<Nas>>, session: &SessionRow, orde
         framed_ip: session.framed_ip.clone(),
         calling_station: session.calling_station.clone(),
         nas_identifier: session.nas_identifier.clone(),
+        is_in_garden: session.is_in_garden,
     };
     door.enforce(stay, order).await
 }

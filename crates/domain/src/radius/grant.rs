@@ -61,6 +61,8 @@ pub struct Terms {
     pub values: BTreeMap<String, String>,
     /// Reply-Message.
     pub message: Option<String>,
+    /// Whether he may only into the walled garden: the denied set of the NAS applies.
+    pub is_denied: bool,
 }
 
 /// Bits a second; up is from the user.

@@ -19,6 +19,7 @@ pub mod report;
 pub mod request;
 pub(crate) mod stale;
 pub(crate) mod standing;
+pub mod subscriber;
 pub(crate) mod turn;
 
 use nas::UserName;

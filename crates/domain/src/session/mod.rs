@@ -5,12 +5,12 @@ pub mod staff;
 use std::{net::IpAddr, time::Duration};
 
 use gatehouse_model::{AccountId, LoginSessionId, Millis, Secret};
-use gatehouse_store::{Aspect, account as accounts, login_session as rows, login_session::SessionCheckRow};
+use gatehouse_store::{Aspect, Tx, account as accounts, login_session as rows, login_session::SessionCheckRow};
 use uuid::Uuid;
 
 use crate::{Ctx, Error, Result};
 
-const PURPOSE: &str = "login_session.secret";
+pub(crate) const PURPOSE: &str = "login_session.secret";
 
 /// How a kind of session lives.
 #[derive(Debug, Clone, Copy)]
@@ -41,7 +41,7 @@ pub struct Session {
 pub struct Opened {
     /// The session.
     pub session: Session,
-    /// 22 characters of 132 random bits.
+    /// 22 letters and digits, 131 random bits.
     pub secret: Secret,
 }
 
@@ -58,18 +58,32 @@ pub async fn open(
     if !row.is_enabled {
         return Err(Error::Locked { what: "account", why: "it is disabled" });
     }
+    let opened = insert(ctx, &mut tx, (account, row.epoch), life, (is_limited, None), from).await?;
+    tx.commit().await?;
+    Ok(opened)
+}
+
+/// Writes the row of a new session of an account and its epoch, in the transaction of its login; `(is_limited, factor_at)`.
+pub(crate) async fn insert(
+    ctx: &Ctx,
+    tx: &mut Tx,
+    (account, epoch): (AccountId, i64),
+    life: Life,
+    (is_limited, factor_at): (bool, Option<Millis>),
+    from: (Option<IpAddr>, Option<&str>),
+) -> Result<Opened> {
     let uuid = ctx.app.random().uuid();
     let secret = Secret::new(secret_text(ctx));
     let id = rows::insert(
-        &mut tx,
+        tx,
         &rows::NewLoginSession {
             uuid: &uuid.to_string(),
             account_id: account,
             kind: life.kind,
-            epoch: row.epoch,
+            epoch,
             secret_hash: Some(&ctx.app.keys().hash(PURPOSE, secret.expose())),
             is_limited,
-            factor_at: None,
+            factor_at,
             address: from.0.map(|address| address.to_string()).as_deref(),
             user_agent: from.1,
             at: ctx.now(),
@@ -77,14 +91,20 @@ pub async fn open(
         },
     )
     .await?;
-    tx.commit().await?;
     Ok(Opened { session: Session { id, uuid, account_id: account, is_limited }, secret })
 }
 
+/// Letters and digits only: cookies and query strings take them as they are (specs/billing.md §4).
 fn secret_text(ctx: &Ctx) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let bytes = ctx.app.random().bytes::<22>();
-    bytes.iter().filter_map(|byte| ALPHABET.get(usize::from(byte & 63))).map(|b| char::from(*b)).collect()
+    const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let mut text = String::with_capacity(22);
+    while text.len() < 22 {
+        // What lies beyond the last whole alphabet is thrown away, so that every character is as likely.
+        let bytes = ctx.app.random().bytes::<32>();
+        let letters = bytes.iter().filter_map(|byte| ALPHABET.get(usize::from(byte & 63)));
+        text.extend(letters.map(|byte| char::from(*byte)).take(22 - text.len()));
+    }
+    text
 }
 
 /// The session an opaque credential names, if it still counts; moves its end.

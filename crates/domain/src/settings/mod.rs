@@ -1,6 +1,7 @@
 //! What the domain reads of the configuration file. Keys, units and defaults are the documentation (DESIGN §10.6).
 
 mod bastion;
+mod billing;
 mod radius;
 mod vpn;
 
@@ -15,6 +16,10 @@ use crate::proxy::egress::EgressRule;
 pub use bastion::{
     BastionAuth, BastionCompat, BastionSettings, HostKeyPolicy, HostKeySettings, RecordingMode, RecordingSettings,
     SshSettings, TerminalSettings,
+};
+pub use billing::{
+    BillingApi, BillingCredit, BillingMessage, BillingPay, BillingRadius, BillingRenew, BillingSession,
+    BillingSettings, Checkout, Denied, Envelope, FondySettings, Language, LiqpaySettings, Numbers, PushSettings,
 };
 pub use radius::RadiusSettings;
 pub use vpn::{ApplyMode, EditOmitted, Messages, VpnSettings};
@@ -47,6 +52,8 @@ pub struct Settings {
     pub vpn: VpnSettings,
     /// `[radius]`
     pub radius: RadiusSettings,
+    /// `[billing]`
+    pub billing: BillingSettings,
     /// Dotted names of the keys that file or environment set: staff cannot change them while the server runs.
     #[serde(skip)]
     pub pinned: BTreeSet<String>,

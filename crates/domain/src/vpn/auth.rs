@@ -96,7 +96,7 @@ pub(crate) async fn prove(
     let mut right = Right::default();
     let mut refused = None;
     if wants(PASSWORD) {
-        match password(ctx, user, credential, user_name).await? {
+        match password(ctx, Stored::of(user), credential, user_name).await? {
             Proof::Right(proof) if in_force.is_any_of || !wants(EXTERNAL) && !elsewhere => {
                 return Ok(Proof::Right(proof));
             }
@@ -121,12 +121,33 @@ pub(crate) async fn prove(
     }
 }
 
+/// A password as it is stored.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stored<'a> {
+    /// Number of the scheme and the hash in its text form.
+    pub(crate) hash: Option<(i64, &'a str)>,
+    /// Clear copy, sealed.
+    pub(crate) clear_sealed: Option<&'a str>,
+    /// Row part of its associated data.
+    pub(crate) seal_ref: &'a str,
+}
+
+impl<'a> Stored<'a> {
+    fn of(user: &'a LiveUser) -> Self {
+        Self {
+            hash: user.password_scheme.zip(user.password_hash.as_deref()),
+            clear_sealed: user.password_clear_sealed.as_deref(),
+            seal_ref: &user.seal_ref,
+        }
+    }
+}
+
 /// The account's own password.
-async fn password(ctx: &Ctx, user: &LiveUser, credential: &Credential, user_name: &str) -> Result<Proof> {
+pub(crate) async fn password(ctx: &Ctx, stored: Stored<'_>, credential: &Credential, user_name: &str) -> Result<Proof> {
     let wrong = Proof::Wrong("wrong_password", None);
     if let Credential::Pap(password) = credential {
-        let stored = user.password_scheme.zip(user.password_hash.clone());
-        let verdict = ctx.app.passwords().verify(password, stored).await?;
+        let hash = stored.hash.map(|(scheme, hash)| (scheme, hash.to_owned()));
+        let verdict = ctx.app.passwords().verify(password, hash).await?;
         return Ok(match verdict {
             Verdict::Wrong => wrong,
             Verdict::Right => Proof::Right(Box::new(Right { is_password: true, ..Right::default() })),
@@ -135,10 +156,10 @@ async fn password(ctx: &Ctx, user: &LiveUser, credential: &Credential, user_name
             }
         });
     }
-    let Some(sealed) = &user.password_clear_sealed else {
+    let Some(sealed) = stored.clear_sealed else {
         return Ok(Proof::Wrong("needs_clear_password", None));
     };
-    let clear = clear::open(&ctx.app, &user.seal_ref, sealed)?;
+    let clear = clear::open(&ctx.app, stored.seal_ref, sealed)?;
     Ok(match answer(credential, user_name, &clear) {
         Some(success) => Proof::Right(Box::new(Right { success, is_password: true, ..Right::default() })),
         None => wrong,

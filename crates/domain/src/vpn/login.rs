@@ -44,7 +44,7 @@ pub struct Login<'a> {
 }
 
 /// What a decision is for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Intent<'a> {
     /// To know it.
     Check,
@@ -74,7 +74,7 @@ impl Verdict {
         }
     }
 
-    fn refused(account: Option<AccountId>, reason: &'static str) -> Self {
+    pub(crate) fn refused(account: Option<AccountId>, reason: &'static str) -> Self {
         Self {
             account,
             decision: Decision::Reject(Reject { reason, message: None, ms_chap_error: 691 }),
@@ -136,6 +136,13 @@ pub async fn decide(ctx: &Ctx, login: &Login<'_>) -> Result<Verdict> {
         Decision::Reject(reject) if reject.reason == "session_limit" => told(&user, "session_limit"),
         _ => with_success(verdict, right.success),
     })
+}
+
+/// Whether a login was right a moment ago.
+pub(crate) fn is_remembered(ctx: &Ctx, login: &Login<'_>) -> bool {
+    let Credential::Pap(password) = login.credential else { return false };
+    let key = ctx.app.recent().key(&fold_key(login.login), password, login.nas.map(|nas| nas.id));
+    ctx.app.recent().find(&ctx.app, &key).is_some()
 }
 
 /// What is remembered for a folded login and its password at a NAS; none: [`decide`]. Where sessions are limited they are in the
@@ -259,6 +266,7 @@ async fn terms(ctx: &Ctx, user: &LiveUser, chain: &[LiveGroup], nas: Option<&Nas
         speed: None,
         values: std::collections::BTreeMap::new(),
         message: None,
+        is_denied: false,
     };
     Ok((terms, limits))
 }
@@ -297,7 +305,7 @@ async fn has_room(ctx: &Ctx, intent: Intent<'_>, account: AccountId, limit: i64)
 }
 
 /// Counts sessions where there is a limit, and fills in what depends on the moment.
-async fn settle(ctx: &Ctx, intent: Intent<'_>, terms: Arc<Terms>, limits: Limits) -> Result<Verdict> {
+pub(crate) async fn settle(ctx: &Ctx, intent: Intent<'_>, terms: Arc<Terms>, limits: Limits) -> Result<Verdict> {
     if limits.max_sessions > 0 && !has_room(ctx, intent, terms.account, limits.max_sessions).await? {
         let Some(user) = rows::find(&mut ctx.read(), terms.account).await? else {
             return Ok(Verdict::refused(None, "no_such_account"));
@@ -313,7 +321,7 @@ async fn settle(ctx: &Ctx, intent: Intent<'_>, terms: Arc<Terms>, limits: Limits
 }
 
 /// What somebody gets now.
-fn granted(terms: Arc<Terms>, limits: Limits, now: Millis) -> Grant {
+pub(crate) fn granted(terms: Arc<Terms>, limits: Limits, now: Millis) -> Grant {
     Grant { session_timeout: session_timeout(limits, now), terms, class: Vec::new(), success: None }
 }
 
@@ -326,7 +334,7 @@ fn session_timeout(limits: Limits, now: Millis) -> Option<Duration> {
     [limits.session_timeout, left].into_iter().flatten().min()
 }
 
-fn with_success(mut verdict: Verdict, success: Option<MsChapSuccess>) -> Verdict {
+pub(crate) fn with_success(mut verdict: Verdict, success: Option<MsChapSuccess>) -> Verdict {
     if let Decision::Accept(grant) = &mut verdict.decision {
         grant.success = success;
     }
@@ -336,24 +344,33 @@ fn with_success(mut verdict: Verdict, success: Option<MsChapSuccess>) -> Verdict
 /// Brings the stored password into its present form, now that it was proved in clear: scheme and cost, and the clear copy where one
 /// is kept.
 async fn keep_password(ctx: &Ctx, user: &LiveUser, right: &Right, credential: &Credential) -> Result<()> {
-    let (Credential::Pap(password), true, Some(old)) = (credential, right.is_password, &user.password_hash) else {
+    let stored = (user.password_hash.as_deref(), user.password_clear_sealed.is_some(), user.seal_ref.as_str());
+    keep_proved(ctx, user.id, stored, right, credential).await
+}
+
+/// As [`keep_password`] for any account: its hash, whether it has a clear copy, and its `seal_ref`.
+pub(crate) async fn keep_proved(
+    ctx: &Ctx,
+    account: AccountId,
+    (hash, has_clear, seal_ref): (Option<&str>, bool, &str),
+    right: &Right,
+    credential: &Credential,
+) -> Result<()> {
+    let (Credential::Pap(password), true, Some(old)) = (credential, right.is_password, hash) else {
         return Ok(());
     };
     let fresh =
         if right.is_upgrade_due { Some(ctx.app.passwords().hash(ctx.app.random(), password).await?) } else { None };
-    let sealed = match user.password_clear_sealed {
-        None => clear::seal(&ctx.app, &user.seal_ref, password)?,
-        Some(_) => None,
-    };
+    let sealed = if has_clear { None } else { clear::seal(&ctx.app, seal_ref, password)? };
     if fresh.is_none() && sealed.is_none() {
         return Ok(());
     }
     let mut tx = ctx.begin().await?;
     if let Some(sealed) = sealed {
-        rows::update_clear(&mut tx, user.id, old, &sealed).await?;
+        rows::update_clear(&mut tx, account, old, &sealed).await?;
     }
     if let Some((scheme, hash)) = fresh {
-        accounts::update_password_scheme(&mut tx, user.id, old, scheme, &hash).await?;
+        accounts::update_password_scheme(&mut tx, account, old, scheme, &hash).await?;
     }
     Ok(tx.commit().await?)
 }

@@ -47,9 +47,29 @@ mod bastion_parallel;
 #[cfg(test)]
 mod bastion_resource;
 #[cfg(test)]
+mod billing_credit;
+#[cfg(test)]
+mod billing_field;
+#[cfg(test)]
+mod billing_message;
+#[cfg(test)]
+mod billing_people;
+mod billing_random;
+mod billing_renew;
+#[cfg(test)]
+mod billing_services;
+#[cfg(test)]
+mod billing_staff_payment;
+#[cfg(test)]
+mod billing_subscriber;
+#[cfg(test)]
+mod billing_town;
+#[cfg(test)]
 mod doctor;
 #[cfg(test)]
 mod keys;
+#[cfg(test)]
+mod ledger;
 #[cfg(test)]
 mod live;
 #[cfg(test)]
@@ -59,9 +79,17 @@ mod oa;
 #[cfg(test)]
 mod oa_import;
 #[cfg(test)]
+mod payment;
+#[cfg(test)]
+mod payment_fault;
+#[cfg(test)]
+mod payment_shop;
+#[cfg(test)]
 mod people;
 #[cfg(test)]
 mod picture;
+#[cfg(test)]
+mod push;
 #[cfg(test)]
 mod radius;
 #[cfg(test)]
@@ -70,6 +98,8 @@ mod radius_accounting;
 mod radius_admit;
 #[cfg(test)]
 mod radius_outbox;
+#[cfg(test)]
+mod radius_subscriber;
 #[cfg(test)]
 mod recording;
 #[cfg(test)]

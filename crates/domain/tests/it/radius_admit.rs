@@ -210,7 +210,7 @@ both!(of_those_who_knock_at_the_same_moment_only_as_many_get_in_as_may, |engine|
     assert!(reasons.iter().all(|reason| ["ok", "session_limit"].contains(reason)));
     // The same once more: the tunnel did not come up.
     assert_eq!(knock(first[0]).await, "ok");
-    let checked = check::check(&app.operator(), "uma", &Secret::new("open sesame"), None).await?;
+    let checked = check::check(&app.operator(), PassKind::Vpn, "uma", &Secret::new("open sesame"), None).await?;
     assert_eq!(checked.verdict.reason(), "session_limit", "a check sees it, and takes no place");
     // One session begins; the other never does.
     let mut start = report(Status::Start, "s", "uma");

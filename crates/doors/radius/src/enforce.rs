@@ -110,7 +110,7 @@ impl Sender {
         builder.put_integer(number::EVENT_TIMESTAMP, now);
         let (sets, _) = reply::Sets::parse(&settings.attributes);
         if let Order::Change(grant) = order {
-            builder = reply::change(&stay.nas, &sets, builder, grant, &stay.session_id);
+            builder = reply::change(&stay.nas, &sets, builder, grant, (&stay.session_id, stay.is_in_garden));
         }
         builder.finish(stay.nas.coa_secret.expose().as_bytes())
     }

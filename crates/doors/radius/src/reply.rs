@@ -26,6 +26,7 @@ const MPPE_128: u32 = 4;
 #[derive(Debug, Default)]
 pub(crate) struct Sets {
     pub(crate) allowed: Vec<FreeAttribute>,
+    pub(crate) denied: Vec<FreeAttribute>,
     pub(crate) change: Vec<FreeAttribute>,
 }
 
@@ -37,7 +38,7 @@ impl Sets {
             let parsed = set.iter().map(|(name, text)| FreeAttribute::parse(name, text));
             parsed.filter_map(|result| result.map_err(|problem| problems.push(problem)).ok()).collect()
         };
-        let sets = Self { allowed: read(&sets.allowed), change: read(&sets.change) };
+        let sets = Self { allowed: read(&sets.allowed), denied: read(&sets.denied), change: read(&sets.change) };
         (sets, problems)
     }
 }
@@ -52,7 +53,8 @@ pub(crate) fn accept<S: SharedSecret + ?Sized>(
     ms_chap_ident: u8,
     salt: u16,
 ) -> Result<Vec<u8>, Oversize> {
-    let mut sheet = Sheet { builder: Builder::reply(Code::AccessAccept, request), free: &sets.allowed };
+    let free = if grant.terms.is_denied { &sets.denied } else { &sets.allowed };
+    let mut sheet = Sheet { builder: Builder::reply(Code::AccessAccept, request), free };
     sheet.integer(number::SERVICE_TYPE, FRAMED);
     if grant.terms.pass == PassKind::Subscriber {
         sheet.integer(number::FRAMED_PROTOCOL, PPP);
@@ -80,15 +82,21 @@ pub(crate) fn accept<S: SharedSecret + ?Sized>(
     sheet.builder.finish(secret)
 }
 
-/// Adds what a CoA-Request changes: times, groups, speed and the set of the entry.
+/// Adds what a CoA-Request changes: times, groups, speed and a set of the entry: the denied one into the walled garden, the
+/// allowed one out of it, else that of changes.
 pub(crate) fn change<'a>(
     nas: &Nas,
     sets: &'a Sets,
     builder: Builder<'a>,
     grant: &Grant,
-    session: &[u8],
+    (session, is_in_garden): (&[u8], bool),
 ) -> Builder<'a> {
-    let mut sheet = Sheet { builder, free: &sets.change };
+    let free = match (grant.terms.is_denied, is_in_garden) {
+        (true, _) => &sets.denied,
+        (false, true) => &sets.allowed,
+        (false, false) => &sets.change,
+    };
+    let mut sheet = Sheet { builder, free };
     sheet.times(grant);
     sheet.groups_and_speed(nas.settings.profile, grant);
     sheet.fill(nas, grant, Some(session));

@@ -43,7 +43,7 @@ fn what_cannot_be_is_refused_with_a_reason() {
         ("account delete administrator", 1, "locked"),
         ("account passwd ann", 2, "--password-stdin"),
         ("account check-login ann --door ssh", 2, "--password-stdin"),
-        ("account check-login ann --door subscriber", 2, "proxy, ssh and vpn only"),
+        ("account check-login ann --door subscriber", 2, "add --password-stdin"),
         ("account check-login ann --door vpn", 2, "add --password-stdin"),
         ("session end 11111111-2222-4333-8444-555555555555", 1, "not found"),
         ("node rotate-key none", 1, "node not found"),

@@ -108,7 +108,9 @@ fn describe(columns: &[IndexColumn]) -> (String, String) {
         .zip(names)
         .map(|(column, name)| format!("{name}{}", if column.is_descending { " DESC" } else { "" }));
     let ordered = ordered.collect::<Vec<_>>().join(", ");
-    (name.to_owned(), format!("{unique}{} ({ordered}) {}", first.table_name, first.predicate))
+    // PostgreSQL tells a predicate with all parentheses and types.
+    let predicate = first.predicate.replace(['(', ')'], "").replace("::text", "");
+    (name.to_owned(), format!("{unique}{} ({ordered}) {predicate}", first.table_name))
 }
 
 async fn references(db: &Db) -> BTreeSet<Reference> {

@@ -66,6 +66,7 @@ fn terms() -> Terms {
         groups: Vec::new(),
         speed: None,
         values: BTreeMap::new(),
+        is_denied: false,
         message: None,
     }
 }

@@ -30,6 +30,7 @@ impl Router {
             framed_ip: Some("10.0.0.7".to_owned()),
             calling_station: None,
             nas_identifier: Some("edge".to_owned()),
+            is_in_garden: false,
         }
     }
 

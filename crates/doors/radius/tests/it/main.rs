@@ -7,6 +7,8 @@ mod login;
 #[cfg(test)]
 mod stay;
 #[cfg(test)]
+mod subscriber;
+#[cfg(test)]
 mod tunnel;
 
 /// Expands a story to both engines.

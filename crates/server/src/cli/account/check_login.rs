@@ -12,7 +12,7 @@ use gatehouse_domain::{
     },
     vpn::check::{self, Checked},
 };
-use gatehouse_model::{NasId, Secret};
+use gatehouse_model::{NasId, PassKind, Secret};
 use serde_json::json;
 
 use super::password;
@@ -47,20 +47,24 @@ impl CheckLogin {
     pub(super) fn password(&self) -> anyhow::Result<Option<Secret>> {
         match self.door {
             Some(Door::Proxy) => Ok(None),
-            Some(Door::Subscriber) => {
-                Err(BadUsage("this release has the doors proxy, ssh and vpn only".to_owned()).into())
+            Some(Door::Vpn | Door::Subscriber | Door::Ssh) | None if self.password_stdin => {
+                password::from_stdin().map(Some)
             }
-            Some(Door::Vpn | Door::Ssh) | None if self.password_stdin => password::from_stdin().map(Some),
-            Some(Door::Vpn | Door::Ssh) => Err(BadUsage("add --password-stdin".to_owned()).into()),
+            Some(Door::Vpn | Door::Subscriber | Door::Ssh) => Err(BadUsage("add --password-stdin".to_owned()).into()),
             None => Err(BadUsage("add --password-stdin, or --door proxy".to_owned()).into()),
         }
     }
 
     /// Fails with the reason when nobody is let in.
     pub(super) async fn run(self, ctx: &Ctx, password: Option<Secret>, output: Output) -> anyhow::Result<()> {
-        if let (Some(password), Some(Door::Vpn)) = (&password, self.door) {
-            let checked = check::check(ctx, &self.login, password, self.nas.as_deref()).await?;
-            return show_vpn(&checked, output);
+        let pass = match self.door {
+            Some(Door::Vpn) => Some(PassKind::Vpn),
+            Some(Door::Subscriber) => Some(PassKind::Subscriber),
+            Some(Door::Proxy | Door::Ssh) | None => None,
+        };
+        if let (Some(password), Some(pass)) = (&password, pass) {
+            let checked = check::check(ctx, pass, &self.login, password, self.nas.as_deref()).await?;
+            return show_radius(&checked, output);
         }
         let verdict = match (password, self.door) {
             (None, _) => change::check_proxy(ctx, &self.login).await?.map(|_| None),
@@ -86,7 +90,7 @@ impl CheckLogin {
 }
 
 /// Shows the decision of the radius door with what the NAS would be sent.
-fn show_vpn(checked: &Checked, output: Output) -> anyhow::Result<()> {
+fn show_radius(checked: &Checked, output: Output) -> anyhow::Result<()> {
     let nas = checked.nas.clone().unwrap_or_else(any_nas);
     let attributes = gatehouse_radius::preview(&nas, &checked.verdict.decision);
     let listed: Vec<_> = attributes.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();

@@ -6,6 +6,7 @@ use gatehouse_domain::{
         view::{self, AccountView, ProxyView, StaffView},
         vpn::VpnView,
     },
+    billing::subscriber::SubscriberView,
 };
 use gatehouse_model::AccountId;
 
@@ -69,6 +70,7 @@ pub(super) fn details(account: &AccountView) -> String {
     pairs.extend(account.staff.iter().flat_map(staff));
     pairs.extend(account.proxy.iter().flat_map(proxy));
     pairs.extend(account.vpn.iter().flat_map(vpn));
+    pairs.extend(account.subscriber.iter().flat_map(subscriber));
     output::details(&pairs)
 }
 
@@ -107,5 +109,26 @@ fn vpn(pass: &VpnView) -> Vec<(&'static str, String)> {
         ("vpn address", pass.fixed_ip.clone().unwrap_or_else(|| "automatic".to_owned())),
         ("vpn note", pass.note.clone()),
         ("vpn last login", output::time(pass.last_login_at)),
+    ]
+}
+
+fn subscriber(pass: &SubscriberView) -> Vec<(&'static str, String)> {
+    let blocks = match (&pass.admin_block, pass.debt_block) {
+        (None, false) => "none".to_owned(),
+        (None, true) => "debt".to_owned(),
+        (Some(why), false) => format!("staff ({why})"),
+        (Some(why), true) => format!("staff ({why}), debt"),
+    };
+    let limit =
+        if pass.block_if_limit { format!("{} {}", pass.limit_balance, pass.currency) } else { "off".to_owned() };
+    vec![
+        ("subscriber uid", pass.uid.to_string()),
+        ("subscriber group", pass.group.clone()),
+        ("subscriber name", pass.full_name.clone()),
+        ("subscriber contract", pass.contract.clone()),
+        ("subscriber balance", format!("{} {}", pass.balance, pass.currency)),
+        ("subscriber limit", limit),
+        ("subscriber discount", format!("{} %", pass.discount)),
+        ("subscriber blocks", blocks),
     ]
 }

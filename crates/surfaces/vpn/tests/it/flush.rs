@@ -1,7 +1,7 @@
 //! specs/vpn.md §9: when writes become effective.
 
 use gatehouse_domain::{Settings, settings::ApplyMode, vpn::check};
-use gatehouse_model::Secret;
+use gatehouse_model::{PassKind, Secret};
 
 use crate::support::{Surface, shared, with};
 
@@ -20,7 +20,8 @@ impl Surface {
     /// Whether a user would be let in.
     async fn lets_in(&self, name: &str) -> bool {
         let password = Secret::new(PASSWORD);
-        let reason = check::check(&self.test.operator(), name, &password, None).await.unwrap().verdict.reason();
+        let reason =
+            check::check(&self.test.operator(), PassKind::Vpn, name, &password, None).await.unwrap().verdict.reason();
         assert!(matches!(reason, "ok" | "no_such_account"), "{reason}");
         reason == "ok"
     }

@@ -1,0 +1,179 @@
+//! Everything about one subscriber at a glance (specs/billing.md §5.2).
+
+use gatehouse_model::{Millis, Money};
+use gatehouse_store::billing_view::{self as rows, SubscribedRow, UsrAddressRow, UsrRow};
+use jiff::{Timestamp, tz::TimeZone};
+
+use super::{
+    Outcome, Refusal, Who,
+    block::{self, Block},
+    field::{self, FieldValue},
+    pays::{self, Row},
+    price, scope,
+};
+use crate::{Ctx, payment::order::payment_code};
+
+/// A subscriber with all that belongs to him.
+#[derive(Debug)]
+pub struct Main {
+    /// Himself.
+    pub usr: Usr,
+    /// His extra fields.
+    pub fields: Vec<FieldValue>,
+    /// His addresses.
+    pub addresses: Vec<Address>,
+    /// What he has connected.
+    pub services: Vec<Subscribed>,
+    /// Temporary payments that he has now: when each is taken back, and its sum.
+    pub credits: Vec<(Millis, Money)>,
+    /// What moved his money last.
+    pub pays: Vec<Row>,
+}
+
+/// A subscriber.
+#[derive(Debug)]
+pub struct Usr {
+    /// As he is stored; without the comment of staff when he asks himself.
+    pub row: UsrRow,
+    /// Not blocked in any way.
+    pub is_on: bool,
+    /// His personal payment code.
+    pub ppc: String,
+    /// What he lacks for the next periods.
+    pub recommended_pay: Money,
+    /// How many of his services are frozen.
+    pub frozen: i64,
+    /// Octets of this calendar month: from him, to him.
+    pub octets: (i64, i64),
+}
+
+/// A service that he has.
+#[derive(Debug)]
+pub struct Subscribed {
+    /// As it is stored.
+    pub row: SubscribedRow,
+    /// Whom it is for.
+    pub groups: Vec<i64>,
+    /// Seconds to the end of the period, of a frozen one what it kept.
+    pub left: i64,
+    /// Why he may set no other next service; none: he may.
+    pub why_not_change: Option<&'static str>,
+}
+
+/// An address of his.
+#[derive(Debug)]
+pub struct Address {
+    /// As it is stored.
+    pub row: UsrAddressRow,
+    /// Since when the present stay uses it.
+    pub since_at: Option<Millis>,
+    /// Where the stay comes from; none for the subscriber himself.
+    pub properties: Option<String>,
+}
+
+/// Shows a subscriber to himself or to staff.
+///
+/// Shape: `uid` of staff → [`Main`]. Units: hundredths, octets, seconds. Errors: those of [`scope::target`].
+/// Source: seeds/004 "Получение данных пользователя", specs/billing.md §5.2.
+pub async fn show(who: &Who, uid: Option<i64>) -> Outcome<Main> {
+    let ctx = &who.ctx;
+    let q = &mut ctx.read();
+    let target = scope::target(q, who, uid, None).await?;
+    let currency = &ctx.app.settings().billing.pay.currency;
+    let row = rows::find_usr(q, target.account, currency).await?.ok_or(Refusal::NoUid)?;
+    let (above, to) = (target.uid.saturating_sub(1), target.uid);
+    let subscribed = rows::list_subscribed(q, above, to).await?;
+    let credits = rows::list_credits(q, target.account).await?;
+    let fields = field::of(q, target.account, who.is_admin()).await?;
+    let addresses = rows::list_addresses(q, target.account).await?;
+    let no_ordering = block::find(ctx, q, target.account, Block::Ordering).await?.is_some();
+    let limit = ctx.app.settings().billing.api.pays_limit.into();
+    let with_events = pays::sees_events(q, who, &target).await?;
+    let pays = rows::list_pays(q, target.account, row.wallet_id, with_events, (limit, 0)).await?;
+    let usr = usr(ctx, row, &subscribed, &credits, who.is_admin());
+    Ok(Main {
+        fields,
+        addresses: addresses.into_iter().map(|row| address(row, who.is_admin())).collect(),
+        services: subscribed.into_iter().map(|row| self::subscribed(ctx, row, no_ordering)).collect(),
+        credits,
+        pays: pays.into_iter().map(|row| pays::seen(who, row)).collect(),
+        usr,
+    })
+}
+
+/// A subscriber as he stands.
+pub(super) fn usr(
+    ctx: &Ctx,
+    row: UsrRow,
+    subscribed: &[SubscribedRow],
+    credits: &[(Millis, Money)],
+    is_admin: bool,
+) -> Usr {
+    let owed = credits.iter().fold(Money::ZERO, |sum, (_, amount)| sum.plus(*amount));
+    let needed = subscribed.iter().fold(Money::ZERO, |sum, service| {
+        let Some(price) = service.next_price else { return sum };
+        let is_discountable = service.next_is_discountable.unwrap_or(false);
+        sum.plus(price::of(price, 100, if is_discountable { row.discount } else { 0 }))
+    });
+    let month = this_month(ctx);
+    let octets = if row.month == Some(month) { (row.up.unwrap_or(0), row.down.unwrap_or(0)) } else { (0, 0) };
+    Usr {
+        is_on: row.is_enabled && !row.admin_block && !row.debt_block,
+        ppc: payment_code(row.uid),
+        recommended_pay: needed.minus(row.balance.minus(owed)).max(Money::ZERO),
+        frozen: subscribed.iter().map(|service| i64::from(service.frozen_left.is_some())).sum(),
+        octets,
+        row: if is_admin { row } else { UsrRow { comment: String::new(), ..row } },
+    }
+}
+
+/// A service as it stands.
+pub(super) fn subscribed(ctx: &Ctx, row: SubscribedRow, no_ordering: bool) -> Subscribed {
+    let groups = row.group_ids.as_deref().unwrap_or_default();
+    let mut groups: Vec<i64> = groups.split(',').filter_map(|id| id.parse().ok()).collect();
+    groups.sort_unstable();
+    let to_end = row.end_at.map_or(0, |end| end.0.saturating_sub(ctx.now().0));
+    let left = row.frozen_left.map_or(to_end, |left| left.0).max(0) / 1_000;
+    let why_not_change = no_ordering.then(|| Refusal::OrderingBlocked.code());
+    Subscribed { row, groups, left, why_not_change }
+}
+
+fn address(row: UsrAddressRow, is_admin: bool) -> Address {
+    let is_in = row.since_at.is_some() && row.until_at.is_none();
+    let properties = row.nas_address.as_deref().filter(|_| is_admin && is_in).map(|nas| {
+        properties(
+            row.user_name.as_deref().unwrap_or_default(),
+            row.calling_station.as_deref().unwrap_or_default(),
+            nas,
+        )
+    });
+    Address { since_at: row.since_at.filter(|_| is_in), properties, row }
+}
+
+/// Where a stay comes from, as clients parse it: by DHCP whoever is known by his hardware address alone.
+pub(super) fn properties(user_name: &[u8], calling_station: &str, nas: &str) -> String {
+    let is_hardware = !calling_station.is_empty() && user_name.eq_ignore_ascii_case(calling_station.as_bytes());
+    format!("mod={};user={calling_station};nas={nas}", if is_hardware { "dhcp" } else { "radius" })
+}
+
+/// The zone of calendar periods and of the times shown.
+pub fn zone(ctx: &Ctx) -> TimeZone {
+    TimeZone::get(&ctx.app.settings().billing.time_zone).unwrap_or(TimeZone::UTC)
+}
+
+/// The calendar month as counters name it: year * 12 + month.
+pub fn this_month(ctx: &Ctx) -> i64 {
+    let now = Timestamp::from_millisecond(ctx.now().0).unwrap_or_default().to_zoned(zone(ctx));
+    i64::from(now.year()) * 12 + i64::from(now.month())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_known_by_his_hardware_address_came_by_dhcp() {
+        assert_eq!(properties(b"test", "AA-BB", "192.0.2.1"), "mod=radius;user=AA-BB;nas=192.0.2.1");
+        assert_eq!(properties(b"aa-bb", "AA-BB", "192.0.2.1"), "mod=dhcp;user=AA-BB;nas=192.0.2.1");
+    }
+}

@@ -1,0 +1,357 @@
+//! What the billing surface shows of subscribers, read in as few statements as possible (specs/billing.md §5.2, §5.4, §5.9).
+
+use gatehouse_model::{
+    AccountId, BillingGroupId, BillingServiceId, BillingSubscriptionId, LedgerAccountId, Millis, Money, StatementId,
+    VisitId,
+};
+
+use crate::{Query, Result, args, billing_field::FieldValueRow, sql, statement::StatementRow};
+
+/// A subscriber with his account, group, wallet and counters.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct UsrRow {
+    /// The account.
+    pub account_id: AccountId,
+    /// His number.
+    pub uid: i64,
+    /// His login.
+    pub login: String,
+    /// Status of the account.
+    pub is_enabled: bool,
+    /// His name.
+    pub full_name: String,
+    /// Number of his contract.
+    pub contract: String,
+    /// Date of his contract.
+    pub contract_at: Option<Millis>,
+    /// What staff wrote about him.
+    pub comment: String,
+    /// His group.
+    pub billing_group_id: BillingGroupId,
+    /// Its name.
+    pub group_name: String,
+    /// Below it he is blocked; negative: allowed debt.
+    pub limit_balance: Money,
+    /// Whether he is blocked below it.
+    pub block_if_limit: bool,
+    /// Percent.
+    pub discount: i64,
+    /// Technical state.
+    pub cstate: i64,
+    /// Since when.
+    pub cstate_at: Millis,
+    /// Whether he needs no authorisation.
+    pub is_always_on: bool,
+    /// Blocked by staff.
+    pub admin_block: bool,
+    /// Blocked by debt.
+    pub debt_block: bool,
+    /// When account or pass changed last.
+    pub changed_at: Millis,
+    /// His wallet, if he has one.
+    pub wallet_id: Option<LedgerAccountId>,
+    /// What it holds.
+    pub balance: Money,
+    /// Last confirmed authorisation.
+    pub last_auth_at: Option<Millis>,
+    /// When octets last moved.
+    pub last_traffic_at: Option<Millis>,
+    /// The calendar month that the octets are of: year * 12 + month (1 to 12).
+    pub month: Option<i64>,
+    /// Octets from him.
+    pub up: Option<i64>,
+    /// Octets to him.
+    pub down: Option<i64>,
+}
+
+/// Finds a subscriber.
+pub async fn find_usr(q: &mut impl Query, account: AccountId, currency: &str) -> Result<Option<UsrRow>> {
+    q.one(
+        sql!(
+            "SELECT p.account_id, p.uid, a.login, a.is_enabled, p.full_name, p.contract, p.contract_at, p.comment, p.billing_group_id, \
+             g.name AS group_name, p.limit_balance, p.block_if_limit, p.discount, p.cstate, p.cstate_at, p.is_always_on, p.admin_block, \
+             p.debt_block, CASE WHEN a.updated_at > p.updated_at THEN a.updated_at ELSE p.updated_at END AS changed_at, \
+             w.id AS wallet_id, COALESCE(w.balance, 0) AS balance, y.last_auth_at, y.last_traffic_at, y.month, y.up, y.down \
+             FROM subscriber_pass p JOIN account a ON a.id = p.account_id JOIN billing_group g ON g.id = p.billing_group_id \
+             LEFT JOIN ledger_account w ON w.kind = 'wallet' AND w.currency = $2 AND w.owner_id = p.account_id AND w.ref = '' \
+             LEFT JOIN subscriber_activity y ON y.account_id = p.account_id WHERE p.account_id = $1"
+        ),
+        args![account, currency],
+    )
+    .await
+}
+
+/// Which subscribers are listed: those of staff whose codes reach them.
+#[derive(Debug, Clone, Copy)]
+pub struct UsrFilter {
+    /// Staff whose codes `billing.access` and `billing.subscriber.read` must both reach a subscriber's group; none: all are listed.
+    pub scoped_to: Option<AccountId>,
+    /// Only this one.
+    pub uid: Option<i64>,
+    /// Only of this group.
+    pub group: Option<BillingGroupId>,
+    /// When roles must count.
+    pub at: Millis,
+}
+
+/// Lists subscribers above a number, in the order of their numbers, `(limit, offset)` of them.
+pub async fn list_usr(
+    q: &mut impl Query,
+    filter: &UsrFilter,
+    above: i64,
+    currency: &str,
+    (limit, offset): (i64, i64),
+) -> Result<Vec<UsrRow>> {
+    q.all(
+        sql!(
+            "SELECT p.account_id, p.uid, a.login, a.is_enabled, p.full_name, p.contract, p.contract_at, p.comment, p.billing_group_id, \
+             g.name AS group_name, p.limit_balance, p.block_if_limit, p.discount, p.cstate, p.cstate_at, p.is_always_on, p.admin_block, \
+             p.debt_block, CASE WHEN a.updated_at > p.updated_at THEN a.updated_at ELSE p.updated_at END AS changed_at, \
+             w.id AS wallet_id, COALESCE(w.balance, 0) AS balance, y.last_auth_at, y.last_traffic_at, y.month, y.up, y.down \
+             FROM subscriber_pass p JOIN account a ON a.id = p.account_id JOIN billing_group g ON g.id = p.billing_group_id \
+             LEFT JOIN ledger_account w ON w.kind = 'wallet' AND w.currency = $2 AND w.owner_id = p.account_id AND w.ref = '' \
+             LEFT JOIN subscriber_activity y ON y.account_id = p.account_id \
+             WHERE p.uid > $1 AND (CAST($3 AS BIGINT) IS NULL OR p.uid = $3) \
+             AND (CAST($4 AS BIGINT) IS NULL OR p.billing_group_id = $4) \
+             AND (CAST($5 AS BIGINT) IS NULL OR (EXISTS (SELECT 1 FROM account_role m JOIN role r ON r.id = m.role_id \
+             JOIN role_code c ON c.role_id = r.id AND c.code = 'billing.access' \
+             LEFT JOIN role_billing_group b ON b.role_id = r.id AND b.billing_group_id = p.billing_group_id \
+             WHERE m.account_id = $5 AND r.is_enabled = $6 AND (m.valid_until IS NULL OR m.valid_until > $7) \
+             AND (r.on_all_billing_groups = $6 OR b.role_id IS NOT NULL)) \
+             AND EXISTS (SELECT 1 FROM account_role m JOIN role r ON r.id = m.role_id \
+             JOIN role_code c ON c.role_id = r.id AND c.code = 'billing.subscriber.read' \
+             LEFT JOIN role_billing_group b ON b.role_id = r.id AND b.billing_group_id = p.billing_group_id \
+             WHERE m.account_id = $5 AND r.is_enabled = $6 AND (m.valid_until IS NULL OR m.valid_until > $7) \
+             AND (r.on_all_billing_groups = $6 OR b.role_id IS NOT NULL)))) \
+             ORDER BY p.uid LIMIT $8 OFFSET $9"
+        ),
+        args![
+            above,
+            currency,
+            filter.uid,
+            filter.group.map(|group| group.0),
+            filter.scoped_to.map(|account| account.0),
+            true,
+            filter.at,
+            limit,
+            offset
+        ],
+    )
+    .await
+}
+
+/// A service that a subscriber has.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct SubscribedRow {
+    /// Identity, on the wire `usr_service_id`.
+    pub id: BillingSubscriptionId,
+    /// Whose it is.
+    pub uid: i64,
+    /// The service.
+    pub billing_service_id: BillingServiceId,
+    /// What follows it.
+    pub next_service_id: Option<BillingServiceId>,
+    /// Whether it follows itself.
+    pub is_auto_renew: bool,
+    /// Whether subscribers cannot order it as the next one.
+    pub is_no_renew: bool,
+    /// Beginning of the period.
+    pub start_at: Millis,
+    /// End of the period.
+    pub end_at: Option<Millis>,
+    /// What was left of the period when it was frozen.
+    pub frozen_left: Option<Millis>,
+    /// Row of the period's charge.
+    pub charge_id: Option<StatementId>,
+    /// What kind of service it is.
+    pub module: String,
+    /// What lists sort it under.
+    pub category: String,
+    /// Its name.
+    pub title: String,
+    /// What it is.
+    pub description: String,
+    /// Between commas.
+    pub tags: String,
+    /// Of a whole period.
+    pub price: Money,
+    /// The groups that may have it, separated by commas, in no order.
+    pub group_ids: Option<String>,
+    /// Renewals.
+    pub finish_count: i64,
+    /// Price of what follows.
+    pub next_price: Option<Money>,
+    /// Name of what follows.
+    pub next_title: Option<String>,
+    /// Whether the discount counts for what follows.
+    pub next_is_discountable: Option<bool>,
+    /// When what follows was ordered last.
+    pub next_set_at: Option<Millis>,
+}
+
+/// Lists the services of the subscribers with numbers above one up to another.
+pub async fn list_subscribed(q: &mut impl Query, above: i64, to: i64) -> Result<Vec<SubscribedRow>> {
+    q.all(
+        sql!(
+            "SELECT b.id, p.uid, b.billing_service_id, b.next_service_id, s.is_auto_renew, s.is_no_renew, b.start_at, b.end_at, \
+             b.frozen_left, b.charge_id, s.module, s.category, s.title, s.description, s.tags, s.price, \
+             (SELECT STRING_AGG(CAST(g.billing_group_id AS TEXT), ',') FROM billing_service_group g \
+             WHERE g.billing_service_id = s.id) AS group_ids, b.finish_count, n.price AS next_price, n.title AS next_title, \
+             n.is_discountable AS next_is_discountable, b.next_set_at \
+             FROM subscriber_pass p JOIN billing_subscription b ON b.account_id = p.account_id AND b.state = 'active' \
+             JOIN billing_service s ON s.id = b.billing_service_id LEFT JOIN billing_service n ON n.id = b.next_service_id \
+             WHERE p.uid > $1 AND p.uid <= $2 ORDER BY p.uid, b.id"
+        ),
+        args![above, to],
+    )
+    .await
+}
+
+/// Lists what stands in the extra fields of the subscribers with numbers above one up to another.
+pub async fn list_values(q: &mut impl Query, above: i64, to: i64) -> Result<Vec<FieldValueRow>> {
+    q.all(
+        sql!(
+            "SELECT v.account_id, v.billing_field_id, v.value, v.value_sealed, v.seal_ref FROM subscriber_pass p \
+             JOIN billing_field_value v ON v.account_id = p.account_id WHERE p.uid > $1 AND p.uid <= $2 \
+             ORDER BY v.account_id, v.billing_field_id"
+        ),
+        args![above, to],
+    )
+    .await
+}
+
+/// Lists the temporary payments that somebody has now: end and sum.
+pub async fn list_credits(q: &mut impl Query, account: AccountId) -> Result<Vec<(Millis, Money)>> {
+    q.all(
+        sql!(
+            "SELECT due_at, amount FROM billing_credit WHERE account_id = $1 AND ended_at IS NULL ORDER BY due_at, statement_id"
+        ),
+        args![account],
+    )
+    .await
+}
+
+/// Lists the temporary payments of the subscribers with numbers above one up to another: whose, end and sum.
+pub async fn list_credits_between(q: &mut impl Query, above: i64, to: i64) -> Result<Vec<(AccountId, Millis, Money)>> {
+    q.all(
+        sql!(
+            "SELECT c.account_id, c.due_at, c.amount FROM subscriber_pass p JOIN billing_credit c ON c.account_id = p.account_id \
+             WHERE p.uid > $1 AND p.uid <= $2 AND c.ended_at IS NULL ORDER BY c.account_id, c.due_at, c.statement_id"
+        ),
+        args![above, to],
+    )
+    .await
+}
+
+/// Lists rows that move money or say something, newest first; events (400 and above) only with `with_events`.
+pub async fn list_pays(
+    q: &mut impl Query,
+    account: AccountId,
+    wallet: Option<LedgerAccountId>,
+    with_events: bool,
+    (limit, offset): (i64, i64),
+) -> Result<Vec<StatementRow>> {
+    q.all(
+        sql!(
+            "SELECT id, account_id, entry_id, at, kind, amount, balance_after, reason, comment, ref, actor, actor_no, actor_address, \
+             folded_into, created_at FROM statement WHERE account_id = $1 AND folded_into IS NULL AND (amount <> 0 OR comment <> '') \
+             AND (ledger_account_id IS NULL OR ledger_account_id = $2) AND (kind < 400 OR amount <> 0 OR $3) \
+             ORDER BY at DESC, id DESC LIMIT $4 OFFSET $5"
+        ),
+        args![account, wallet.map(|wallet| wallet.0), with_events, limit, offset],
+    )
+    .await
+}
+
+/// Lists every row with what the wallet held after it, newest first; events (400 and above) only with `with_events`.
+pub async fn list_rows(
+    q: &mut impl Query,
+    account: AccountId,
+    wallet: Option<LedgerAccountId>,
+    with_events: bool,
+    (limit, offset): (i64, i64),
+) -> Result<Vec<StatementRow>> {
+    q.all(
+        sql!(
+            "SELECT s.id, s.account_id, s.entry_id, s.at, s.kind, s.amount, COALESCE(s.balance_after, (SELECT e.balance_after \
+             FROM statement e WHERE e.account_id = s.account_id AND e.ledger_account_id = $2 AND e.id < s.id \
+             ORDER BY e.id DESC LIMIT 1)) AS balance_after, s.reason, s.comment, s.ref, s.actor, s.actor_no, s.actor_address, \
+             s.folded_into, s.created_at FROM statement s WHERE s.account_id = $1 AND s.folded_into IS NULL \
+             AND (s.ledger_account_id IS NULL OR s.ledger_account_id = $2) \
+             AND (s.kind < 400 OR s.amount <> 0 OR $3) ORDER BY s.at DESC, s.id DESC LIMIT $4 OFFSET $5"
+        ),
+        args![account, wallet.map(|wallet| wallet.0), with_events, limit, offset],
+    )
+    .await
+}
+
+/// An address of a subscriber.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct UsrAddressRow {
+    /// The address.
+    pub ip: String,
+    /// `static`, `dynamic`, `reserved`.
+    pub kind: String,
+    /// When it is free again; 0: now.
+    pub release_at: Millis,
+    /// When it was bound.
+    pub bound_at: Option<Millis>,
+    /// Beginning of the stay that uses it.
+    pub since_at: Option<Millis>,
+    /// Its last sign of life.
+    pub seen_at: Option<Millis>,
+    /// Its end.
+    pub until_at: Option<Millis>,
+    /// Where from.
+    pub nas_address: Option<String>,
+    /// Calling-Station-Id.
+    pub calling_station: Option<String>,
+    /// User-Name.
+    pub user_name: Option<Vec<u8>>,
+}
+
+/// Lists the addresses of a subscriber.
+pub async fn list_addresses(q: &mut impl Query, account: AccountId) -> Result<Vec<UsrAddressRow>> {
+    q.all(
+        sql!(
+            "SELECT d.ip, d.kind, d.release_at, d.bound_at, v.since_at, v.seen_at, v.until_at, r.nas_address, r.calling_station, \
+             r.user_name FROM address d LEFT JOIN visit v ON v.id = d.visit_id LEFT JOIN visit_radius r ON r.visit_id = v.id \
+             WHERE d.account_id = $1 ORDER BY d.id"
+        ),
+        args![account],
+    )
+    .await
+}
+
+/// A stay of a subscriber at the radius door.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct StayRow {
+    /// Identity.
+    pub id: VisitId,
+    /// Beginning.
+    pub since_at: Millis,
+    /// End; none: he is in.
+    pub until_at: Option<Millis>,
+    /// The address he was given.
+    pub framed_ip: Option<String>,
+    /// Where from.
+    pub nas_address: String,
+    /// Calling-Station-Id.
+    pub calling_station: Option<String>,
+    /// User-Name.
+    pub user_name: Vec<u8>,
+}
+
+/// Lists the stays of a subscriber, newest first.
+pub async fn list_stays(q: &mut impl Query, account: AccountId, (limit, offset): (i64, i64)) -> Result<Vec<StayRow>> {
+    q.all(
+        sql!(
+            "SELECT v.id, v.since_at, v.until_at, r.framed_ip, r.nas_address, r.calling_station, r.user_name \
+             FROM visit v JOIN visit_radius r ON r.visit_id = v.id \
+             WHERE v.account_id = $1 AND v.door = 'radius' AND r.pass = 'subscriber' \
+             ORDER BY v.since_at DESC, v.id DESC LIMIT $2 OFFSET $3"
+        ),
+        args![account, limit, offset],
+    )
+    .await
+}
