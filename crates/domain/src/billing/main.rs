@@ -2,8 +2,8 @@
 
 use gatehouse_model::{Millis, Money};
 use gatehouse_store::{
+    billing_block,
     billing_view::{self as rows, SubscribedRow, UsrAddressRow, UsrRow},
-    statement,
 };
 use jiff::{Timestamp, tz::TimeZone};
 
@@ -11,8 +11,7 @@ use super::{
     Outcome, Refusal, Who,
     field::{self, FieldValue},
     pays::{self, Row},
-    price,
-    scope,
+    price, scope,
 };
 use crate::{Ctx, ledger::kind, payment::order::payment_code};
 
@@ -89,7 +88,7 @@ pub async fn show(who: &Who, uid: Option<i64>) -> Outcome<Main> {
     let credits = rows::list_credits(q, target.account).await?;
     let fields = field::of(q, target.account, who.is_admin()).await?;
     let addresses = rows::list_addresses(q, target.account).await?;
-    let no_ordering = statement::has_block(q, target.account, kind::NO_ORDERING).await?;
+    let no_ordering = billing_block::find(q, target.account, kind::NO_ORDERING).await?.is_some();
     let limit = ctx.app.settings().billing.api.pays_limit.into();
     let with_events = pays::sees_events(q, who, &target).await?;
     let pays = rows::list_pays(q, target.account, row.wallet_id, with_events, (limit, 0)).await?;
@@ -97,7 +96,7 @@ pub async fn show(who: &Who, uid: Option<i64>) -> Outcome<Main> {
     Ok(Main {
         fields,
         addresses: addresses.into_iter().map(|row| address(row, who.is_admin())).collect(),
-        services: subscribed.into_iter().map(|row| self::subscribed(ctx, row, no_ordering)).collect(),
+        services: connected(ctx, subscribed, no_ordering),
         credits,
         pays: pays.into_iter().map(|row| pays::seen(who, row)).collect(),
         usr,
@@ -130,8 +129,12 @@ pub(super) fn usr(
     }
 }
 
-/// A service as it stands.
-pub(super) fn subscribed(ctx: &Ctx, row: SubscribedRow, no_ordering: bool) -> Subscribed {
+/// What is connected. What waits for money counts for what he should pay, but he does not have it.
+pub(super) fn connected(ctx: &Ctx, rows: Vec<SubscribedRow>, no_ordering: bool) -> Vec<Subscribed> {
+    rows.into_iter().filter(|row| !row.is_stopped).map(|row| subscribed(ctx, row, no_ordering)).collect()
+}
+
+fn subscribed(ctx: &Ctx, row: SubscribedRow, no_ordering: bool) -> Subscribed {
     let groups = row.group_ids.as_deref().unwrap_or_default();
     let mut groups: Vec<i64> = groups.split(',').filter_map(|id| id.parse().ok()).collect();
     groups.sort_unstable();

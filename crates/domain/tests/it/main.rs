@@ -52,12 +52,12 @@ mod billing_field;
 #[cfg(test)]
 mod billing_message;
 mod billing_people;
+mod billing_random;
+mod billing_renew;
 mod billing_services;
 #[cfg(test)]
 mod billing_staff_payment;
 mod billing_subscriber;
-mod billing_random;
-mod billing_renew;
 mod billing_town;
 #[cfg(test)]
 mod doctor;

@@ -1,7 +1,10 @@
 //! Which action a call asks for: the one table (specs/billing.md §5).
 
 use crate::{
-    action::{api_block, api_users, logout, safe_ses, u_aj_accept_msg, u_auth_log, u_fondy, u_gcm, u_lpay, u_main, u_message, u_pays, version},
+    action::{
+        api_block, api_users, logout, safe_ses, u_aj_accept_msg, u_auth_log, u_fondy, u_gcm, u_lpay, u_main, u_message,
+        u_pays, version,
+    },
     endpoint::Endpoint,
 };
 
