@@ -161,6 +161,33 @@ pub async fn list_due(q: &mut impl Query, now: Millis, limit: i64) -> Result<Vec
     .await
 }
 
+/// Lists subscriptions that something follows and whose period ends after now and not after `until`, not looked at yet, the next ends
+/// first, at most `limit`: number and owner.
+pub async fn list_ending(
+    q: &mut impl Query,
+    (now, until): (Millis, Millis),
+    limit: i64,
+) -> Result<Vec<(BillingSubscriptionId, AccountId)>> {
+    q.all(
+        sql!(
+            "SELECT id, account_id FROM billing_subscription WHERE state = 'active' AND frozen_left IS NULL AND end_at IS NOT NULL \
+             AND end_at > $1 AND end_at <= $2 AND (foreseen_at IS NULL OR foreseen_at <> end_at) \
+             AND (next_service_id IS NOT NULL OR ordered_service_id IS NOT NULL) ORDER BY end_at, id LIMIT $3"
+        ),
+        args![now, until, limit],
+    )
+    .await
+}
+
+/// Notes that the end of a subscription's period was looked at; gives how many it was.
+pub async fn update_foreseen(tx: &mut Tx, id: BillingSubscriptionId, end_at: Millis) -> Result<u64> {
+    tx.exec(
+        sql!("UPDATE billing_subscription SET foreseen_at = $2 WHERE id = $1 AND (foreseen_at IS NULL OR foreseen_at <> $2)"),
+        args![id, end_at],
+    )
+    .await
+}
+
 /// What [`begin`] writes.
 #[derive(Debug)]
 pub struct Begun {

@@ -12,13 +12,15 @@ use gatehouse_domain::{
         renew,
         service::{OnNoMoney, ServiceSpec, Tags},
     },
+    push,
 };
 use gatehouse_model::{BillingSubscriptionId, Money};
+use gatehouse_store::{Query as _, args, sql};
 use gatehouse_testkit::Engine;
 
 use crate::{
     billing_services::tariff,
-    billing_town::{DAY, Town, agree, code, day, done},
+    billing_town::{DAY, Town, account, agree, code, day, done},
 };
 
 /// Starts of the periods of a subscription, in days, and what each cost.
@@ -305,6 +307,41 @@ both!(what_is_frozen_or_blocked_from_ordering_is_left_alone_or_renewed, |engine|
     assert_eq!(town.renew().await?, 1);
     assert_eq!((town.balance(&uma).await?, town.balance(&bob).await?), (4_000, 3_000));
     town.agrees().await
+});
+
+both!(a_day_before_the_end_he_is_told_that_money_is_missing, |engine| async {
+    let mut settings = Settings::default();
+    settings.billing.push.credentials_file = Some("nobody sends".into());
+    let town = Town::with(engine, settings).await?;
+    let service = town.service(tariff("50", 1_000)).await?;
+    let (uma, bob) = (town.person(1, 1_500).await?, town.person(2, 9_000).await?);
+    for who in [&uma, &bob] {
+        done(push::register(who, &format!("app-of-{}", account(who))).await)?;
+        done(connect(who, None, service, false).await)?;
+    }
+    let told = async || -> anyhow::Result<Vec<String>> {
+        town.app.run_due_periodic().await?;
+        let keys: Vec<(String,)> = town
+            .app
+            .app
+            .db()
+            .read()
+            .all(sql!("SELECT key FROM job WHERE kind = 'push.send' ORDER BY id"), args![])
+            .await?;
+        Ok(keys.into_iter().map(|(key,)| key).collect())
+    };
+    town.app.advance(DAY * 29 - Duration::from_secs(10));
+    assert_eq!(told().await?, [""; 0]);
+    town.app.advance(Duration::from_secs(10));
+    let keys = told().await?;
+    assert!(keys.len() == 1 && keys[0].contains("service_ending"), "{keys:?}");
+    town.app.advance(Duration::from_hours(1));
+    assert_eq!(told().await?, keys, "once");
+    town.app.advance(DAY);
+    let keys = told().await?;
+    let renewed = keys.iter().filter(|key| key.contains("service_renewed")).count();
+    assert_eq!(renewed, 2, "{keys:?}");
+    Ok(())
 });
 
 /// Two schedulers, one of which dies again and again in the middle of its work, and payments that come meanwhile.

@@ -48,16 +48,23 @@ mod bastion_parallel;
 mod bastion_resource;
 #[cfg(test)]
 mod billing_credit;
+#[cfg(test)]
 mod billing_field;
 #[cfg(test)]
 mod billing_message;
+#[cfg(test)]
 mod billing_people;
+#[cfg(test)]
 mod billing_random;
+#[cfg(test)]
 mod billing_renew;
+#[cfg(test)]
 mod billing_services;
 #[cfg(test)]
 mod billing_staff_payment;
+#[cfg(test)]
 mod billing_subscriber;
+#[cfg(test)]
 mod billing_town;
 #[cfg(test)]
 mod doctor;
@@ -74,9 +81,17 @@ mod oa;
 #[cfg(test)]
 mod oa_import;
 #[cfg(test)]
+mod payment;
+#[cfg(test)]
+mod payment_fault;
+#[cfg(test)]
+mod payment_shop;
+#[cfg(test)]
 mod people;
 #[cfg(test)]
 mod picture;
+#[cfg(test)]
+mod push;
 #[cfg(test)]
 mod radius;
 #[cfg(test)]
