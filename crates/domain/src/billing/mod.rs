@@ -7,6 +7,7 @@ pub mod block;
 pub mod card;
 pub mod connect;
 pub mod credit;
+pub(crate) mod ending;
 pub mod export;
 pub mod field;
 pub mod finish;
@@ -29,7 +30,6 @@ pub mod service;
 pub mod session;
 pub mod staff_payment;
 pub mod subscriber;
-pub mod subscription;
 pub(crate) mod sweep;
 pub mod who;
 

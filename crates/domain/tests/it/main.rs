@@ -54,7 +54,9 @@ mod billing_field;
 mod billing_message;
 #[cfg(test)]
 mod billing_people;
+#[cfg(test)]
 mod billing_random;
+#[cfg(test)]
 mod billing_renew;
 #[cfg(test)]
 mod billing_services;
