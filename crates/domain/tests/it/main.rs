@@ -31,6 +31,8 @@ mod apply;
 #[cfg(test)]
 mod apply_bastion;
 #[cfg(test)]
+mod apply_billing;
+#[cfg(test)]
 mod apply_law;
 #[cfg(test)]
 mod apply_refusal;
@@ -47,17 +49,24 @@ mod bastion_parallel;
 #[cfg(test)]
 mod bastion_resource;
 #[cfg(test)]
-mod billing_field;
 mod billing_credit;
 #[cfg(test)]
+mod billing_field;
+#[cfg(test)]
 mod billing_message;
+#[cfg(test)]
 mod billing_people;
 #[cfg(test)]
-mod billing_staff_payment;
-mod billing_services;
-mod billing_subscriber;
 mod billing_random;
+#[cfg(test)]
 mod billing_renew;
+#[cfg(test)]
+mod billing_services;
+#[cfg(test)]
+mod billing_staff_payment;
+#[cfg(test)]
+mod billing_subscriber;
+#[cfg(test)]
 mod billing_town;
 #[cfg(test)]
 mod doctor;
