@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gatehouse_model::{AccountId, Money, StatementId};
+use gatehouse_model::{AccountId, Millis, Money, StatementId};
 use gatehouse_store::{
     Tx, ledger as entries,
     statement::{self, StatementRow},
@@ -78,7 +78,7 @@ pub async fn add(
     }
     let mut tx = ctx.begin().await?;
     ledger::wallet(ctx, &mut tx, target.account, currency(ctx)).await?;
-    let given = Given { account: target.account, uid: target.uid, amount, comment };
+    let given = Given { account: target.account, uid: target.uid, amount, at: None, comment };
     let id = give(ctx, &mut tx, &who.author(), gift, &given, key).await?;
     tx.commit().await?;
     Ok(id)
@@ -90,6 +90,8 @@ pub(crate) struct Given<'a> {
     pub(crate) account: AccountId,
     pub(crate) uid: i64,
     pub(crate) amount: Money,
+    /// Time of the row; none: now.
+    pub(crate) at: Option<Millis>,
     pub(crate) comment: &'a str,
 }
 
@@ -102,14 +104,14 @@ pub(crate) async fn give(
     given: &Given<'_>,
     key: Option<&str>,
 ) -> Outcome<StatementId> {
-    let Given { account, uid, amount, comment } = *given;
+    let Given { account, uid, amount, at, comment } = *given;
     let (kind, book) = match gift {
         Gift::Cash => (kind::CASH, Book::Clearing("cash")),
         Gift::Bonus => (kind::BONUS, Book::Bonus),
         Gift::Credit { days } => return lend(ctx, tx, author, given, days).await,
     };
     let key = key.map_or_else(|| format!("staff:{}", ctx.app.random().uuid()), str::to_owned);
-    let shown = Shown { kind, at: None, reason: "", comment, reference: None, settles: None };
+    let shown = Shown { kind, at, reason: "", comment, reference: None, settles: None };
     let lines = [Line::wallet(account, amount, shown), Line::house(book, amount.negated())];
     let event = Event { key: &key, reason: "billing.pay_add", author, lines: &lines };
     let posted = ledger::post(ctx, tx, currency(ctx), &event).await?;
