@@ -1,11 +1,11 @@
 //! What the billing surface shows of subscribers, read in as few statements as possible (specs/billing.md §5.2, §5.4, §5.9).
 
 use gatehouse_model::{
-    AccountId, BillingFieldId, BillingGroupId, BillingServiceId, BillingSubscriptionId, LedgerAccountId, Millis, Money,
-    StatementId, VisitId,
+    AccountId, BillingGroupId, BillingServiceId, BillingSubscriptionId, LedgerAccountId, Millis, Money, StatementId,
+    VisitId,
 };
 
-use crate::{Query, Result, args, sql, statement::StatementRow};
+use crate::{Query, Result, args, billing_field::FieldValueRow, sql, statement::StatementRow};
 
 /// A subscriber with his account, group, wallet and counters.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -207,46 +207,13 @@ pub async fn list_subscribed(q: &mut impl Query, above: i64, to: i64) -> Result<
     .await
 }
 
-/// An extra field.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
-pub struct FieldViewRow {
-    /// Identity.
-    pub id: BillingFieldId,
-    /// Its name, which begins with `_`.
-    pub name: String,
-    /// For people.
-    pub title: String,
-    /// A word such as `select`.
-    #[sqlx(rename = "type")]
-    pub kind: String,
-    /// Letters.
-    pub flags: String,
-    /// A regular expression, of a select its choices as JSON.
-    pub param: String,
-    /// Whether subscribers do not see it.
-    pub is_staff_only: bool,
-}
-
-/// Lists the extra fields, in the order in which they are shown.
-pub async fn list_fields(q: &mut impl Query) -> Result<Vec<FieldViewRow>> {
-    q.all(
-        sql!("SELECT id, name, title, type, flags, param, is_staff_only FROM billing_field ORDER BY title, id"),
-        args![],
-    )
-    .await
-}
-
-/// Lists what stands in the extra fields of the subscribers with numbers above one up to another: number, field, text. Sealed
-/// values are none.
-pub async fn list_values(
-    q: &mut impl Query,
-    above: i64,
-    to: i64,
-) -> Result<Vec<(i64, BillingFieldId, Option<String>)>> {
+/// Lists what stands in the extra fields of the subscribers with numbers above one up to another.
+pub async fn list_values(q: &mut impl Query, above: i64, to: i64) -> Result<Vec<FieldValueRow>> {
     q.all(
         sql!(
-            "SELECT p.uid, v.billing_field_id, v.value FROM subscriber_pass p JOIN billing_field_value v ON v.account_id = p.account_id \
-             WHERE p.uid > $1 AND p.uid <= $2 ORDER BY p.uid, v.billing_field_id"
+            "SELECT v.account_id, v.billing_field_id, v.value, v.value_sealed, v.seal_ref FROM subscriber_pass p \
+             JOIN billing_field_value v ON v.account_id = p.account_id WHERE p.uid > $1 AND p.uid <= $2 \
+             ORDER BY v.account_id, v.billing_field_id"
         ),
         args![above, to],
     )
@@ -318,19 +285,6 @@ pub async fn list_rows(
     .await
 }
 
-/// Whether a row of a kind 450–459 stands against an account: what it may not do.
-pub async fn has_block(q: &mut impl Query, account: AccountId, kind: i64) -> Result<bool> {
-    let found: Option<(i64,)> = q
-        .one(
-            sql!(
-                "SELECT id FROM statement WHERE account_id = $1 AND kind = $2 AND kind >= 450 AND kind <= 459 ORDER BY id LIMIT 1"
-            ),
-            args![account, kind],
-        )
-        .await?;
-    Ok(found.is_some())
-}
-
 /// An address of a subscriber.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct UsrAddressRow {
@@ -338,8 +292,8 @@ pub struct UsrAddressRow {
     pub ip: String,
     /// `static`, `dynamic`, `reserved`.
     pub kind: String,
-    /// When it is free again.
-    pub release_at: Option<Millis>,
+    /// When it is free again; 0: now.
+    pub release_at: Millis,
     /// When it was bound.
     pub bound_at: Option<Millis>,
     /// Beginning of the stay that uses it.

@@ -32,7 +32,7 @@ pub async fn lock_account(tx: &mut Tx, key: AccountKey<'_>, at: Millis) -> Resul
         sqlite: "SELECT id, balance FROM ledger_account WHERE kind = $1 AND currency = $2 AND owner_id = $3 AND ref = $4",
         postgres: "SELECT id, balance FROM ledger_account WHERE kind = $1 AND currency = $2 AND owner_id = $3 AND ref = $4 FOR UPDATE"
     };
-    if let Some(found) = tx.one(lock.clone(), args![key.kind, key.currency, key.owner, key.reference]).await? {
+    if let Some(found) = tx.one(lock, args![key.kind, key.currency, key.owner, key.reference]).await? {
         return Ok(found);
     }
     insert_account(tx, key, at).await?;

@@ -4,6 +4,7 @@ pub mod app;
 pub mod peer;
 pub mod postgres;
 pub mod server;
+pub mod stand_in;
 
 pub use app::{Engine, TestApp};
 pub use server::{Ended, Installation, PATIENCE, RunningServer};

@@ -1,10 +1,13 @@
-//! Asks foreign authentication servers: LDAP directories and RADIUS servers.
+//! Asks foreign services: LDAP directories and RADIUS servers, payment systems, the push service.
 //!
-//! Everything is asynchronous and bounded in time, number and memory, so that a door that asks is never held up.
-//! A server that cannot answer is [`Answer::Unreachable`], which is a no to whoever wants in.
+//! Everything is asynchronous and bounded in time, number and memory, so that whoever asks is never held up.
+//! An authentication server that cannot answer is [`Answer::Unreachable`], which is a no to whoever wants in.
 
 mod health;
+mod http;
 mod ldap;
+pub mod payment;
+pub mod push;
 mod radius;
 
 use std::collections::HashMap;

@@ -5,15 +5,17 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use gatehouse_model::{AccountId, BillingGroupId};
 use gatehouse_store::{
     Snapshot,
-    billing_view::{self as rows, FieldViewRow, UsrFilter},
+    billing_view::{self as rows, UsrFilter},
 };
 
 use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 
 use super::{
     Outcome, Refusal, Role, Who,
+    field::{FieldValue, Fields},
     main::{self, Subscribed, Usr},
     scope,
+    service::{self, Listed},
 };
 use crate::{Ctx, Error, Result};
 
@@ -28,8 +30,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Exported {
     /// Himself.
     pub usr: Usr,
-    /// Name and value of every extra field.
-    pub fields: Vec<(String, String)>,
+    /// His extra fields.
+    pub fields: Vec<FieldValue>,
     /// What he has connected.
     pub services: Vec<Subscribed>,
 }
@@ -52,7 +54,7 @@ pub struct Export {
     ctx: Ctx,
     asked: Asked,
     snapshot: Snapshot,
-    fields: Vec<FieldViewRow>,
+    fields: Fields,
     scoped_to: Option<AccountId>,
     above: i64,
     given: i64,
@@ -75,9 +77,18 @@ pub async fn begin(who: &Who, asked: Asked) -> Outcome<Export> {
     let turn = timeout(PATIENCE, Arc::clone(who.ctx.app.exports()).acquire_owned()).await;
     let turn = turn.map_err(|_elapsed| Refusal::TooMany)?.map_err(Error::internal)?;
     let mut snapshot = who.ctx.db().snapshot().await?;
-    let fields = rows::list_fields(&mut snapshot).await?;
+    let fields = Fields::load(&mut snapshot).await?;
     let ctx = who.ctx.clone();
     Ok(Export { ctx, asked, snapshot, fields, scoped_to, above: 0, given: 0, is_over: false, _turn: turn })
+}
+
+/// Lists the whole catalogue of services.
+///
+/// Errors: `Forbidden` for subscribers, `NoPrivilege` without `billing.access`. Source: specs/billing.md §5.9 `api_services`.
+pub async fn services(who: &Who) -> Outcome<Vec<Listed>> {
+    let q = &mut who.ctx.read();
+    scope::reach(q, who, "billing.access").await?;
+    Ok(service::list(q).await?)
 }
 
 impl Export {
@@ -103,12 +114,12 @@ impl Export {
             return Ok(Vec::new());
         };
         let (above, to) = (first.uid - 1, last.uid);
-        let (mut services, mut values) = (HashMap::<i64, Vec<_>>::new(), HashMap::<i64, Vec<_>>::new());
+        let (mut services, mut values) = (HashMap::<i64, Vec<_>>::new(), HashMap::<AccountId, Vec<_>>::new());
         for row in rows::list_subscribed(q, above, to).await? {
             services.entry(row.uid).or_default().push(row);
         }
-        for (uid, field, value) in rows::list_values(q, above, to).await? {
-            values.entry(uid).or_default().push((field, value));
+        for value in rows::list_values(q, above, to).await? {
+            values.entry(value.account_id).or_default().push(value);
         }
         let mut credits = HashMap::<AccountId, Vec<_>>::new();
         for (account, due, sum) in rows::list_credits_between(q, above, to).await? {
@@ -118,12 +129,11 @@ impl Export {
         self.given += i64::try_from(found.len()).unwrap_or(i64::MAX);
         let export = |row: rows::UsrRow| {
             let services = services.remove(&row.uid).unwrap_or_default();
-            let values = values.remove(&row.uid).unwrap_or_default();
+            let values = values.remove(&row.account_id).unwrap_or_default();
             let credits = credits.remove(&row.account_id).unwrap_or_default();
-            let fields = main::fields_of(&self.fields, &values, true);
             Exported {
                 usr: main::usr(&self.ctx, row, &services, &credits, true),
-                fields: fields.into_iter().map(|field| (field.name, field.value)).collect(),
+                fields: self.fields.show(&values, true),
                 services: services.into_iter().map(|row| main::subscribed(&self.ctx, row, false)).collect(),
             }
         };

@@ -1,15 +1,17 @@
 //! Everything about one subscriber at a glance (specs/billing.md §5.2).
 
 use gatehouse_model::{Millis, Money};
-use gatehouse_store::billing_view::{self as rows, FieldViewRow, SubscribedRow, UsrAddressRow, UsrRow};
+use gatehouse_store::billing_view::{self as rows, SubscribedRow, UsrAddressRow, UsrRow};
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
     Outcome, Refusal, Who,
+    block::{self, Block},
+    field::{self, FieldValue},
     pays::{self, Row},
-    scope,
+    price, scope,
 };
-use crate::{Ctx, ledger::kind};
+use crate::{Ctx, payment::order::payment_code};
 
 /// A subscriber with all that belongs to him.
 #[derive(Debug)]
@@ -17,7 +19,7 @@ pub struct Main {
     /// Himself.
     pub usr: Usr,
     /// His extra fields.
-    pub fields: Vec<Field>,
+    pub fields: Vec<FieldValue>,
     /// His addresses.
     pub addresses: Vec<Address>,
     /// What he has connected.
@@ -58,19 +60,6 @@ pub struct Subscribed {
     pub why_not_change: Option<&'static str>,
 }
 
-/// An extra field with what stands in it.
-#[derive(Debug, Clone)]
-pub struct Field {
-    /// Its name, which begins with `_`.
-    pub name: String,
-    /// For people, without the prefix that sorts it.
-    pub title: String,
-    /// As it is stored; empty: nothing, or sealed.
-    pub value: String,
-    /// For people.
-    pub show: String,
-}
-
 /// An address of his.
 #[derive(Debug)]
 pub struct Address {
@@ -95,17 +84,15 @@ pub async fn show(who: &Who, uid: Option<i64>) -> Outcome<Main> {
     let (above, to) = (target.uid.saturating_sub(1), target.uid);
     let subscribed = rows::list_subscribed(q, above, to).await?;
     let credits = rows::list_credits(q, target.account).await?;
-    let fields = rows::list_fields(q).await?;
-    let values = rows::list_values(q, above, to).await?;
-    let values: Vec<_> = values.into_iter().map(|(_, field, value)| (field, value)).collect();
+    let fields = field::of(q, target.account, who.is_admin()).await?;
     let addresses = rows::list_addresses(q, target.account).await?;
-    let no_ordering = rows::has_block(q, target.account, kind::NO_ORDERING).await?;
+    let no_ordering = block::find(ctx, q, target.account, Block::Ordering).await?.is_some();
     let limit = ctx.app.settings().billing.api.pays_limit.into();
     let with_events = pays::sees_events(q, who, &target).await?;
     let pays = rows::list_pays(q, target.account, row.wallet_id, with_events, (limit, 0)).await?;
     let usr = usr(ctx, row, &subscribed, &credits, who.is_admin());
     Ok(Main {
-        fields: fields_of(&fields, &values, who.is_admin()),
+        fields,
         addresses: addresses.into_iter().map(|row| address(row, who.is_admin())).collect(),
         services: subscribed.into_iter().map(|row| self::subscribed(ctx, row, no_ordering)).collect(),
         credits,
@@ -126,13 +113,13 @@ pub(super) fn usr(
     let needed = subscribed.iter().fold(Money::ZERO, |sum, service| {
         let Some(price) = service.next_price else { return sum };
         let is_discountable = service.next_is_discountable.unwrap_or(false);
-        sum.plus(if is_discountable { price.part(100 - row.discount, 100) } else { price })
+        sum.plus(price::of(price, 100, if is_discountable { row.discount } else { 0 }))
     });
     let month = this_month(ctx);
     let octets = if row.month == Some(month) { (row.up.unwrap_or(0), row.down.unwrap_or(0)) } else { (0, 0) };
     Usr {
         is_on: row.is_enabled && !row.admin_block && !row.debt_block,
-        ppc: ppc(row.uid),
+        ppc: payment_code(row.uid),
         recommended_pay: needed.minus(row.balance.minus(owed)).max(Money::ZERO),
         frozen: subscribed.iter().map(|service| i64::from(service.frozen_left.is_some())).sum(),
         octets,
@@ -149,47 +136,6 @@ pub(super) fn subscribed(ctx: &Ctx, row: SubscribedRow, no_ordering: bool) -> Su
     let left = row.frozen_left.map_or(to_end, |left| left.0).max(0) / 1_000;
     let why_not_change = no_ordering.then(|| Refusal::OrderingBlocked.code());
     Subscribed { row, groups, left, why_not_change }
-}
-
-/// The extra fields with their values, as far as the caller may see them.
-pub(super) fn fields_of(
-    fields: &[FieldViewRow],
-    values: &[(gatehouse_model::BillingFieldId, Option<String>)],
-    is_admin: bool,
-) -> Vec<Field> {
-    let is_secret = |field: &FieldViewRow| field.is_staff_only || matches!(field.kind.as_str(), "pass" | "hash");
-    let shown = fields.iter().filter(|field| is_admin || !is_secret(field));
-    shown
-        .map(|field| {
-            let value = values.iter().find(|(id, _)| *id == field.id).and_then(|(_, value)| value.clone());
-            let value = value.filter(|_| field.kind != "pass").unwrap_or_default();
-            Field {
-                name: field.name.clone(),
-                title: unprefixed(&field.title).to_owned(),
-                show: human(field, &value),
-                value,
-            }
-        })
-        .collect()
-}
-
-/// A title without the `[01]` that sorts it.
-pub fn unprefixed(title: &str) -> &str {
-    let Some((number, rest)) = title.strip_prefix('[').and_then(|rest| rest.split_once(']')) else { return title };
-    if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) { rest.trim_start() } else { title }
-}
-
-/// A value for people: of a select what its keys stand for.
-fn human(field: &FieldViewRow, value: &str) -> String {
-    if field.kind != "select" || value.is_empty() {
-        return value.to_owned();
-    }
-    let choices: serde_json::Value = serde_json::from_str(&field.param).unwrap_or_default();
-    let text = |key: &str| choices.get(key).and_then(serde_json::Value::as_str).unwrap_or(key).to_owned();
-    if field.flags.contains('k') {
-        return value.split(',').map(|key| text(key.trim())).collect::<Vec<_>>().join(", ");
-    }
-    text(value)
 }
 
 fn address(row: UsrAddressRow, is_admin: bool) -> Address {
@@ -210,13 +156,6 @@ pub(super) fn properties(user_name: &[u8], calling_station: &str, nas: &str) -> 
     format!("mod={};user={calling_station};nas={nas}", if is_hardware { "dhcp" } else { "radius" })
 }
 
-/// The personal payment code: the number, then the last digit of the sum of its digits.
-pub fn ppc(uid: i64) -> String {
-    let text = uid.to_string();
-    let sum: u32 = text.chars().filter_map(|digit| digit.to_digit(10)).sum();
-    format!("{text}{}", sum % 10)
-}
-
 /// The zone of calendar periods and of the times shown.
 pub fn zone(ctx: &Ctx) -> TimeZone {
     TimeZone::get(&ctx.app.settings().billing.time_zone).unwrap_or(TimeZone::UTC)
@@ -231,36 +170,6 @@ pub fn this_month(ctx: &Ctx) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_payment_code_ends_with_the_sum_of_its_digits() {
-        for (uid, code) in [(357, "3575"), (9_999, "99996"), (1, "11"), (10, "101"), (55, "550")] {
-            assert_eq!(ppc(uid), code);
-        }
-    }
-
-    #[test]
-    fn only_a_number_in_brackets_sorts_a_title() {
-        let titles = ["[01] Phone", "[x] Phone", "Phone [1]", "[]x", "[7]"].map(unprefixed);
-        assert_eq!(titles, ["Phone", "[x] Phone", "Phone [1]", "[]x", ""]);
-    }
-
-    #[test]
-    fn a_choice_is_shown_by_its_text() {
-        let field = |flags: &str| FieldViewRow {
-            id: gatehouse_model::BillingFieldId(1),
-            name: "_street".to_owned(),
-            title: "Street".to_owned(),
-            kind: "select".to_owned(),
-            flags: flags.to_owned(),
-            param: r#"{"1":"Main","2":"Side"}"#.to_owned(),
-            is_staff_only: false,
-        };
-        assert_eq!(human(&field(""), "1"), "Main");
-        assert_eq!(human(&field(""), "9"), "9");
-        assert_eq!(human(&field("k"), "2,1"), "Side, Main");
-        assert_eq!(human(&field(""), ""), "");
-    }
 
     #[test]
     fn who_is_known_by_his_hardware_address_came_by_dhcp() {

@@ -122,6 +122,7 @@ pub(super) async fn apply(
             if reversed > Money::ZERO {
                 books.take_back(&mut tx, &payment, Money::ZERO, reversed).await?;
             }
+            renew::resume(ctx, &mut tx, order.account_id).await?;
             Verdict::Credited
         }
         Status::Paid | Status::Reversed if is_paid => {
@@ -212,7 +213,6 @@ impl Books<'_> {
             let event = push::Event::PaymentCredited { id: *id, amount: order.amount };
             push::queue(ctx, tx, order.account_id, &event).await?;
         }
-        renew::resume(ctx, tx, order.account_id).await?;
         self.audit(tx, "billing.payment.credit", payment, order.amount).await
     }
 

@@ -83,9 +83,17 @@ mod oa;
 #[cfg(test)]
 mod oa_import;
 #[cfg(test)]
+mod payment;
+#[cfg(test)]
+mod payment_fault;
+#[cfg(test)]
+mod payment_shop;
+#[cfg(test)]
 mod people;
 #[cfg(test)]
 mod picture;
+#[cfg(test)]
+mod push;
 #[cfg(test)]
 mod radius;
 #[cfg(test)]

@@ -6,7 +6,7 @@ use anyhow::Context;
 use gatehouse_domain::{Actor, App, Clock, Ctx, Open, Random, seal::KeyRing};
 use gatehouse_model::{Origin, Secret};
 use gatehouse_store::{Db, OpenOptions};
-use gatehouse_upstream::Upstream;
+use gatehouse_upstream::{Upstream, payment, push};
 
 use super::{Global, output};
 use crate::{
@@ -71,6 +71,12 @@ pub(crate) async fn open_app(config: &Config) -> anyhow::Result<(App, Option<Sec
     let (app, password) = Box::pin(App::open(open)).await.context("cannot open the database")?;
     // For the server as for `check-login`: both decide alike.
     app.serve_external(Arc::new(Upstream::new(random)));
+    // Commands reverse payments and order them as the server does.
+    let billing = &app.settings().billing;
+    app.serve_payments(payment::providers(billing));
+    if let Some(sender) = push::sender(&billing.push, app.clock().clone()) {
+        app.serve_push(sender);
+    }
     Ok((app, password))
 }
 

@@ -2,10 +2,12 @@
 
 mod action;
 mod answer;
+mod callback;
 mod cookie;
 mod dispatch;
 mod endpoint;
 mod envelope;
+mod order;
 mod params;
 mod shown;
 mod surface;
@@ -25,6 +27,11 @@ use gatehouse_kit::{Asked, Envelope, Fault};
 
 use crate::{envelope::API, surface::Billing};
 
+/// The names of every action, for sweeps.
+pub fn actions() -> impl Iterator<Item = &'static str> {
+    dispatch::ENDPOINTS.iter().map(|endpoint| endpoint.action)
+}
+
 /// The routes for the shared listener.
 pub fn router(app: App) -> Router {
     let billing = Billing::new(app);
@@ -38,7 +45,10 @@ pub fn own_router(app: App) -> Router {
 }
 
 fn routes() -> Router<Billing> {
-    Router::new().route(API, any(surface::api))
+    Router::new()
+        .route(API, any(surface::api))
+        .route(callback::FONDY, any(callback::fondy))
+        .route(callback::LIQPAY, any(callback::liqpay))
 }
 
 fn framed(routes: Router<Billing>, billing: Billing) -> Router {
