@@ -166,7 +166,6 @@ impl Config {
                 vpn: layers.section("vpn", problems),
                 billing: layers.section("billing", problems),
                 radius: layers.section("radius", problems),
-                billing: layers.section("billing", problems),
                 pinned,
             },
             ini: None,

@@ -1,7 +1,11 @@
 //! Which action a call asks for: the one table (specs/billing.md §5).
 
 use crate::{
-    action::{api_block, api_dopdata, api_pay_add, api_pay_reverse, api_services, api_users, logout, safe_ses, u_aj_accept_msg, u_auth_log, u_credit, u_fondy, u_gcm, u_lpay, u_main, u_message, u_pays, u_srv_add, u_srv_select, version},
+    action::{
+        api_block, api_dopdata, api_pay_add, api_pay_reverse, api_services, api_users, logout, safe_ses,
+        u_aj_accept_msg, u_auth_log, u_credit, u_fondy, u_gcm, u_lpay, u_main, u_message, u_pays, u_srv_add,
+        u_srv_select, version,
+    },
     endpoint::Endpoint,
 };
 

@@ -20,7 +20,8 @@ async fn handle(call: &Call) -> Outcome {
     let mut writer = call.writer();
     writer.list("services", &services, |entry, service| {
         shown::catalogued(entry, service);
-        entry.value("param", &serde_json::from_str(&service.row.param).unwrap_or_else(|_no_json| serde_json::json!({})));
+        entry
+            .value("param", &serde_json::from_str(&service.row.param).unwrap_or_else(|_no_json| serde_json::json!({})));
         entry.flag("multiple", service.row.is_multiple);
     });
     Ok(Answer::Data(writer.into_bytes()))

@@ -24,8 +24,25 @@ async fn nothing_that_is_sent_breaks_an_action() {
     let (_, uid) = surface.subscriber("test").await;
     surface.subscriber("other").await;
     let (user, admin) = (surface.login("test", PASSWORD).await, surface.admin().await);
-    let names =
-        ["uid", "id", "start", "limit", "grp", "amt", "service_id", "usr_service_id", "cmd", "go", "reg_id", "category", "msg", "reason", "cash", "days", "comment"];
+    let names = [
+        "uid",
+        "id",
+        "start",
+        "limit",
+        "grp",
+        "amt",
+        "service_id",
+        "usr_service_id",
+        "cmd",
+        "go",
+        "reg_id",
+        "category",
+        "msg",
+        "reason",
+        "cash",
+        "days",
+        "comment",
+    ];
     for action in gatehouse_billing::actions() {
         if matches!(action, "logout" | "safe_ses") {
             continue;
@@ -37,7 +54,11 @@ async fn nothing_that_is_sent_breaks_an_action() {
                     let answer = surface.get(session, &query).await;
                     let code = answer.code();
                     assert!(code != "temporary" && code != "unauthorized", "{query}: {}", answer.body);
-                    assert!(!answer.body.contains("SQL") && !answer.body.contains("panicked"), "{query}: {}", answer.body);
+                    assert!(
+                        !answer.body.contains("SQL") && !answer.body.contains("panicked"),
+                        "{query}: {}",
+                        answer.body
+                    );
                 }
             }
         }
@@ -67,7 +88,22 @@ async fn sums_are_plain_and_positive() {
     surface.subscriber("test").await;
     let user = surface.login("test", PASSWORD).await;
     for action in ["u_fondy", "u_lpay"] {
-        for amount in ["", "0", "0.00", "-5", "+5", "abc", "1e9", "0.001", "1.005", "50000.01", "99999999999999999999", "NaN", "1 000", "0.99"] {
+        for amount in [
+            "",
+            "0",
+            "0.00",
+            "-5",
+            "+5",
+            "abc",
+            "1e9",
+            "0.001",
+            "1.005",
+            "50000.01",
+            "99999999999999999999",
+            "NaN",
+            "1 000",
+            "0.99",
+        ] {
             let answer = surface.get(&user, &format!("a={action}&amt={}", encode(amount))).await;
             assert_eq!(answer.code(), "bad_amount", "{action} {amount}");
         }

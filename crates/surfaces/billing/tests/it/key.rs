@@ -21,7 +21,9 @@ async fn the_same_key_is_answered_the_same_and_done_once() {
     let first = send("k1", "one").await;
     assert_eq!(first.code(), "ok");
     assert_eq!(send("k1", "one").await, first);
-    let header = request(Method::POST, &session, "a=u_message").header("Idempotency-Key", "k1").header(header::CONTENT_TYPE, FORM);
+    let header = request(Method::POST, &session, "a=u_message")
+        .header("Idempotency-Key", "k1")
+        .header(header::CONTENT_TYPE, FORM);
     assert_eq!(surface.exchange(header, "msg=one").await, first);
     assert_eq!(count(&surface, &session).await, 1);
     assert_eq!(send("k1", "two").await.code(), "idempotency_conflict");

@@ -129,7 +129,7 @@ async fn u_main_has_every_key_with_its_type() {
         assert_eq!(&services[0][name], value, "{name}");
     }
     let second = json!({
-        "tm_end": "0", "human_time": "", "human_end_time": "без ограничения", "time_left": 60, "frozen": "1", "price": "9.99",
+        "tm_end": "0", "human_time": "", "human_end_time": "без ограничения", "time_left": 0, "frozen": "1", "price": "9.99",
         "next_service_id": "0", "next_service_price": "0", "next_service_title": "", "grp_list": "", "pay_id": "0",
         "set_next_time": NOW.to_string()
     });
@@ -142,7 +142,8 @@ async fn u_main_has_every_key_with_its_type() {
     let pays = answer["pays"].as_array().unwrap();
     assert_eq!(pays.len(), 2, "{pays:?}");
     assert!(pays.iter().all(|pay| keys(pay) == named(PAY)));
-    let own = json!({ "category": "3", "creator": "user", "creator_id": "357", "creator_ip": "3221225993", "reason": "" });
+    let own =
+        json!({ "category": "3", "creator": "user", "creator_id": "357", "creator_ip": "3221225993", "reason": "" });
     let staff = json!({
         "cash": "12.50", "category": "1", "comment": "thanks", "creator": "admin", "creator_id": "0", "creator_ip": "0",
         "reason": "", "date": "01.01.2026 02:00"
@@ -187,7 +188,9 @@ async fn stays_and_history_are_paged() {
     let own = surface.get(&session, "a=u_pays").await.json()["pays"].clone();
     let shown = |pays: &Value| {
         let pays = pays.as_array().unwrap();
-        pays.iter().map(|pay| format!("{} {}", pay["category"].as_str().unwrap(), pay["balance"].as_str().unwrap())).collect::<Vec<_>>()
+        pays.iter()
+            .map(|pay| format!("{} {}", pay["category"].as_str().unwrap(), pay["balance"].as_str().unwrap()))
+            .collect::<Vec<_>>()
     };
     assert_eq!(shown(&own), ["3 12.50", "1 12.50"]);
     let all = surface.get(&admin, "a=u_pays&uid=357").await.json()["pays"].clone();
@@ -233,7 +236,11 @@ async fn whoever_is_blocked_or_owes_is_told_so() {
     }
     // What the next periods lack: 10.00 less 15 percent.
     surface.pay(gatehouse_model::AccountId(2), Money(-1_250), "").await;
-    assert_eq!(surface.get(&session, "").await.json()["usr"]["recommended_pay"], "11.66", "8.50 and the credit of 3.16");
+    assert_eq!(
+        surface.get(&session, "").await.json()["usr"]["recommended_pay"],
+        "11.66",
+        "8.50 and the credit of 3.16"
+    );
 }
 
 #[tokio::test]

@@ -31,7 +31,10 @@ async fn a_message_of_the_seed_is_stored_and_listed_as_it_was_sent() {
     let answer = surface.post(&admin, &format!("a=u_message&uid={uid}&category=482"), "msg=Прочтите <b>").await.json();
     let listed = surface.get(&session, "a=u_message").await.json();
     assert_eq!(categories(&listed), ["482", "491"]);
-    assert_eq!((&listed["messages"][0]["msg"], &listed["messages"][1]["answered"]), (&json!("Прочтите <b>"), &json!("1")));
+    assert_eq!(
+        (&listed["messages"][0]["msg"], &listed["messages"][1]["answered"]),
+        (&json!("Прочтите <b>"), &json!("1"))
+    );
     assert_eq!(categories(&surface.get(&admin, &format!("a=u_message&uid={uid}")).await.json()), ["482", "492"]);
     let read = format!("a=u_ajAcceptMsg&id={}", answer["id"].as_str().unwrap());
     assert_eq!(surface.get(&session, &read).await.body, r#"{"result":"ok"}"#);
@@ -49,7 +52,9 @@ async fn one_message_goes_to_many() {
     surface.subscriber("test").await;
     let (session, admin) = (surface.login("test", PASSWORD).await, surface.admin().await);
     let group = surface.get(&session, "").await.json()["usr"]["grp"].as_str().unwrap().to_owned();
-    let send = async |grp: &str| surface.post(&admin, &format!("a=u_message&category=488&grp={grp}"), "msg=Работы").await.code();
+    let send = async |grp: &str| {
+        surface.post(&admin, &format!("a=u_message&category=488&grp={grp}"), "msg=Работы").await.code()
+    };
     assert_eq!(send(&group).await, "ok");
     for wrong in ["", "x", "999"] {
         assert_eq!(send(wrong).await, "bad_request", "{wrong}");
@@ -71,7 +76,8 @@ async fn a_message_is_posted_and_bounded() {
     for empty in ["", "msg=", "msg=%20%0a%09", "msg=0"] {
         assert_eq!(surface.post(&session, "a=u_message", empty).await.code(), "msg_empty", "{empty}");
     }
-    let text = async |length: usize| surface.post(&session, "a=u_message", format!("msg={}", "я".repeat(length))).await.code();
+    let text =
+        async |length: usize| surface.post(&session, "a=u_message", format!("msg={}", "я".repeat(length))).await.code();
     assert_eq!((text(1_500).await, text(1_501).await), ("ok".to_owned(), "msg_long".to_owned()));
     assert_eq!(surface.get(&session, "a=u_message&limit=x").await.code(), "bad_request");
 

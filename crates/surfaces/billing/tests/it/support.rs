@@ -68,7 +68,9 @@ pub(crate) async fn with(settings: Settings) -> Surface {
 
 /// Percent-encodes what a query cannot hold.
 pub(crate) fn encode(text: &str) -> String {
-    text.bytes().map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+    text.bytes()
+        .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
 }
 
 impl Surface {
@@ -149,14 +151,8 @@ impl Surface {
         let ctx = self.test.operator();
         let mut tx = ctx.begin().await.unwrap();
         let key = format!("staff:{}", self.test.app.request_id());
-        let shown = Shown {
-            kind: ledger::kind::CASH,
-            at: None,
-            reason: "internal",
-            comment,
-            reference: None,
-            settles: None,
-        };
+        let shown =
+            Shown { kind: ledger::kind::CASH, at: None, reason: "internal", comment, reference: None, settles: None };
         let lines = [Line::wallet(account, amount, shown), Line::house(Book::Clearing("cash"), amount.negated())];
         let author = Author::staff(&ctx, 7);
         let event = Event { key: &key, reason: "test.pay", author: &author, lines: &lines };

@@ -15,7 +15,9 @@ async fn every_action_refuses_whoever_may_not() {
     let (user, low) = (surface.login("test", PASSWORD).await, surface.staff("low", &["billing.access"], None).await);
     let mut table = String::new();
     for action in gatehouse_billing::actions() {
-        let query = format!("a={action}&uid={uid}&id=1&amt=100&service_id=1&usr_service_id=1&cash=1&category=1&on=1&reg_id=x&go=1");
+        let query = format!(
+            "a={action}&uid={uid}&id=1&amt=100&service_id=1&usr_service_id=1&cash=1&category=1&on=1&reg_id=x&go=1"
+        );
         for (name, session) in [("none", ""), ("wrong", "wrong"), ("ended", &ended), ("expired", &expired)] {
             let code = surface.get(session, &query).await.code();
             table += &format!("{action:<16} {name:<8} {code}\n");

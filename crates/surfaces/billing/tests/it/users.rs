@@ -20,7 +20,9 @@ async fn all_subscribers_are_listed_by_number_in_every_envelope() {
         let surface = with(settings).await;
         let admin = surface.admin().await;
         let nobody = surface.get(&admin, "a=api_users").await.json();
-        let list = |answer: &Value| if envelope == Envelope::Nested { answer["result"]["users"].clone() } else { answer["users"].clone() };
+        let list = |answer: &Value| {
+            if envelope == Envelope::Nested { answer["result"]["users"].clone() } else { answer["users"].clone() }
+        };
         assert_eq!(list(&nobody), json!([]));
         // More than a page.
         surface
@@ -96,13 +98,19 @@ async fn staff_reach_the_groups_of_their_roles() {
     let (near, far) = (surface.group("near").await, surface.group("far").await);
     let (_, one) = surface.subscriber("one").await;
     let (two_account, two) = surface.subscriber("two").await;
-    surface.execute(&format!("UPDATE subscriber_pass SET billing_group_id = {} WHERE account_id = {two_account}", far.0)).await;
+    surface
+        .execute(&format!("UPDATE subscriber_pass SET billing_group_id = {} WHERE account_id = {two_account}", far.0))
+        .await;
     let local = surface.staff("local", &READ, Some(&[near])).await;
     let everywhere = surface.staff("everywhere", &READ, None).await;
     let mixed = surface.staff("mixed", &["billing.access"], None).await;
     let users = async |session: &str, query: &str| {
         let answer = surface.get(session, &format!("a=api_users{query}")).await.json();
-        if answer["error"].is_null() { Ok(uids(&answer["users"])) } else { Err(answer["err_cod"].as_str().unwrap().to_owned()) }
+        if answer["error"].is_null() {
+            Ok(uids(&answer["users"]))
+        } else {
+            Err(answer["err_cod"].as_str().unwrap().to_owned())
+        }
     };
     assert_eq!(users(&local, "").await, Ok(vec![one]));
     assert_eq!(users(&local, &format!("&grp={}", far.0)).await, Ok(vec![]));
