@@ -122,6 +122,7 @@ pub(super) async fn apply(
             if reversed > Money::ZERO {
                 books.take_back(&mut tx, &payment, Money::ZERO, reversed).await?;
             }
+            renew::resume(ctx, &mut tx, order.account_id).await?;
             Verdict::Credited
         }
         Status::Paid | Status::Reversed if is_paid => {

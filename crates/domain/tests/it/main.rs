@@ -54,9 +54,7 @@ mod billing_field;
 mod billing_message;
 #[cfg(test)]
 mod billing_people;
-#[cfg(test)]
 mod billing_random;
-#[cfg(test)]
 mod billing_renew;
 #[cfg(test)]
 mod billing_services;
@@ -83,9 +81,17 @@ mod oa;
 #[cfg(test)]
 mod oa_import;
 #[cfg(test)]
+mod payment;
+#[cfg(test)]
+mod payment_fault;
+#[cfg(test)]
+mod payment_shop;
+#[cfg(test)]
 mod people;
 #[cfg(test)]
 mod picture;
+#[cfg(test)]
+mod push;
 #[cfg(test)]
 mod radius;
 #[cfg(test)]
