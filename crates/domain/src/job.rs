@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use crate::{
     App, Error, Result, Settings, audit,
     bastion::{request, terminal},
-    billing::{self, credit, renew, sweep},
+    billing::{self, credit, remind, renew, sweep},
     keys,
     live::Live,
     oa, payment, push, radius, recording, throttle,
@@ -305,13 +305,14 @@ enum Periodic {
     BillingRenew,
     BillingCreditEnd,
     BillingDebtSweep,
+    BillingRemind,
     SessionPurge,
     Recordings,
     Retention,
 }
 
 impl Periodic {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::AuditSeal,
         Self::AccessExpire,
         Self::RadiusExpire,
@@ -320,6 +321,7 @@ impl Periodic {
         Self::BillingRenew,
         Self::BillingCreditEnd,
         Self::BillingDebtSweep,
+        Self::BillingRemind,
         Self::SessionPurge,
         Self::Recordings,
         Self::Retention,
@@ -335,6 +337,7 @@ impl Periodic {
             Self::BillingRenew => "billing.renew",
             Self::BillingCreditEnd => "billing.credit_end",
             Self::BillingDebtSweep => "billing.debt_sweep",
+            Self::BillingRemind => "billing.remind",
             Self::SessionPurge => "session.purge",
             Self::Recordings => "recording.retention",
             Self::Retention => "retention",
@@ -347,6 +350,7 @@ impl Periodic {
             Self::BillingRenew => return settings.billing.renew.tick.0,
             Self::BillingCreditEnd => 5,
             Self::BillingDebtSweep => 7,
+            Self::BillingRemind => 60,
             Self::ProcessReap | Self::RadiusStale => 10,
             Self::SessionPurge | Self::Recordings => 3_600,
             Self::Retention => 86_400,
@@ -403,6 +407,7 @@ async fn run_periodic_once(app: &App, task: Periodic) -> Result<()> {
         Periodic::BillingRenew => !renew::is_due(app).await?,
         Periodic::BillingCreditEnd => !credit::is_due(app).await?,
         Periodic::BillingDebtSweep => !sweep::is_wanted(app).await?,
+        Periodic::BillingRemind => !remind::is_due(app).await?,
         Periodic::ProcessReap
         | Periodic::RadiusStale
         | Periodic::SessionPurge
@@ -470,6 +475,7 @@ async fn work(app: &App, task: Periodic) -> Result<()> {
         Periodic::BillingRenew => renew::run(app).await.map(drop),
         Periodic::BillingCreditEnd => credit::end_due(app).await,
         Periodic::BillingDebtSweep => sweep::run(app).await,
+        Periodic::BillingRemind => remind::run(app).await,
         Periodic::Recordings => recording::retain(app).await.map(drop),
         Periodic::Retention => {
             let before = now.minus(app.settings().visits.proxy_retention.0);

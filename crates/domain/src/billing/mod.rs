@@ -21,6 +21,7 @@ pub mod pays;
 pub mod period;
 pub mod price;
 pub mod refusal;
+pub(crate) mod remind;
 pub mod renew;
 pub mod scope;
 pub mod select;
