@@ -28,7 +28,9 @@ use crate::{
     payment::Providers,
     push::SenderHandle,
     radius::{
+        awaited::Awaited,
         behind::{self, Behind},
+        class::Classes,
         enforce::EnforcerHandle,
         entrant::Entrants,
         failure::Failures,
@@ -88,6 +90,8 @@ struct Inner {
     behind: Behind,
     failures: Failures,
     entrants: Entrants,
+    awaited: Awaited,
+    classes: Classes,
     nas_turns: NasTurns,
     sweep: Sweep,
     billing_uses: Uses,
@@ -108,7 +112,7 @@ impl App {
         let db = Db::open(open.database_url.expose(), &open.options).await?;
         db.migrate().await?;
         let passwords = Passwords::new(&open.settings.login, &open.random)?;
-        let recent = Recent::new(&open.random);
+        let (recent, classes) = (Recent::new(&open.random), Classes::new(&open.random));
         let app = Self(Arc::new(Inner {
             live: Live::new(),
             db,
@@ -133,6 +137,8 @@ impl App {
             behind: Behind::default(),
             failures: Failures::default(),
             entrants: Entrants::default(),
+            awaited: Awaited::default(),
+            classes,
             nas_turns: NasTurns::default(),
             sweep: Sweep::default(),
             billing_uses: Uses::default(),
@@ -246,6 +252,16 @@ impl App {
     /// Who was let in through the radius door a moment ago.
     pub(crate) fn entrants(&self) -> &Entrants {
         &self.0.entrants
+    }
+
+    /// Who was let in under a limit of sessions, and has not begun his yet.
+    pub(crate) fn awaited(&self) -> &Awaited {
+        &self.0.awaited
+    }
+
+    /// Session keys of the radius door.
+    pub(crate) fn classes(&self) -> &Classes {
+        &self.0.classes
     }
 
     /// Writes down what the radius door did up to now; part of a clean stop and of tests.

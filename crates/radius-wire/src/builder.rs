@@ -1,7 +1,7 @@
 //! Writing packets.
 
 use crate::attribute::{MESSAGE_AUTHENTICATOR, PROXY_STATE, VENDOR_SPECIFIC};
-use crate::authenticator::{authenticator, message_authenticator};
+use crate::authenticator::{SharedSecret, authenticator, message_authenticator};
 use crate::free::Filled;
 use crate::packet::{Code, HEADER, MAX_PACKET, MAX_VALUE, MAX_VENDOR_VALUE, Packet};
 use crate::text::cut;
@@ -116,7 +116,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Appends Proxy-State, length and checksums.
-    pub fn finish(mut self, secret: &[u8]) -> Result<Vec<u8>, Oversize> {
+    pub fn finish<S: SharedSecret + ?Sized>(mut self, secret: &S) -> Result<Vec<u8>, Oversize> {
         if let Some(request) = self.request {
             request.all(PROXY_STATE).for_each(|value| {
                 // Unchanged means the empty ones, too.
@@ -132,11 +132,11 @@ impl<'a> Builder<'a> {
         // What stands in the field now is what the checksums are computed over: a request's authenticator, random or zero.
         let field = self.bytes.get(4..).and_then(|rest| rest.first_chunk()).copied().unwrap_or_default();
         if self.is_signed {
-            let value = message_authenticator(secret, &self.bytes, &field, HEADER + 2);
+            let value = message_authenticator(secret.mac(), &self.bytes, &field, HEADER + 2);
             write(&mut self.bytes, HEADER + 2, value);
         }
         if !self.code.has_random_authenticator() {
-            let value = authenticator(secret, &self.bytes, &field);
+            let value = authenticator(secret.octets(), &self.bytes, &field);
             write(&mut self.bytes, 4, value);
         }
         Ok(self.bytes)

@@ -6,12 +6,12 @@ use md5::{Digest, Md5};
 /// Hides text, padded with zeros to whole blocks of 16.
 pub(crate) fn hide(secret: &[u8], seed: &[&[u8]], plain: &[u8]) -> Vec<u8> {
     let mut hidden = Vec::with_capacity(plain.len().next_multiple_of(16));
-    let mut digest = first(secret, seed);
+    let mut before = None;
     for block in plain.chunks(16) {
-        let mut out = digest;
+        let mut out = digest(secret, seed, before.as_ref());
         out.iter_mut().zip(block).for_each(|(byte, plain)| *byte ^= plain);
-        digest = following(secret, &out);
         hidden.extend(out);
+        before = Some(out);
     }
     hidden
 }
@@ -19,18 +19,19 @@ pub(crate) fn hide(secret: &[u8], seed: &[&[u8]], plain: &[u8]) -> Vec<u8> {
 /// Reveals whole blocks; a rest shorter than a block is left out.
 pub(crate) fn reveal(secret: &[u8], seed: &[&[u8]], hidden: &[u8]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(hidden.len());
-    let mut digest = first(secret, seed);
+    let mut before = None;
     for block in hidden.as_chunks::<16>().0 {
-        plain.extend(block.iter().zip(digest).map(|(byte, key)| byte ^ key));
-        digest = following(secret, block);
+        plain.extend(block.iter().zip(digest(secret, seed, before)).map(|(byte, key)| byte ^ key));
+        before = Some(block);
     }
     plain
 }
 
-fn first(secret: &[u8], seed: &[&[u8]]) -> [u8; 16] {
-    seed.iter().fold(Md5::new().chain_update(secret), Md5::chain_update).finalize().into()
-}
-
-fn following(secret: &[u8], block: &[u8; 16]) -> [u8; 16] {
-    Md5::new().chain_update(secret).chain_update(block).finalize().into()
+/// What hides the block that follows `before`, or the first one.
+fn digest(secret: &[u8], seed: &[&[u8]], before: Option<&[u8; 16]>) -> [u8; 16] {
+    let digest = Md5::new().chain_update(secret);
+    match before {
+        Some(block) => digest.chain_update(block).finalize().into(),
+        None => seed.iter().fold(digest, Md5::chain_update).finalize().into(),
+    }
 }

@@ -16,7 +16,7 @@ mod packet;
 pub mod password;
 pub mod text;
 
-pub use authenticator::Signature;
+pub use authenticator::{Key, SharedSecret, Signature};
 pub use builder::{Builder, Oversize};
 pub use free::{BadAttribute, Filled, FreeAttribute, Placeholder};
 pub use packet::{Attribute, Attributes, Code, DropReason, HEADER, MAX_PACKET, MAX_VALUE, MAX_VENDOR_VALUE, Packet};

@@ -99,19 +99,6 @@ pub async fn warn(tx: &mut Tx, id: StatementId, at: Millis) -> Result<u64> {
     .await
 }
 
-/// Whether a row of this kind stands for an account, such as one that blocks credit.
-pub async fn has_row(q: &mut impl Query, account: AccountId, kind: i64) -> Result<bool> {
-    let found: Option<(StatementId,)> = q
-        .one(
-            sql!(
-                "SELECT id FROM statement WHERE account_id = $1 AND kind = $2 AND folded_into IS NULL ORDER BY id LIMIT 1"
-            ),
-            args![account, kind],
-        )
-        .await?;
-    Ok(found.is_some())
-}
-
 /// Adds up the rows of a kind that an account got after a moment: all, and the largest of them.
 pub async fn sum_after(q: &mut impl Query, account: AccountId, kind: i64, after: Millis) -> Result<(Money, Money)> {
     let sums: Option<(Money, Money)> = q

@@ -1,6 +1,6 @@
-//! The radius door beside FreeRADIUS: logins by PAP, durable accounting, publication of one change.
+//! The radius door beside FreeRADIUS: logins by PAP, durable accounting, publication of changes.
 //!
-//! `authentication`, `accounting` or `publish` as argument does one part; further words are the number of users (100,000) and
+//! `authentication`, `accounting`, `publish` or `orders` as argument does one part; further words are the number of users (100,000) and
 //! the seconds of a round (5). Both servers run for the whole time, and take the same load in turn from a generator of
 //! this program, which checks every reply's authenticators. CPU per request is user and system time of the server's
 //! process, all threads and what they do in the background included; requests a second depend on who else has the cores.
@@ -17,6 +17,8 @@
 
 #[path = "bench_radius/load.rs"]
 mod load;
+#[path = "bench_radius/orders.rs"]
+mod orders;
 #[path = "bench_radius/ours.rs"]
 mod ours;
 #[path = "bench_radius/publish.rs"]
@@ -60,7 +62,7 @@ async fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let is_number = |text: &String| text.bytes().all(|byte| byte.is_ascii_digit());
     let (numbers, words): (Vec<_>, Vec<_>) = args.iter().partition(|text| is_number(text));
-    let parts = ["authentication", "accounting", "publish"];
+    let parts = ["authentication", "accounting", "publish", "orders"];
     ensure!(
         words.len() <= 1 && numbers.len() <= 2 && words.iter().all(|word| parts.contains(&word.as_str())),
         "usage: cargo xtask bench radius [{}] [USERS] [SECONDS]",
@@ -70,6 +72,12 @@ async fn main() -> Result<()> {
     let users = numbers.first().map_or(Ok(USERS), |text| text.parse())?;
     let seconds = Duration::from_secs(numbers.get(1).map_or(Ok(SECONDS), |text| text.parse())?);
 
+    if does("orders") {
+        orders::measure(users).await?;
+    }
+    if words.first().is_some_and(|word| *word == "orders") {
+        return Ok(());
+    }
     let installation = ours::install(users).await?;
     let server = installation.serve("serve");
     println!(

@@ -9,7 +9,11 @@ use gatehouse_store::{
     statement, subscriber,
 };
 
-use super::{Outcome, Refusal, Who, need, renew, scope};
+use super::{
+    Outcome, Refusal, Who,
+    block::{self, Block},
+    need, renew, scope,
+};
 use crate::{
     App, Ctx, Error, Result,
     audit::{self, Object},
@@ -142,7 +146,7 @@ pub(crate) async fn grant(
 async fn judge(ctx: &Ctx, tx: &mut Tx, wallet: &Wallet) -> Outcome<Verdict> {
     let settings = &ctx.app.settings().billing;
     let (account, now) = (wallet.owner, ctx.now());
-    if rows::has_row(tx, account, settings.credit.block_category).await? {
+    if block::find(ctx, tx, account, Block::Credit).await?.is_some() {
         return Ok(Verdict::Blocked);
     }
     let open = rows::list_open(tx, account).await?;

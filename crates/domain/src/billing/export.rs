@@ -15,6 +15,7 @@ use super::{
     field::{FieldValue, Fields},
     main::{self, Subscribed, Usr},
     scope,
+    service::{self, Listed},
 };
 use crate::{Ctx, Error, Result};
 
@@ -79,6 +80,15 @@ pub async fn begin(who: &Who, asked: Asked) -> Outcome<Export> {
     let fields = Fields::load(&mut snapshot).await?;
     let ctx = who.ctx.clone();
     Ok(Export { ctx, asked, snapshot, fields, scoped_to, above: 0, given: 0, is_over: false, _turn: turn })
+}
+
+/// Lists the whole catalogue of services.
+///
+/// Errors: `Forbidden` for subscribers, `NoPrivilege` without `billing.access`. Source: specs/billing.md §5.9 `api_services`.
+pub async fn services(who: &Who) -> Outcome<Vec<Listed>> {
+    let q = &mut who.ctx.read();
+    scope::reach(q, who, "billing.access").await?;
+    Ok(service::list(q).await?)
 }
 
 impl Export {

@@ -1,19 +1,17 @@
 //! Everything about one subscriber at a glance (specs/billing.md §5.2).
 
 use gatehouse_model::{Millis, Money};
-use gatehouse_store::{
-    billing_block,
-    billing_view::{self as rows, SubscribedRow, UsrAddressRow, UsrRow},
-};
+use gatehouse_store::billing_view::{self as rows, SubscribedRow, UsrAddressRow, UsrRow};
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
     Outcome, Refusal, Who,
+    block::{self, Block},
     field::{self, FieldValue},
     pays::{self, Row},
     price, scope,
 };
-use crate::{Ctx, ledger::kind, payment::order::payment_code};
+use crate::{Ctx, payment::order::payment_code};
 
 /// A subscriber with all that belongs to him.
 #[derive(Debug)]
@@ -88,7 +86,7 @@ pub async fn show(who: &Who, uid: Option<i64>) -> Outcome<Main> {
     let credits = rows::list_credits(q, target.account).await?;
     let fields = field::of(q, target.account, who.is_admin()).await?;
     let addresses = rows::list_addresses(q, target.account).await?;
-    let no_ordering = billing_block::find(q, target.account, kind::NO_ORDERING).await?.is_some();
+    let no_ordering = block::find(ctx, q, target.account, Block::Ordering).await?.is_some();
     let limit = ctx.app.settings().billing.api.pays_limit.into();
     let with_events = pays::sees_events(q, who, &target).await?;
     let pays = rows::list_pays(q, target.account, row.wallet_id, with_events, (limit, 0)).await?;

@@ -4,6 +4,7 @@ pub mod access;
 pub mod auth_log;
 mod begin;
 pub mod block;
+pub mod card;
 pub mod connect;
 pub mod credit;
 pub mod export;

@@ -73,6 +73,7 @@ async fn try_session(ctx: &Ctx, nas: &Nas, report: &Report) -> Result<Option<Rep
     let mut tx = ctx.begin().await?;
     let known = rows::find_newest(&mut tx, nas.id, &report.session_id).await?;
     let telling = Telling { nas, report, now: ctx.now(), event: event_at(report, ctx.now()) };
+    let mut arrived = None;
     let reply = match (telling.of(known.as_ref()), known) {
         (Of::Past, _) | (Of::Present, None) => Reply::Acknowledge,
         (Of::Present, Some(session)) => telling.go_on(ctx, &mut tx, &session).await?,
@@ -80,11 +81,15 @@ async fn try_session(ctx: &Ctx, nas: &Nas, report: &Report) -> Result<Option<Rep
             if let Some(old) = known.as_ref().filter(|old| old.until_at.is_none()) {
                 rows::close(&mut tx, old.id, old.event_at, EndedWhy::Stale.as_str()).await?;
             }
-            let Some(reply) = telling.begin(ctx, &mut tx, known.as_ref()).await? else { return Ok(None) };
-            reply
+            let Some(begun) = telling.begin(ctx, &mut tx, known.as_ref()).await? else { return Ok(None) };
+            arrived = begun.account;
+            begun.reply
         }
     };
     tx.commit().await?;
+    if let Some(account) = arrived {
+        ctx.app.awaited().arrived(account, report.calling_station.as_deref());
+    }
     Ok(Some(reply))
 }
 
@@ -217,11 +222,11 @@ impl Telling<'_> {
     }
 
     /// Writes a session that was not known. None: somebody else just did.
-    async fn begin(&self, ctx: &Ctx, tx: &mut Tx, before: Option<&SessionRow>) -> Result<Option<Reply>> {
+    async fn begin(&self, ctx: &Ctx, tx: &mut Tx, before: Option<&SessionRow>) -> Result<Option<Begun>> {
         let who = self.who(ctx, tx).await?;
         let is_silent = self.is_silent(who.refused);
         if is_silent && before.is_some_and(|before| is_refusal(before) && self.now < before.seen_at.plus(REFUSAL)) {
-            return Ok(Some(Reply::Silent));
+            return Ok(Some(Begun { account: None, reply: Reply::Silent }));
         }
         let facts = Facts::of(self.report);
         let ended = match (who.refused, self.report.status) {
@@ -250,7 +255,7 @@ impl Telling<'_> {
         };
         let Some(id) = rows::insert(tx, &new).await? else { return Ok(None) };
         if is_silent {
-            return Ok(Some(Reply::Silent));
+            return Ok(Some(Begun { account: who.account, reply: Reply::Silent }));
         }
         if let Some(why) = who.refused.filter(|_| ended.is_none() && self.can_cut()) {
             radius_outbox::update_end_asked(tx, id, why.as_str(), self.now).await?;
@@ -259,7 +264,7 @@ impl Telling<'_> {
         if let Some(account) = who.account {
             self.live(ctx, tx, (account, who.pass), id, (fields.up, fields.down)).await?;
         }
-        Ok(Some(Reply::Acknowledge))
+        Ok(Some(Begun { account: who.account, reply: Reply::Acknowledge }))
     }
 
     /// Writes what became of a session that is known.
@@ -408,6 +413,13 @@ impl Telling<'_> {
             name: row.name,
         }))
     }
+}
+
+/// A session that was written as a new one.
+struct Begun {
+    /// Whose it is.
+    account: Option<AccountId>,
+    reply: Reply,
 }
 
 /// Whose session it is.

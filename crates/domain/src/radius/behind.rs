@@ -100,16 +100,13 @@ impl Behind {
         self.lock().active.insert(account, at);
     }
 
-    /// Notes that an account was let in.
-    pub(crate) fn entered(&self, account: AccountId, at: Millis) {
+    /// Notes a decision; `entered`: whom it let in.
+    pub(crate) fn decided(&self, note: Note, entered: Option<AccountId>, at: Millis) {
         let mut waiting = self.lock();
-        let entry = waiting.entered.entry(account).or_insert(Entry { at, written_at: None, is_new: true });
-        *entry = Entry { at, is_new: true, ..*entry };
-    }
-
-    /// Notes a decision.
-    pub(crate) fn decided(&self, note: Note, at: Millis) {
-        let mut waiting = self.lock();
+        if let Some(account) = entered {
+            let entry = waiting.entered.entry(account).or_insert(Entry { at, written_at: None, is_new: true });
+            *entry = Entry { at, is_new: true, ..*entry };
+        }
         let is_full = waiting.notes.len() >= MAX && !waiting.notes.contains_key(&note);
         let note = if is_full { Note { account: None, login: "*".to_owned(), station: None, ..note } } else { note };
         let tally = waiting.notes.entry(note).or_insert(Tally { since: at, count: 0, is_told: false });
@@ -252,16 +249,16 @@ mod tests {
     #[test]
     fn equal_decisions_are_told_at_once_and_then_with_their_number() {
         let behind = Behind::default();
-        behind.decided(note("a"), Millis(0));
+        behind.decided(note("a"), None, Millis(0));
         assert_eq!(counts(&behind, 500, false), [1]);
-        (0..5).for_each(|n| behind.decided(note("a"), Millis(1_000 + n)));
+        (0..5).for_each(|n| behind.decided(note("a"), None, Millis(1_000 + n)));
         assert_eq!(counts(&behind, 30_000, false), [0_u64; 0]);
         assert_eq!(counts(&behind, 60_000, false), [5]);
         assert!(behind.lock().notes.is_empty());
-        behind.decided(note("a"), Millis(61_000));
-        behind.decided(note("b"), Millis(61_000));
+        behind.decided(note("a"), None, Millis(61_000));
+        behind.decided(note("b"), None, Millis(61_000));
         assert_eq!(counts(&behind, 61_001, false), [1, 1]);
-        behind.decided(note("b"), Millis(62_000));
+        behind.decided(note("b"), None, Millis(62_000));
         assert_eq!(counts(&behind, 62_001, true), [1], "the end of the process leaves nothing");
     }
 
@@ -270,17 +267,17 @@ mod tests {
         let behind = Behind::default();
         let entered = |at: i64, is_end: bool| behind.take(Millis(at), is_end).entered;
         let me = AccountId(1);
-        behind.entered(me, Millis(0));
+        behind.decided(note("me"), Some(me), Millis(0));
         assert_eq!(entered(1, false), [(me, Millis(0))]);
-        behind.entered(me, Millis(500));
+        behind.decided(note("me"), Some(me), Millis(500));
         assert_eq!(entered(501, false), []);
-        behind.entered(me, Millis(59_000));
+        behind.decided(note("me"), Some(me), Millis(59_000));
         assert_eq!(entered(60_001, false), [(me, Millis(59_000))]);
         assert_eq!(entered(120_001, false), []);
         assert!(behind.lock().entered.is_empty());
-        behind.entered(me, Millis(130_000));
+        behind.decided(note("me"), Some(me), Millis(130_000));
         assert_eq!(entered(130_001, false), [(me, Millis(130_000))]);
-        behind.entered(me, Millis(130_002));
+        behind.decided(note("me"), Some(me), Millis(130_002));
         let batch = behind.take(Millis(130_003), true);
         assert_eq!(batch.entered, [(me, Millis(130_002))], "the end of the process leaves nothing");
         behind.put_back(batch);
@@ -290,11 +287,11 @@ mod tests {
     #[test]
     fn what_could_not_be_written_waits_on() {
         let behind = Behind::default();
-        behind.decided(note("a"), Millis(0));
+        behind.decided(note("a"), None, Millis(0));
         behind.active(AccountId(1), Millis(0));
         let batch = behind.take(Millis(1), false);
         behind.active(AccountId(1), Millis(2));
-        behind.decided(note("a"), Millis(3));
+        behind.decided(note("a"), None, Millis(3));
         behind.put_back(batch);
         let batch = behind.take(Millis(4), false);
         assert_eq!(batch.active, [(AccountId(1), Millis(2))]);
@@ -304,7 +301,7 @@ mod tests {
     #[test]
     fn memory_is_bounded() {
         let behind = Behind::default();
-        (0..MAX + 1_000).for_each(|n| behind.decided(note(&n.to_string()), Millis(0)));
+        (0..MAX + 1_000).for_each(|n| behind.decided(note(&n.to_string()), None, Millis(0)));
         let waiting = behind.lock();
         assert_eq!(waiting.notes.len(), MAX + 1);
         assert_eq!(waiting.notes.values().map(|tally| tally.count).sum::<u64>(), 21_000);

@@ -187,7 +187,7 @@ pub(crate) async fn change(app: &App, job: &JobRow) -> Result<()> {
     } else {
         login::standing(&ctx, account, Some(&nas)).await?
     };
-    let is_in_garden = matches!(&stands, Decision::Accept(grant) if grant.is_denied);
+    let is_in_garden = matches!(&stands, Decision::Accept(grant) if grant.terms.is_denied);
     let outcome = match stands {
         Decision::Accept(grant) => match turn(app, Some(&nas)).await {
             Some(_turn) => carry_out(app, Some(&nas), &session, Order::Change(grant)).await,

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -13,7 +13,7 @@ const LIFE: Duration = Duration::from_mins(1);
 /// Remembered at most; the oldest go first.
 const MAX: usize = 20_000;
 
-type Key = (NasId, Vec<u8>);
+type Key = (NasId, Arc<[u8]>);
 
 /// The memory of a process.
 #[derive(Debug, Default)]
@@ -35,7 +35,7 @@ impl Entrants {
                 inner.known.remove(&key);
             }
         }
-        let key = (nas, user_name.to_vec());
+        let key = (nas, Arc::from(user_name));
         if inner.known.insert(key.clone(), (account, now)).is_none_or(|(_, at)| at != now) {
             inner.order.push_back((now, key));
         }
@@ -44,7 +44,7 @@ impl Entrants {
     /// Whom a User-Name at a NAS stood for a moment ago.
     pub(crate) fn find(&self, nas: NasId, user_name: &[u8], now: Millis) -> Option<AccountId> {
         let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (account, at) = inner.known.get(&(nas, user_name.to_vec()))?;
+        let (account, at) = inner.known.get(&(nas, Arc::from(user_name)))?;
         (now < at.plus(LIFE)).then_some(*account)
     }
 }

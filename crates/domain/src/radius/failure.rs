@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use gatehouse_model::{Millis, fold_key};
+use gatehouse_model::Millis;
 
 /// Failures that close the door.
 const LIMIT: u32 = 10;
@@ -21,6 +21,17 @@ const MAX: usize = 65_536;
 
 /// A login and where it is tried from.
 pub(crate) type Pair = [u8; 32];
+
+/// What is known of a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// Nothing.
+    Unknown,
+    /// It failed, and may go on.
+    Open,
+    /// It failed too often.
+    Closed,
+}
 
 /// The counters of a process.
 #[derive(Debug, Default)]
@@ -40,9 +51,8 @@ struct Count {
     closed_until: Millis,
 }
 
-/// The pair of a login, compared folded, and a Calling-Station-Id, or a NAS where there is none.
-pub(crate) fn pair(login: &str, station: &str) -> Pair {
-    let key = fold_key(login);
+/// The pair of a folded login and a Calling-Station-Id, or a NAS where there is none.
+pub(crate) fn pair(key: &str, station: &str) -> Pair {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&(key.len() as u64).to_le_bytes()).update(key.as_bytes()).update(station.as_bytes());
     *hasher.finalize().as_bytes()
@@ -55,7 +65,16 @@ impl Failures {
 
     /// Whether the door is closed to a pair.
     pub(crate) fn is_closed(&self, pair: &Pair, now: Millis) -> bool {
-        self.lock().pairs.get(pair).is_some_and(|count| now < count.closed_until)
+        self.look(pair, now) == Look::Closed
+    }
+
+    /// What is known of a pair.
+    pub(crate) fn look(&self, pair: &Pair, now: Millis) -> Look {
+        match self.lock().pairs.get(pair) {
+            None => Look::Unknown,
+            Some(count) if now < count.closed_until => Look::Closed,
+            Some(_) => Look::Open,
+        }
     }
 
     /// Counts a failure.
@@ -102,15 +121,16 @@ mod tests {
     #[test]
     fn the_tenth_failure_closes_for_a_minute_and_for_that_pair_alone() {
         let failures = Failures::default();
-        let mine = pair("Bob", "192.0.2.1");
+        let mine = pair("bob", "192.0.2.1");
         for second in 0..9 {
             failures.failed(mine, at(second));
             assert!(!failures.is_closed(&mine, at(second)));
         }
-        failures.failed(pair("bOB", "192.0.2.1"), at(9));
+        failures.failed(pair("bob", "192.0.2.1"), at(9));
         assert!(failures.is_closed(&mine, at(9)) && failures.is_closed(&mine, at(68)));
         assert!(!failures.is_closed(&mine, at(69)));
-        assert!(!failures.is_closed(&pair("bob", "192.0.2.2"), at(9)));
+        let other = pair("bob", "192.0.2.2");
+        assert_eq!([mine, other].map(|pair| failures.look(&pair, at(69))), [Look::Open, Look::Unknown]);
     }
 
     #[test]

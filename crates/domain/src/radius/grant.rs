@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr},
+    sync::Arc,
     time::Duration,
 };
 
@@ -20,21 +21,28 @@ pub enum Decision {
     Reject(Reject),
 }
 
-/// What an accepted person gets.
+/// What an accepted person gets, this time.
 #[derive(Debug, Clone)]
 pub struct Grant {
-    /// Who.
-    pub account: AccountId,
-    /// Its login as stored.
-    pub login: String,
-    /// The pass that decided.
-    pub pass: PassKind,
+    /// What the person gets each time.
+    pub terms: Arc<Terms>,
     /// Session key for Class (25).
     pub class: Vec<u8>,
     /// For MS-CHAPv2.
     pub success: Option<MsChapSuccess>,
     /// Session-Timeout, never past the expiry.
     pub session_timeout: Option<Duration>,
+}
+
+/// What of a grant does not depend on the moment: as long as nobody changes it, all grants share one.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    /// Who.
+    pub account: AccountId,
+    /// Its login as stored.
+    pub login: String,
+    /// The pass that decided.
+    pub pass: PassKind,
     /// Idle-Timeout.
     pub idle_timeout: Option<Duration>,
     /// Framed-IP-Address.

@@ -2,6 +2,7 @@
 
 pub mod accounting;
 pub mod admit;
+pub(crate) mod awaited;
 pub(crate) mod behind;
 pub(crate) mod class;
 pub(crate) mod counter;
@@ -34,7 +35,7 @@ pub(crate) fn login_of(user_name: UserName, sent: &str) -> &str {
 
 /// A text of a NAS as it is stored: PostgreSQL takes no NUL.
 pub(crate) fn clean(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
+    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text.to_owned() }
 }
 
 #[cfg(test)]

@@ -7,14 +7,14 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use gatehouse_model::{AccountId, Millis, NasId, Secret};
 use zeroize::Zeroizing;
 
-use super::grant::Grant;
+use super::grant::Terms;
 use crate::{App, Random};
 
 /// Longest time an entry lives.
@@ -32,15 +32,15 @@ pub(crate) type Key = [u8; 32];
 pub(crate) struct Remembered {
     /// Until when this counts.
     pub(crate) until: Millis,
-    /// What it gives, without `class` and `session_timeout`.
-    pub(crate) grant: Grant,
+    /// What it gives.
+    pub(crate) terms: Arc<Terms>,
     /// What is worked out anew each time.
-    pub(crate) terms: Terms,
+    pub(crate) limits: Limits,
 }
 
-/// What of a grant depends on the moment.
+/// What a grant is worked out from at its moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Terms {
+pub(crate) struct Limits {
     /// Session-Timeout of the policy set.
     pub(crate) session_timeout: Option<Duration>,
     /// End of the pass.
@@ -98,7 +98,7 @@ impl Recent {
         }
         let inner = self.lock();
         let entry = inner.entries.get(key)?;
-        let is_over = entry.until <= now || entry.terms.expires_at.is_some_and(|at| at <= now);
+        let is_over = entry.until <= now || entry.limits.expires_at.is_some_and(|at| at <= now);
         (!is_over).then(|| entry.clone())
     }
 
@@ -111,7 +111,7 @@ impl Recent {
         if inner.entries.len() >= MAX {
             inner.clear();
         }
-        let account = remembered.grant.account;
+        let account = remembered.terms.account;
         if inner.entries.insert(key, remembered).is_none() {
             inner.by_account.entry(account).or_default().push(key);
         }

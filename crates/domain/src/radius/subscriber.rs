@@ -4,7 +4,7 @@
 //! services say. Else, if what he proved himself with is right, he is refused or, where billing says so, kept in the walled
 //! garden. A disabled account is always refused.
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
 use gatehouse_model::{AccountId, EndedWhy, Millis, PassKind, fold_key};
 use gatehouse_store::{
@@ -13,9 +13,9 @@ use gatehouse_store::{
 };
 
 use super::{
-    grant::{Decision, Grant, Reject},
+    grant::{Decision, Reject, Terms},
     nas::Nas,
-    recent::{self, Remembered, Terms},
+    recent::{self, Limits, Remembered},
 };
 use crate::{
     Ctx, Error, Result,
@@ -24,20 +24,16 @@ use crate::{
     vpn::{
         auth::{self, Proof, Stored},
         external::Credential,
-        login::{self, Login, Verdict},
+        login::{self, Intent, Login, Verdict},
     },
 };
 
 /// How long a dynamic address waits for the Start of its session.
 const HELD: Duration = Duration::from_mins(5);
 
-/// What follows an Accept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Visit {
-    /// A session, which takes an address.
-    New,
-    /// Nothing: somebody only asks, or the session has its address.
-    Asked,
+/// What a subscriber's login is remembered as: no login has a control character, so it is apart from every VPN user's.
+pub(crate) fn remembered_as(login: &str) -> String {
+    format!("\u{1}{login}")
 }
 
 /// Decides on a login; none: no subscriber is called so. The login is compared exactly.
@@ -45,20 +41,19 @@ pub(crate) enum Visit {
 /// Reasons, in the order in which they are looked for: `method_not_allowed` by the NAS entry; `wrong_password`,
 /// `needs_clear_password`; `disabled`, `admin_block`, `debt_block`, `no_service`, `unread_message`, `no_address`. Errors:
 /// `Unavailable`, `Internal`.
-pub(crate) async fn decide(ctx: &Ctx, login: &Login<'_>, visit: Visit) -> Result<Option<Verdict>> {
+pub(crate) async fn decide(ctx: &Ctx, login: &Login<'_>) -> Result<Option<Verdict>> {
     let memory = ctx.app.recent();
     if login.nas.is_some_and(|nas| !nas.settings.methods.contains(&login.credential.method())) {
         return Ok(Some(Verdict::refused(None, "method_not_allowed")));
     }
     let known = match login.credential {
         Credential::Pap(password) if !password.expose().is_empty() => {
-            // No login has a control character: apart from every VPN user's.
-            Some(memory.key(&format!("\u{1}{}", login.login), password, login.nas.map(|nas| nas.id)))
+            Some(memory.key(&remembered_as(login.login), password, login.nas.map(|nas| nas.id)))
         }
         _ => None,
     };
     if let Some(remembered) = known.and_then(|known| memory.find(&ctx.app, &known)) {
-        return login::settle(ctx, remembered.grant, remembered.terms).await.map(Some);
+        return login::settle(ctx, login.intent, remembered.terms, remembered.limits).await.map(Some);
     }
     let version = memory.version();
     let row = rows::find_by_key(&mut ctx.read(), &fold_key(login.login)).await?;
@@ -78,18 +73,21 @@ pub(crate) async fn decide(ctx: &Ctx, login: &Login<'_>, visit: Visit) -> Result
     };
     let stored = (row.password_hash.as_deref(), row.password_clear_sealed.is_some(), row.seal_ref.as_str());
     login::keep_proved(ctx, row.id, stored, &right, login.credential).await?;
-    let (decision, terms, is_lasting) = stand(ctx, &row, login.nas, visit).await?;
-    let grant = match decision {
-        Decision::Accept(grant) => *grant,
-        decision @ Decision::Reject(_) => {
+    let (stands, limits) = stand(ctx, &row, login.nas, login.intent).await?;
+    let terms = match stands {
+        Ok(terms) => Arc::new(terms),
+        Err(reject) => {
+            let decision = Decision::Reject(reject);
             return Ok(Some(Verdict { decision, ..Verdict::refused(Some(row.id), "") }));
         }
     };
-    if let Some(known) = known.filter(|_| is_lasting) {
+    // An address that is lent is lent anew each time.
+    let is_lasting = terms.framed_ip == fixed(&mut ctx.read(), row.id).await?;
+    if let Some(known) = known.filter(|_| is_lasting && login.intent != Intent::Check) {
         let until = ctx.now().plus(recent::LIFE);
-        memory.keep(version, known, Remembered { until, grant: grant.clone(), terms });
+        memory.keep(version, known, Remembered { until, terms: Arc::clone(&terms), limits });
     }
-    let verdict = login::settle(ctx, grant, terms).await?;
+    let verdict = login::settle(ctx, login.intent, terms, limits).await?;
     Ok(Some(login::with_success(verdict, right.success)))
 }
 
@@ -98,13 +96,10 @@ pub(crate) async fn standing(ctx: &Ctx, account: AccountId, nas: &Nas) -> Result
     let Some(row) = rows::find(&mut ctx.read(), account).await? else {
         return Ok(Verdict::refused(None, "no_such_account").decision);
     };
-    let (decision, terms, _) = stand(ctx, &row, Some(nas), Visit::Asked).await?;
-    Ok(match decision {
-        Decision::Accept(mut grant) => {
-            grant.session_timeout = login::session_timeout(terms, ctx.now());
-            Decision::Accept(grant)
-        }
-        reject @ Decision::Reject(_) => reject,
+    let (stands, limits) = stand(ctx, &row, Some(nas), Intent::Check).await?;
+    Ok(match stands {
+        Ok(terms) => Decision::Accept(Box::new(login::granted(Arc::new(terms), limits, ctx.now()))),
+        Err(reject) => Decision::Reject(reject),
     })
 }
 
@@ -127,41 +122,40 @@ fn has_garden(ctx: &Ctx, denial: Denial) -> bool {
     denial != Denial::Disabled && ctx.app.settings().billing.radius.denied == Denied::WalledGarden
 }
 
-/// Yes or no, what of a yes depends on the moment, and whether it may be remembered.
-async fn stand(ctx: &Ctx, row: &EntrantRow, nas: Option<&Nas>, visit: Visit) -> Result<(Decision, Terms, bool)> {
+/// What he gets or why not, and what of it depends on the moment.
+async fn stand(
+    ctx: &Ctx,
+    row: &EntrantRow,
+    nas: Option<&Nas>,
+    intent: Intent<'_>,
+) -> Result<(Result<Terms, Reject>, Limits)> {
     let stands = access::of(&mut ctx.read(), row, ctx.now()).await?;
-    let cap = nas.and_then(|nas| nas.settings.session_cap());
-    let until = stands.as_ref().ok().and_then(|service| service.until);
-    let terms = Terms { session_timeout: cap, expires_at: until, max_sessions: 0, newest_sessions: 0 };
+    let session_timeout = nas.and_then(|nas| nas.settings.session_cap());
+    let expires_at = stands.as_ref().ok().and_then(|service| service.until);
+    let limits = Limits { session_timeout, expires_at, max_sessions: 0, newest_sessions: 0 };
     let message = stands.as_ref().err().map(|denial| message(ctx, *denial, row.language.as_deref()).to_owned());
     let (service, is_denied) = match stands {
         Ok(service) => (service, false),
         Err(denial) if has_garden(ctx, denial) => (Service::default(), true),
         Err(denial) => {
             // 647: the account is disabled.
-            let reject = Reject { reason: denial.reason(), message, ms_chap_error: 647 };
-            return Ok((Decision::Reject(reject), terms, false));
+            return Ok((Err(Reject { reason: denial.reason(), message, ms_chap_error: 647 }), limits));
         }
     };
-    let fixed = fixed(&mut ctx.read(), row.id).await?;
-    let framed_ip = match fixed {
-        None if visit == Visit::New => match dynamic(ctx, row.id, service.is_public).await? {
+    let framed_ip = match fixed(&mut ctx.read(), row.id).await? {
+        None if intent != Intent::Check => match dynamic(ctx, row.id, service.is_public).await? {
             Lease::NoPool => None,
             Lease::Given(ip) => Some(ip),
             Lease::UsedUp => {
-                let reject = Reject { reason: "no_address", message: None, ms_chap_error: 691 };
-                return Ok((Decision::Reject(reject), terms, false));
+                return Ok((Err(Reject { reason: "no_address", message: None, ms_chap_error: 691 }), limits));
             }
         },
         fixed => fixed,
     };
-    let grant = Grant {
+    let terms = Terms {
         account: row.id,
         login: row.login.clone(),
         pass: PassKind::Subscriber,
-        class: Vec::new(),
-        success: None,
-        session_timeout: None,
         idle_timeout: None,
         framed_ip,
         pool: None,
@@ -173,9 +167,7 @@ async fn stand(ctx: &Ctx, row: &EntrantRow, nas: Option<&Nas>, visit: Visit) -> 
         message,
         is_denied,
     };
-    // An address that is lent is lent anew each time.
-    let is_lasting = visit == Visit::New && fixed == framed_ip;
-    Ok((Decision::Accept(Box::new(grant)), terms, is_lasting))
+    Ok((Ok(terms), limits))
 }
 
 async fn fixed(q: &mut impl Query, account: AccountId) -> Result<Option<Ipv4Addr>> {

@@ -6,16 +6,12 @@ use gatehouse_model::{PassKind, Secret};
 
 use super::{
     external::Credential,
-    login::{self, Login, Verdict},
+    login::{self, Intent, Login, Verdict},
 };
 use crate::{
     Ctx, Error, Result,
     audit::{self, Object, Stream},
-    radius::{
-        login_of,
-        nas::Nas,
-        subscriber::{self, Visit},
-    },
+    radius::{login_of, nas::Nas, subscriber},
 };
 
 /// What the door would do.
@@ -50,9 +46,9 @@ pub async fn check(
     };
     let login = nas.as_ref().map_or(user_name, |nas| login_of(nas.settings.user_name, user_name));
     let credential = Credential::Pap(password.clone());
-    let asked = Login { login, user_name, credential: &credential, nas: nas.as_deref() };
+    let asked = Login { login, user_name, credential: &credential, nas: nas.as_deref(), intent: Intent::Check };
     let verdict = if is_subscriber {
-        let found = subscriber::decide(ctx, &asked, Visit::Asked).await?;
+        let found = subscriber::decide(ctx, &asked).await?;
         found.unwrap_or_else(|| Verdict::refused(None, "no_such_account"))
     } else {
         login::decide(ctx, &asked).await?

@@ -3,9 +3,9 @@
 //! [`decide`] decides and changes nothing but the form in which the password is kept. A door that lets somebody in calls
 //! [`entered`] as well; `check-login` does not.
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
-use gatehouse_model::{AccountId, EndedWhy, Millis, PassKind, fold_key};
+use gatehouse_model::{AccountId, EndedWhy, Millis, PassKind, Secret, fold_key};
 use gatehouse_store::{
     Tx, account as accounts,
     vpn_live::{self as rows, LiveGroup, LiveUser},
@@ -21,10 +21,10 @@ use crate::{
     App, Ctx, Error, Result,
     account::clear,
     radius::{
-        grant::{Decision, Grant, Reject},
+        grant::{Decision, Grant, Reject, Terms},
         nas::Nas,
         outbox,
-        recent::{self, Remembered, Terms},
+        recent::{self, Limits, Remembered},
     },
 };
 
@@ -39,6 +39,17 @@ pub struct Login<'a> {
     pub credential: &'a Credential,
     /// The entry of the concentrator; none: any that takes every method.
     pub nas: Option<&'a Nas>,
+    /// What the decision is for.
+    pub intent: Intent<'a>,
+}
+
+/// What a decision is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Intent<'a> {
+    /// To know it.
+    Check,
+    /// To come in, from a station if that is known: where sessions are limited, a place is kept until the Start.
+    Enter(Option<&'a str>),
 }
 
 /// The decision.
@@ -93,7 +104,7 @@ pub async fn decide(ctx: &Ctx, login: &Login<'_>) -> Result<Verdict> {
         _ => None,
     };
     if let Some(remembered) = known.and_then(|known| memory.find(&ctx.app, &known)) {
-        return settle(ctx, remembered.grant, remembered.terms).await;
+        return settle(ctx, login.intent, remembered.terms, remembered.limits).await;
     }
     let version = memory.version();
     let Some(user) = rows::find_by_key(&mut ctx.read(), &key).await? else {
@@ -112,14 +123,15 @@ pub async fn decide(ctx: &Ctx, login: &Login<'_>) -> Result<Verdict> {
     if let Some(reason) = barrier(&user, &chain, ctx.now()) {
         return Ok(told(&user, reason));
     }
-    let (mut grant, terms) = terms(ctx, &user, &chain, login.nas).await?;
-    add_roles(ctx, &mut grant, right.roles).await?;
+    let (mut terms, limits) = terms(ctx, &user, &chain, login.nas).await?;
+    add_roles(ctx, &mut terms, right.roles).await?;
+    let terms = Arc::new(terms);
     let life = right.remember.map_or(recent::LIFE, |life| life.min(recent::LIFE));
     if let Some(known) = known.filter(|_| !life.is_zero()) {
-        let remembered = Remembered { until: ctx.now().plus(life), grant: grant.clone(), terms };
+        let remembered = Remembered { until: ctx.now().plus(life), terms: Arc::clone(&terms), limits };
         memory.keep(version, known, remembered);
     }
-    let verdict = settle(ctx, grant, terms).await?;
+    let verdict = settle(ctx, login.intent, terms, limits).await?;
     Ok(match verdict.decision {
         Decision::Reject(reject) if reject.reason == "session_limit" => told(&user, "session_limit"),
         _ => with_success(verdict, right.success),
@@ -133,6 +145,14 @@ pub(crate) fn is_remembered(ctx: &Ctx, login: &Login<'_>) -> bool {
     ctx.app.recent().find(&ctx.app, &key).is_some()
 }
 
+/// What is remembered for a folded login and its password at a NAS; none: [`decide`]. Where sessions are limited they are in the
+/// database, and so is the decision.
+pub(crate) fn recall(app: &App, key: &str, password: &Secret, nas: &Nas, now: Millis) -> Option<Grant> {
+    let memory = app.recent();
+    let Remembered { terms, limits, .. } = memory.find(app, &memory.key(key, password, Some(nas.id)))?;
+    (limits.max_sessions == 0 && limits.newest_sessions == 0).then(|| granted(terms, limits, now))
+}
+
 /// What an account gets now at a NAS, without a credential: for changes of an open stay. A refusal means that it may not be in.
 pub async fn standing(ctx: &Ctx, account: AccountId, nas: Option<&Nas>) -> Result<Decision> {
     let Some(user) = rows::find(&mut ctx.read(), account).await? else {
@@ -142,9 +162,8 @@ pub async fn standing(ctx: &Ctx, account: AccountId, nas: Option<&Nas>) -> Resul
     if let Some(reason) = barrier(&user, &chain, ctx.now()) {
         return Ok(told(&user, reason).decision);
     }
-    let (mut grant, terms) = terms(ctx, &user, &chain, nas).await?;
-    grant.session_timeout = session_timeout(terms, ctx.now());
-    Ok(Decision::Accept(Box::new(grant)))
+    let (terms, limits) = terms(ctx, &user, &chain, nas).await?;
+    Ok(Decision::Accept(Box::new(granted(Arc::new(terms), limits, ctx.now()))))
 }
 
 /// Ends the stays that a new one replaces (`vpn.private_account_sessions`). For the door, after a verdict that lets in.
@@ -214,7 +233,7 @@ fn message(reason: &str, language: Option<&str>) -> Option<&'static str> {
 }
 
 /// What a user gets, without what depends on the moment.
-async fn terms(ctx: &Ctx, user: &LiveUser, chain: &[LiveGroup], nas: Option<&Nas>) -> Result<(Grant, Terms)> {
+async fn terms(ctx: &Ctx, user: &LiveUser, chain: &[LiveGroup], nas: Option<&Nas>) -> Result<(Terms, Limits)> {
     let policy_set = auth::policy_set(user.inherits_policy, user.policy_set_id, chain);
     let policy = policy_set::load(&mut ctx.read(), policy_set).await?;
     let groups = rows::list_roles(&mut ctx.read(), user.id).await?;
@@ -228,19 +247,16 @@ async fn terms(ctx: &Ctx, user: &LiveUser, chain: &[LiveGroup], nas: Option<&Nas
     }
     let cap = nas.and_then(|nas| nas.settings.session_cap());
     let private = ctx.app.settings().vpn.private_account_sessions;
-    let terms = Terms {
+    let limits = Limits {
         session_timeout: [policy.session_timeout, cap].into_iter().flatten().min(),
         expires_at: user.expires_at,
         max_sessions: policy.max_sessions.into(),
         newest_sessions: if user.is_public { 0 } else { private },
     };
-    let grant = Grant {
+    let terms = Terms {
         account: user.id,
         login: user.login.clone(),
         pass: PassKind::Vpn,
-        class: Vec::new(),
-        success: None,
-        session_timeout: None,
         idle_timeout: policy.idle_timeout,
         framed_ip: fixed_ip(user)?,
         pool: policy.pool,
@@ -252,7 +268,7 @@ async fn terms(ctx: &Ctx, user: &LiveUser, chain: &[LiveGroup], nas: Option<&Nas
         message: None,
         is_denied: false,
     };
-    Ok((grant, terms))
+    Ok((terms, limits))
 }
 
 fn fixed_ip(user: &LiveUser) -> Result<Option<Ipv4Addr>> {
@@ -261,40 +277,61 @@ fn fixed_ip(user: &LiveUser) -> Result<Option<Ipv4Addr>> {
 }
 
 /// Adds the roles that a foreign server's groups stand for, if they are live.
-async fn add_roles(ctx: &Ctx, grant: &mut Grant, roles: Vec<String>) -> Result<()> {
+async fn add_roles(ctx: &Ctx, terms: &mut Terms, roles: Vec<String>) -> Result<()> {
     for role in roles {
-        if !grant.groups.contains(&role) && rows::is_role_enabled(&mut ctx.read(), &role).await? {
-            grant.groups.push(role);
+        if !terms.groups.contains(&role) && rows::is_role_enabled(&mut ctx.read(), &role).await? {
+            terms.groups.push(role);
         }
     }
-    grant.groups.sort_unstable();
+    terms.groups.sort_unstable();
     Ok(())
 }
 
+/// Whether an account may have one more session; those that were let in and have not begun yet count as well.
+async fn has_room(ctx: &Ctx, intent: Intent<'_>, account: AccountId, limit: i64) -> Result<bool> {
+    let awaited = ctx.app.awaited();
+    let place = match intent {
+        Intent::Enter(station) => awaited.take(account, station, ctx.now()),
+        Intent::Check => None,
+    };
+    let others = place.as_ref().map_or_else(|| awaited.count(account, ctx.now()), |place| place.others);
+    // After the place was taken: a session that begins meanwhile is found here, or by its place.
+    let stays = rows::count_stays(&mut ctx.read(), account).await?;
+    let has_room = stays.saturating_add(others) < limit;
+    if let Some(place) = place.filter(|_| has_room) {
+        place.keep();
+    }
+    Ok(has_room)
+}
+
 /// Counts sessions where there is a limit, and fills in what depends on the moment.
-pub(crate) async fn settle(ctx: &Ctx, grant: Grant, terms: Terms) -> Result<Verdict> {
-    if terms.max_sessions > 0 && rows::count_stays(&mut ctx.read(), grant.account).await? >= terms.max_sessions {
-        let Some(user) = rows::find(&mut ctx.read(), grant.account).await? else {
+pub(crate) async fn settle(ctx: &Ctx, intent: Intent<'_>, terms: Arc<Terms>, limits: Limits) -> Result<Verdict> {
+    if limits.max_sessions > 0 && !has_room(ctx, intent, terms.account, limits.max_sessions).await? {
+        let Some(user) = rows::find(&mut ctx.read(), terms.account).await? else {
             return Ok(Verdict::refused(None, "no_such_account"));
         };
         return Ok(told(&user, "session_limit"));
     }
-    let grant = Grant { session_timeout: session_timeout(terms, ctx.now()), ..grant };
     Ok(Verdict {
-        account: Some(grant.account),
-        decision: Decision::Accept(Box::new(grant)),
+        account: Some(terms.account),
+        decision: Decision::Accept(Box::new(granted(terms, limits, ctx.now()))),
         detail: None,
-        newest_sessions: Some(terms.newest_sessions).filter(|newest| *newest > 0),
+        newest_sessions: Some(limits.newest_sessions).filter(|newest| *newest > 0),
     })
 }
 
+/// What somebody gets now.
+pub(crate) fn granted(terms: Arc<Terms>, limits: Limits, now: Millis) -> Grant {
+    Grant { session_timeout: session_timeout(limits, now), terms, class: Vec::new(), success: None }
+}
+
 /// The policy's bound, never past the end of the pass, in whole seconds.
-pub(crate) fn session_timeout(terms: Terms, now: Millis) -> Option<Duration> {
-    let left = terms.expires_at.map(|at| {
+fn session_timeout(limits: Limits, now: Millis) -> Option<Duration> {
+    let left = limits.expires_at.map(|at| {
         let millis = u64::try_from(at.0.saturating_sub(now.0)).unwrap_or(0);
         Duration::from_secs((millis / 1_000).max(1))
     });
-    [terms.session_timeout, left].into_iter().flatten().min()
+    [limits.session_timeout, left].into_iter().flatten().min()
 }
 
 pub(crate) fn with_success(mut verdict: Verdict, success: Option<MsChapSuccess>) -> Verdict {

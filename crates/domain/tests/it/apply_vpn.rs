@@ -10,7 +10,7 @@ use gatehouse_domain::{
     vpn::{
         auth_server,
         external::{Credential, ServerKind},
-        login::{self, Login},
+        login::{self, Intent, Login},
         publish, secret,
         user::{self, UserEdit},
     },
@@ -106,7 +106,8 @@ async fn refused(app: &TestApp, toml: &str) -> String {
 async fn granted(app: &TestApp) -> Grant {
     let nas = app.app.live().nas().entries.first().cloned();
     let credential = Credential::Pap(Secret::new("a password"));
-    let wish = Login { login: "kim", user_name: "kim", credential: &credential, nas: nas.as_deref() };
+    let intent = Intent::Check;
+    let wish = Login { login: "kim", user_name: "kim", credential: &credential, nas: nas.as_deref(), intent };
     match login::decide(&app.operator(), &wish).await.unwrap().decision {
         Decision::Accept(grant) => *grant,
         Decision::Reject(reject) => panic!("{reject:?}"),
@@ -126,8 +127,11 @@ both!(a_file_makes_a_gate_and_everything_behind_it_and_again_nothing, |engine| a
     assert!(matches!(&servers[0].kind, ServerKind::Ldap(ldap) if ldap.scope == "sub"));
     assert_eq!(servers[1].secret.as_ref().unwrap().expose(), "yet another secret");
     let grant = granted(&app).await;
-    assert_eq!(grant.groups, ["developer"]);
-    assert_eq!(grant.routes.iter().map(ToString::to_string).collect::<Vec<_>>(), ["198.51.100.0/24", "203.0.113.7/32"]);
+    assert_eq!(grant.terms.groups, ["developer"]);
+    assert_eq!(
+        grant.terms.routes.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["198.51.100.0/24", "203.0.113.7/32"]
+    );
     let shown = view::show(&app.operator(), "kim").await?.vpn.unwrap();
     assert_eq!((shown.group.as_str(), shown.expires_at), ("/IT/net", Some(Millis(1_896_048_000_000))));
     let revisions = sql!("SELECT aspect, revision FROM live_revision ORDER BY aspect");
@@ -147,7 +151,7 @@ both!(a_file_makes_a_gate_and_everything_behind_it_and_again_nothing, |engine| a
     let gate = app.app.live().nas().entries[0].clone();
     assert_eq!((gate.settings.profile, gate.secret.expose()), (Profile::Ocserv, "correct horse battery staple"));
     let grant = granted(&app).await;
-    assert!(grant.groups.is_empty() && grant.dns.len() == 1);
+    assert!(grant.terms.groups.is_empty() && grant.terms.dns.len() == 1);
     let servers = auth_server::list(&app.operator()).await?;
     assert_eq!(servers[0].secret.as_ref().unwrap().expose(), "another secret text");
     Ok(())

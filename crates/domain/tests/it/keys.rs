@@ -67,7 +67,7 @@ both!(everything_is_sealed_anew_and_found_as_before, |engine| async {
     let response = gatehouse_radius_wire::chap::response(1, b"a password", &challenge);
     let credential = Credential::Chap { ident: 1, response, challenge };
     for login in ["ann", "kim"] {
-        let wish = Login { login, user_name: login, credential: &credential, nas: None };
+        let wish = Login { login, user_name: login, credential: &credential, nas: None, intent: login::Intent::Check };
         assert_eq!(login::decide(&test.operator(), &wish).await?.reason(), "ok", "{login}");
     }
     oa::ask(&test.app, Caller::default(), token.expose(), b"ann").await?;

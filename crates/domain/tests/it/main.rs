@@ -48,16 +48,21 @@ mod bastion_parallel;
 mod bastion_resource;
 #[cfg(test)]
 mod billing_credit;
+#[cfg(test)]
 mod billing_field;
 #[cfg(test)]
 mod billing_message;
+#[cfg(test)]
 mod billing_people;
 mod billing_random;
 mod billing_renew;
+#[cfg(test)]
 mod billing_services;
 #[cfg(test)]
 mod billing_staff_payment;
+#[cfg(test)]
 mod billing_subscriber;
+#[cfg(test)]
 mod billing_town;
 #[cfg(test)]
 mod doctor;

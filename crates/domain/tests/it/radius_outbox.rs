@@ -302,7 +302,7 @@ both!(a_change_is_sent_and_becomes_a_cut_where_it_is_refused, |engine| async {
     }
     let orders: Vec<_> = fake.seen().into_iter().map(|(_, order)| order).collect();
     assert!(
-        matches!(&orders[..], [Order::Change(_), Order::Change(grant), Order::Disconnect] if grant.account == uma),
+        matches!(&orders[..], [Order::Change(_), Order::Change(grant), Order::Disconnect] if grant.terms.account == uma),
         "{orders:?}"
     );
     assert_eq!(job::count(&mut app.app.db().read(), "radius.change", Millis(0)).await?.0, 0);

@@ -97,10 +97,13 @@ both!(a_subscriber_gets_what_he_paid_for_or_is_told_why_not, |engine| async {
     assert_eq!(refused(&app, "Ada").await.0, "no_service", "it gives no Internet");
     connect(&app, ada.account, ",inet,speed=50,", Some(Duration::from_hours(1))).await;
     let grant = granted(&app, "Ada").await;
-    assert_eq!((grant.account, grant.pass, grant.is_denied), (ada.account, PassKind::Subscriber, false));
-    assert_eq!(grant.speed, Some(Speed { up: 900_000_000, down: 900_000_000 }));
     assert_eq!(
-        (grant.groups.as_slice(), grant.session_timeout),
+        (grant.terms.account, grant.terms.pass, grant.terms.is_denied),
+        (ada.account, PassKind::Subscriber, false)
+    );
+    assert_eq!(grant.terms.speed, Some(Speed { up: 900_000_000, down: 900_000_000 }));
+    assert_eq!(
+        (grant.terms.groups.as_slice(), grant.session_timeout),
         (&["fast".to_owned()][..], Some(Duration::from_hours(1)))
     );
     assert!(String::from_utf8(grant.class)?.starts_with("gh1:subscriber:"));
@@ -131,8 +134,8 @@ both!(a_blocked_subscriber_waits_in_the_garden_but_a_disabled_one_is_refused, |e
     let vpn = user(&app, "uma", -1, None).await?;
     connect(&app, ada.account, ",inet,speed=50,", None).await;
     let grant = granted(&app, "ada").await;
-    assert!(!grant.is_denied);
-    assert!(matches!(ask(&app, "uma", "open sesame").await, Decision::Accept(grant) if grant.account == vpn));
+    assert!(!grant.terms.is_denied);
+    assert!(matches!(ask(&app, "uma", "open sesame").await, Decision::Accept(grant) if grant.terms.account == vpn));
     let fake = Fake::serve(&app.app, [Outcome::Ack, Outcome::Ack, Outcome::Ack]);
     let ctx = door(&app.app);
     let mut start = report(Status::Start, "s1", "ada");
@@ -145,8 +148,8 @@ both!(a_blocked_subscriber_waits_in_the_garden_but_a_disabled_one_is_refused, |e
         let seen = fake.seen();
         assert_eq!(seen.len(), 1);
         let (stay, Order::Change(change)) = &seen[0] else { panic!("{seen:?}") };
-        assert_eq!((change.is_denied, stay.is_in_garden), (is_denied, !is_denied));
-        assert_eq!(granted(&app, "ada").await.is_denied, is_denied);
+        assert_eq!((change.terms.is_denied, stay.is_in_garden), (is_denied, !is_denied));
+        assert_eq!(granted(&app, "ada").await.terms.is_denied, is_denied);
     }
     gatehouse_domain::account::change::set_enabled(&app.operator(), "ada", false, None).await?;
     app.run_due_jobs().await?;
@@ -198,7 +201,7 @@ both!(addresses_are_lent_to_one_session_at_a_time, |engine| async {
         let person = subscriber(&app, login, Money(0)).await;
         connect(&app, person.account, tags, None).await;
     }
-    let ip = |grant: Grant| grant.framed_ip.unwrap().to_string();
+    let ip = |grant: Grant| grant.terms.framed_ip.unwrap().to_string();
     let first = ip(granted(&app, "ada").await);
     assert_eq!(ip(granted(&app, "ada").await), first, "it is kept for her");
     let second = ip(granted(&app, "bob").await);

@@ -15,7 +15,7 @@ use gatehouse_domain::{
     vpn::{
         external::{Answer, AuthServer, Credential, Servers, Verifying},
         group::{self, NewGroup},
-        login::{self, Login, Verdict},
+        login::{self, Intent, Login, Verdict},
         method, publish,
         user::{self, Expiry, NewUser, ServerName, UserEdit},
     },
@@ -33,7 +33,7 @@ use crate::{
 const PASSWORD: &str = "a password";
 
 async fn try_with(app: &TestApp, login: &str, credential: Credential, nas: Option<&Nas>) -> Verdict {
-    let wish = Login { login, user_name: login, credential: &credential, nas };
+    let wish = Login { login, user_name: login, credential: &credential, nas, intent: Intent::Check };
     login::decide(&app.operator(), &wish).await.unwrap()
 }
 
@@ -151,12 +151,12 @@ both!(what_is_handed_out_comes_from_policy_roles_resources_and_the_nas, |engine|
     let id = user::add(&ctx, &kim).await?;
     make_live(&app).await;
     let grant = granted(&app, "kim", None).await;
-    assert_eq!((grant.account, grant.login.as_str()), (id, "Kim"));
-    assert_eq!(grant.groups, ["group", "own", "root"], "inherited, enabled, by name");
-    assert_eq!(grant.idle_timeout, Some(Duration::from_mins(10)));
+    assert_eq!((grant.terms.account, grant.terms.login.as_str()), (id, "Kim"));
+    assert_eq!(grant.terms.groups, ["group", "own", "root"], "inherited, enabled, by name");
+    assert_eq!(grant.terms.idle_timeout, Some(Duration::from_mins(10)));
     assert_eq!(grant.session_timeout, Some(Duration::from_hours(10)));
-    assert_eq!((grant.pool.as_deref(), grant.dns.len(), grant.framed_ip), (Some("p1"), 2, None));
-    let texts = |grant: &Grant| grant.routes.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!((grant.terms.pool.as_deref(), grant.terms.dns.len(), grant.terms.framed_ip), (Some("p1"), 2, None));
+    let texts = |grant: &Grant| grant.terms.routes.iter().map(ToString::to_string).collect::<Vec<_>>();
     assert_eq!(texts(&grant), ["198.51.100.0/24"]);
     let gate = nas(NasSettings { resource_routes: true, ..NasSettings::default() });
     let grant = granted(&app, "kim", Some(&gate)).await;
@@ -173,8 +173,8 @@ both!(what_is_handed_out_comes_from_policy_roles_resources_and_the_nas, |engine|
         .await?;
     make_live(&app).await;
     let grant = granted(&app, "kim", None).await;
-    assert_eq!(grant.groups, ["group", "own"]);
-    assert_eq!(grant.framed_ip, Some("192.0.2.77".parse()?));
+    assert_eq!(grant.terms.groups, ["group", "own"]);
+    assert_eq!(grant.terms.framed_ip, Some("192.0.2.77".parse()?));
     Ok(())
 });
 
@@ -268,7 +268,8 @@ both!(challenges_need_the_clear_copy_which_a_password_in_clear_leaves, |engine| 
     let kept = app.again_with(settings).await?;
     let ctx = kept.ctx(gatehouse_domain::Actor::Operator, gatehouse_model::Origin::Cli);
     let ask = async |credential: Credential| {
-        let wish = Login { login: "kim", user_name: "OFFICE\\kim", credential: &credential, nas: None };
+        let wish =
+            Login { login: "kim", user_name: "OFFICE\\kim", credential: &credential, nas: None, intent: Intent::Check };
         login::decide(&ctx, &wish).await.unwrap()
     };
     assert_eq!(ask(Credential::Pap(Secret::new("wrong"))).await.reason(), "wrong_password");

@@ -9,7 +9,9 @@ use gatehouse_domain::{
     vpn::external::Credential,
 };
 use gatehouse_model::Secret;
-use gatehouse_radius_wire::{Builder, Code, Oversize, Packet, attribute as number, chap::Chap, mschap, password};
+use gatehouse_radius_wire::{
+    Builder, Code, Oversize, Packet, SharedSecret as _, attribute as number, chap::Chap, mschap, password,
+};
 
 use crate::{authority::Authority, peer::Peer, reply};
 
@@ -28,19 +30,33 @@ const UNREADABLE: &str = "unreadable_password";
 
 /// Why a request is refused before anybody is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Refusal(&'static str);
+pub(crate) struct Refusal(&'static str);
+
+/// What a packet asks.
+pub(crate) type Asked = Result<AccessRequest, Refusal>;
+
+/// The reply to somebody who is let in from memory; none: [`answer`] decides.
+pub(crate) fn recall(authority: &impl Authority, peer: &Peer, packet: Packet<'_>, asked: &Asked) -> Option<Vec<u8>> {
+    let grant = authority.recall(&peer.nas, asked.as_ref().ok()?)?;
+    // One that does not fit a packet is said so by who decides next.
+    let reply = reply::accept(&peer.nas, &peer.sets, &peer.key, packet, &grant, 0, 0).ok()?;
+    tracing::debug!(nas = peer.nas.name, user = ?packet.text(number::USER_NAME), "access accepted");
+    peer.meter.accepts.increment(1);
+    Some(reply)
+}
 
 /// Decides a request whose packet stood every check.
 pub(crate) async fn answer(
     authority: &impl Authority,
     random: &Random,
     peer: &Peer,
-    source: std::net::IpAddr,
     packet: Packet<'_>,
+    asked: Asked,
 ) -> Answer {
-    let reply = match read(peer, source, &packet) {
+    let user = packet.text(number::USER_NAME);
+    let reply = match asked {
         Err(Refusal(reason)) => {
-            tracing::debug!(nas = peer.nas.name, user = ?packet.text(number::USER_NAME), reason, "access rejected");
+            tracing::debug!(nas = peer.nas.name, ?user, reason, "access rejected");
             peer.meter.rejected(reason);
             if reason == UNREADABLE {
                 peer.note(
@@ -50,29 +66,26 @@ pub(crate) async fn answer(
             let reject = Reject { reason, message: None, ms_chap_error: mschap::AUTHENTICATION_FAILURE };
             rejection(random, peer, packet, &reject).map(Answer::Reject)
         }
-        Ok(request) => {
-            let user = request.user_name.clone();
-            match authority.admit(peer.nas.clone(), request).await {
-                Err(error) => {
-                    peer.failed("an access request could not be decided", &error);
-                    return Answer::Silence("undecided");
-                }
-                Ok(Decision::Reject(reject)) => {
-                    tracing::debug!(nas = peer.nas.name, ?user, reason = reject.reason, "access rejected");
-                    peer.meter.rejected(reject.reason);
-                    rejection(random, peer, packet, &reject).map(Answer::Reject)
-                }
-                Ok(Decision::Accept(grant)) => {
-                    tracing::debug!(nas = peer.nas.name, ?user, "access accepted");
-                    let needs_salt = grant.success.as_ref().is_some_and(|success| success.keys.is_some());
-                    let salt = if needs_salt { u16::from_be_bytes(random.bytes()) } else { 0 };
-                    let ident = ms_chap(&packet).map_or(0, |response| response.ident);
-                    reply::accept(&peer.nas, &peer.sets, packet, &grant, ident, salt)
-                        .inspect(|_| peer.meter.accepts.increment(1))
-                        .map(Answer::Accept)
-                }
+        Ok(request) => match authority.admit(peer.nas.clone(), request).await {
+            Err(error) => {
+                peer.failed("an access request could not be decided", &error);
+                return Answer::Silence("undecided");
             }
-        }
+            Ok(Decision::Reject(reject)) => {
+                tracing::debug!(nas = peer.nas.name, ?user, reason = reject.reason, "access rejected");
+                peer.meter.rejected(reject.reason);
+                rejection(random, peer, packet, &reject).map(Answer::Reject)
+            }
+            Ok(Decision::Accept(grant)) => {
+                tracing::debug!(nas = peer.nas.name, ?user, "access accepted");
+                let needs_salt = grant.success.as_ref().is_some_and(|success| success.keys.is_some());
+                let salt = if needs_salt { u16::from_be_bytes(random.bytes()) } else { 0 };
+                let ident = ms_chap(&packet).map_or(0, |response| response.ident);
+                reply::accept(&peer.nas, &peer.sets, &peer.key, packet, &grant, ident, salt)
+                    .inspect(|_| peer.meter.accepts.increment(1))
+                    .map(Answer::Accept)
+            }
+        },
     };
     reply.unwrap_or_else(|Oversize| {
         tracing::error!(nas = peer.nas.name, "a reply is {Oversize}");
@@ -81,7 +94,7 @@ pub(crate) async fn answer(
 }
 
 /// Reads who asks and by what.
-fn read(peer: &Peer, source: std::net::IpAddr, packet: &Packet<'_>) -> Result<AccessRequest, Refusal> {
+pub(crate) fn read(peer: &Peer, source: std::net::IpAddr, packet: &Packet<'_>) -> Asked {
     let credential = credential(peer, packet)?;
     let user_name = packet.text(number::USER_NAME).filter(|name| !name.is_empty()).ok_or(Refusal("no_user_name"))?;
     Ok(AccessRequest {
@@ -115,7 +128,7 @@ fn credential(peer: &Peer, packet: &Packet<'_>) -> Result<Credential, Refusal> {
     let malformed = Refusal("malformed_credential");
     match kind {
         number::USER_PASSWORD => {
-            let plain = password::reveal(peer.secret(), packet.authenticator(), value).ok_or(malformed)?;
+            let plain = password::reveal(peer.key.octets(), packet.authenticator(), value).ok_or(malformed)?;
             // With another secret the password is garbage, which is rarely UTF-8.
             let plain = str::from_utf8(&plain).map_err(|_| Refusal(UNREADABLE))?;
             Ok(Credential::Pap(Secret::new(plain)))
@@ -167,5 +180,5 @@ fn rejection(random: &Random, peer: &Peer, packet: Packet<'_>, reject: &Reject) 
         let value = response.error(reject.ms_chap_error, &random.bytes(), message);
         builder.put_vendor(number::MICROSOFT, number::microsoft::CHAP_ERROR, &value);
     }
-    builder.finish(peer.secret())
+    builder.finish(&peer.key)
 }

@@ -35,7 +35,7 @@ pub(crate) async fn answer(
             }
         }
     }
-    Builder::reply(Code::AccountingResponse, packet).finish(peer.secret()).map_err(|_| "reply_too_long")
+    Builder::reply(Code::AccountingResponse, packet).finish(&peer.key).map_err(|_| "reply_too_long")
 }
 
 fn status(kind: u32) -> Option<Status> {

@@ -5,7 +5,7 @@ use std::{future::Future, sync::Arc};
 use gatehouse_domain::{
     Result,
     radius::{
-        grant::Decision,
+        grant::{Decision, Grant},
         nas::{Nas, NasSet},
         report::{Reply, Report},
         request::AccessRequest,
@@ -19,6 +19,9 @@ pub trait Authority: Send + Sync + std::fmt::Debug + 'static {
 
     /// Whether the database can be reached, without which the door claims no health.
     fn is_reachable(&self) -> bool;
+
+    /// Lets in who was right a moment ago, from memory; none: [`Self::admit`] decides. Never waits.
+    fn recall(&self, nas: &Nas, request: &AccessRequest) -> Option<Grant>;
 
     /// Decides who comes in.
     fn admit(&self, nas: Arc<Nas>, request: AccessRequest) -> impl Future<Output = Result<Decision>> + Send;

@@ -1,7 +1,7 @@
 //! Repeats of a request (RFC 5080 §2.2.2): one request has one effect, however often it arrives.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, VecDeque, hash_map::Entry},
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -58,19 +58,20 @@ impl Duplicates {
     }
 
     /// Looks a packet up and remembers it.
-    pub(crate) fn begin(&self, key: Key) -> Seen {
-        let now = Instant::now();
+    pub(crate) fn begin(&self, key: Key, now: Instant) -> Seen {
         let mut requests = self.requests();
         requests.forget_until(now, self.0.window);
-        match requests.replies.get(&key) {
-            Some(Some(reply)) => return Seen::Answered(Arc::clone(reply)),
-            Some(None) => return Seen::InWork,
-            None => {}
+        let is_full = requests.replies.len() >= self.0.bound;
+        match requests.replies.entry(key) {
+            Entry::Occupied(known) => return known.get().clone().map_or(Seen::InWork, Seen::Answered),
+            Entry::Vacant(place) if !is_full => drop(place.insert(None)),
+            Entry::Vacant(_) => {
+                if !requests.forget_oldest() {
+                    return Seen::Full;
+                }
+                requests.replies.insert(key, None);
+            }
         }
-        if requests.replies.len() >= self.0.bound && !requests.forget_oldest() {
-            return Seen::Full;
-        }
-        requests.replies.insert(key, None);
         drop(requests);
         Seen::First(InWork { duplicates: self.clone(), key, is_over: false })
     }
@@ -105,11 +106,11 @@ pub(crate) struct InWork {
 
 impl InWork {
     /// Keeps the reply for repeats.
-    pub(crate) fn answered(mut self, reply: Arc<[u8]>) {
+    pub(crate) fn answered(mut self, reply: Arc<[u8]>, now: Instant) {
         self.is_over = true;
         let mut requests = self.duplicates.requests();
         requests.replies.insert(self.key, Some(reply));
-        requests.answered.push_back((Instant::now(), self.key));
+        requests.answered.push_back((now, self.key));
     }
 
     /// Where the request came from.
@@ -137,7 +138,7 @@ mod tests {
     }
 
     fn first(duplicates: &Duplicates, key: Key) -> InWork {
-        match duplicates.begin(key) {
+        match duplicates.begin(key, Instant::now()) {
             Seen::First(work) => work,
             other => panic!("{other:?}"),
         }
@@ -147,18 +148,18 @@ mod tests {
     async fn a_repeat_waits_for_the_first_and_then_gets_its_reply() {
         let duplicates = Duplicates::new(WINDOW, BOUND);
         let work = first(&duplicates, key(1));
-        assert!(matches!(duplicates.begin(key(1)), Seen::InWork));
+        assert!(matches!(duplicates.begin(key(1), Instant::now()), Seen::InWork));
         for other in [
             Key { id: 2, ..key(1) },
             Key { authenticator: [1; 16], ..key(1) },
             Key { source: "192.0.2.7:1025".parse().unwrap(), ..key(1) },
         ] {
-            assert!(matches!(duplicates.begin(other), Seen::First(_)), "another request");
+            assert!(matches!(duplicates.begin(other, Instant::now()), Seen::First(_)), "another request");
         }
-        work.answered(Arc::from(&b"reply"[..]));
-        assert!(matches!(duplicates.begin(key(1)), Seen::Answered(reply) if &*reply == b"reply"));
+        work.answered(Arc::from(&b"reply"[..]), Instant::now());
+        assert!(matches!(duplicates.begin(key(1), Instant::now()), Seen::Answered(reply) if &*reply == b"reply"));
         tokio::time::advance(Duration::from_millis(9_999)).await;
-        assert!(matches!(duplicates.begin(key(1)), Seen::Answered(_)));
+        assert!(matches!(duplicates.begin(key(1), Instant::now()), Seen::Answered(_)));
         tokio::time::advance(Duration::from_millis(1)).await;
         drop(first(&duplicates, key(1)));
         assert!(duplicates.requests().replies.is_empty(), "nothing is kept of what was not answered");
@@ -168,17 +169,17 @@ mod tests {
     async fn memory_is_bounded() {
         let duplicates = Duplicates::new(WINDOW, 3);
         let works = [1, 2, 3].map(|id| first(&duplicates, key(id)));
-        assert!(matches!(duplicates.begin(key(4)), Seen::Full));
+        assert!(matches!(duplicates.begin(key(4), Instant::now()), Seen::Full));
         for work in works {
-            work.answered(Arc::from(&b"reply"[..]));
+            work.answered(Arc::from(&b"reply"[..]), Instant::now());
         }
-        first(&duplicates, key(4)).answered(Arc::from(&b"reply"[..]));
+        first(&duplicates, key(4)).answered(Arc::from(&b"reply"[..]), Instant::now());
         let counted = {
             let requests = duplicates.requests();
             (requests.replies.len(), requests.answered.len())
         };
         assert_eq!(counted, (3, 3));
         drop(first(&duplicates, key(1)));
-        assert!(matches!(duplicates.begin(key(3)), Seen::Answered(_)), "the oldest is forgotten first");
+        assert!(matches!(duplicates.begin(key(3), Instant::now()), Seen::Answered(_)), "the oldest is forgotten first");
     }
 }

@@ -19,7 +19,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, io, net::UdpSocket, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, io, net::UdpSocket, os::unix::net::UnixStream, sync::Arc, time::Duration};
 
 use gatehouse_domain::{
     Clock, Random,
@@ -99,7 +99,7 @@ impl Door {
 
     /// Serves until it is told to stop; then lets requests in work end. Held rejects are dropped: the NAS asks again.
     ///
-    /// Errors: a socket that the runtime cannot watch.
+    /// Errors: there is no file descriptor left.
     pub async fn run(
         &self,
         authority: impl Authority,
@@ -109,18 +109,19 @@ impl Door {
         let Inner { options, random, .. } = &*self.0;
         let duplicates = Duplicates::new(options.duplicate_window, BOUND);
         let (desk, release) = Desk::new(authority, random.clone(), options.reject_delay, duplicates);
-        let loops = TaskTracker::new();
         let ports = [(Port::Auth, listening.auth), (Port::Acct, listening.acct)];
         let sockets = ports.into_iter().flat_map(|(port, sockets)| sockets.into_iter().map(move |udp| (port, udp)));
-        for (port, udp) in sockets {
-            let socket = Arc::new(Socket { udp: tokio::net::UdpSocket::from_std(udp)?, port });
-            let receiving = Arc::clone(&desk).receive(socket);
-            let stop = stop.clone();
-            loops.spawn(async move { stop.run_until_cancelled(receiving).await });
-        }
+        let sockets: Vec<_> = sockets.map(|(port, udp)| Arc::new(Socket { udp, port })).collect();
+        let loops = TaskTracker::new();
+        // Both tell the loop when this is dropped, too: one while it is busy, the other while it waits.
+        let (receiving, halt) = (Arc::clone(&desk), stop.child_token());
+        let _halt = halt.clone().drop_guard();
+        let (line, hangup) = UnixStream::pair()?;
+        loops.spawn_blocking(move || receiving.receive(&sockets, &halt, &hangup));
         let stopped = stop.clone();
         loops.spawn(async move { stopped.run_until_cancelled(release).await });
         stop.cancelled().await;
+        drop(line);
         loops.close();
         loops.wait().await;
         desk.tasks.close();

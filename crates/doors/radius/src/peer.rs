@@ -15,6 +15,7 @@ use gatehouse_domain::{
     Error,
     radius::nas::{Nas, NasSet},
 };
+use gatehouse_radius_wire::Key;
 use tokio::time::Instant;
 
 use crate::{meter::Meter, reply::Sets};
@@ -30,6 +31,7 @@ pub(crate) struct Peer {
     pub(crate) nas: Arc<Nas>,
     pub(crate) sets: Sets,
     pub(crate) meter: Meter,
+    pub(crate) key: Key,
     in_work: AtomicUsize,
     said: Mutex<Vec<(&'static str, Instant)>>,
 }
@@ -40,11 +42,8 @@ impl Peer {
         for problem in problems {
             tracing::warn!(nas = nas.name, "an attribute of the entry is left out: {problem}");
         }
-        Self { sets, meter: Meter::new(&nas.name), in_work: AtomicUsize::new(0), said: Mutex::default(), nas }
-    }
-
-    pub(crate) fn secret(&self) -> &[u8] {
-        self.nas.secret.expose().as_bytes()
+        let key = Key::new(nas.secret.expose().as_bytes());
+        Self { sets, meter: Meter::new(&nas.name), key, in_work: AtomicUsize::new(0), said: Mutex::default(), nas }
     }
 
     /// Logs something about the NAS, once a day.

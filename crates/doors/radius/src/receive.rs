@@ -1,25 +1,31 @@
-//! The receive loops. Nothing here waits but for the next packet: what does not need the database is answered at once, the rest
-//! is given to a task, and what does not fit is dropped and counted.
+//! The receive loop. Nothing here waits but for packets: what does not need the database is answered at once, the rest is given to a
+//! task, and what does not fit is dropped and counted.
 
 use std::{
-    net::SocketAddr,
+    io::ErrorKind,
+    net::{SocketAddr, UdpSocket},
+    os::unix::net::UnixStream,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
-    task::{Context, Poll, Waker},
+    thread,
     time::Duration,
 };
 
 use gatehouse_domain::{Random, radius::nas::Requirement};
 use gatehouse_radius_wire::{Builder, Code, DropReason, MAX_PACKET, Packet, Signature, attribute as number};
-use tokio::{
-    net::UdpSocket,
-    sync::mpsc,
-    time::{Instant, sleep, sleep_until},
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    io::Errno,
 };
-use tokio_util::task::TaskTracker;
+use tokio::{
+    runtime::Handle,
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    access::{self, Answer},
+    access::{self, Answer, Asked},
     accounting,
     authority::Authority,
     duplicate::{Duplicates, InWork, Key, Seen},
@@ -33,6 +39,10 @@ const IN_WORK: usize = 8_192;
 const IN_WORK_PER_NAS: usize = 1_024;
 /// Rejects that are held back at the same time.
 const REJECTS: usize = 16_384;
+/// Packets that are taken in one go.
+const BATCH: usize = 64;
+/// Pause of a busy loop: a login more is answered that much later, and many cost one wake-up.
+const REST: Duration = Duration::from_micros(100);
 /// After a receive that failed: such an error is no packet's, and comes back at once.
 const AFTER_ERROR: Duration = Duration::from_millis(10);
 
@@ -45,11 +55,20 @@ pub(crate) enum Port {
     Acct,
 }
 
-/// A socket of one address. Replies leave through the one that received the request.
+/// A socket of one address, which never blocks. Replies leave through the one that received the request.
 #[derive(Debug)]
 pub(crate) struct Socket {
     pub(crate) udp: UdpSocket,
     pub(crate) port: Port,
+}
+
+impl Socket {
+    /// Sends a reply. With a full send buffer it is lost, as on any network: it is kept for the repeat.
+    fn send(&self, reply: &[u8], to: SocketAddr) {
+        if let Err(error) = self.udp.send_to(reply, to) {
+            tracing::debug!(%error, %to, "a reply cannot leave");
+        }
+    }
 }
 
 /// A reject, and when it may leave.
@@ -65,6 +84,8 @@ pub(crate) struct Desk<A> {
     pub(crate) authority: A,
     pub(crate) random: Random,
     pub(crate) tasks: TaskTracker,
+    /// Where the tasks run.
+    runtime: Handle,
     peers: Peers,
     duplicates: Duplicates,
     reject_delay: Duration,
@@ -72,7 +93,7 @@ pub(crate) struct Desk<A> {
 }
 
 impl<A: Authority> Desk<A> {
-    /// A desk, and the task that lets rejects go; the task ends with the desk.
+    /// A desk whose tasks run on the present runtime, and the task that lets rejects go, which ends with the desk.
     pub(crate) fn new(
         authority: A,
         random: Random,
@@ -84,6 +105,7 @@ impl<A: Authority> Desk<A> {
             authority,
             random,
             tasks: TaskTracker::new(),
+            runtime: Handle::current(),
             peers: Peers::default(),
             duplicates,
             reject_delay,
@@ -92,77 +114,116 @@ impl<A: Authority> Desk<A> {
         (Arc::new(desk), release(held))
     }
 
-    /// Receives until the caller drops this.
-    pub(crate) async fn receive(self: Arc<Self>, socket: Arc<Socket>) {
+    /// Serves sockets until it shall stop, and `hangup` hangs up. Blocks: it has a thread of its own.
+    ///
+    /// What is there is taken as a batch, and its replies leave together: to be woken, and to wake who asked, costs more than a
+    /// login from memory. A busy loop rests between batches, so that they do not end up as single packets.
+    pub(crate) fn receive(self: &Arc<Self>, sockets: &[Arc<Socket>], stop: &CancellationToken, hangup: &UnixStream) {
         // One byte more than a packet shows that a datagram was too long.
         let mut buffer = vec![0; MAX_PACKET + 1];
-        loop {
-            match socket.udp.recv_from(&mut buffer).await {
-                Ok((length, from)) => self.take(&socket, from, buffer.get(..length).unwrap_or_default()),
-                Err(error) => {
-                    tracing::warn!(%error, "the radius door cannot receive");
-                    sleep(AFTER_ERROR).await;
-                }
+        let mut replies = Vec::with_capacity(BATCH);
+        while !stop.is_cancelled() {
+            let mut most = 0;
+            for socket in sockets {
+                most = most.max(self.take_batch(socket, &mut buffer, &mut replies));
+            }
+            match most {
+                BATCH.. => {}
+                2.. => thread::sleep(REST),
+                _ => wait(sockets, hangup),
             }
         }
     }
 
-    /// Takes a datagram.
-    pub(crate) fn take(self: &Arc<Self>, socket: &Arc<Socket>, from: SocketAddr, datagram: &[u8]) {
-        let Some(peer) = self.peers.find(&self.authority.nas(), from.ip()) else {
-            meter::dropped("", "unknown_nas");
-            return;
-        };
-        peer.meter.requests.increment(1);
-        if let Err(reason) = self.dispatch(socket, &peer, from, datagram) {
-            peer.meter.dropped(reason);
+    /// Takes what has arrived at a socket, up to a batch, and sends what can be answered at once; gives how many packets it was.
+    fn take_batch(
+        self: &Arc<Self>,
+        socket: &Arc<Socket>,
+        buffer: &mut [u8],
+        replies: &mut Vec<(SocketAddr, Arc<[u8]>)>,
+    ) -> usize {
+        let mut taken = 0;
+        while taken < BATCH {
+            match socket.udp.recv_from(buffer) {
+                Ok((length, from)) => {
+                    taken += 1;
+                    let reply = self.take(socket, from, buffer.get(..length).unwrap_or_default());
+                    replies.extend(reply.map(|reply| (from, reply)));
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => {
+                    tracing::warn!(%error, "the radius door cannot receive");
+                    thread::sleep(AFTER_ERROR);
+                    break;
+                }
+            }
         }
+        for (to, reply) in replies.drain(..) {
+            socket.send(&reply, to);
+        }
+        taken
     }
 
-    /// Checks a packet and starts its work; or says why it is dropped.
+    /// Takes a datagram; gives the reply, if there is one at once.
+    pub(crate) fn take(self: &Arc<Self>, socket: &Arc<Socket>, from: SocketAddr, datagram: &[u8]) -> Option<Arc<[u8]>> {
+        let Some(peer) = self.peers.find(&self.authority.nas(), from.ip()) else {
+            meter::dropped("", "unknown_nas");
+            return None;
+        };
+        peer.meter.requests.increment(1);
+        let dispatched = catch_unwind(AssertUnwindSafe(|| self.dispatch(socket, &peer, from, datagram)));
+        // The panic has said where; it is one request's end and not the loop's.
+        dispatched.unwrap_or(Err("panicked")).unwrap_or_else(|reason| {
+            peer.meter.dropped(reason);
+            None
+        })
+    }
+
+    /// Checks a packet, and answers it or starts its work; or says why it is dropped.
     fn dispatch(
         self: &Arc<Self>,
         socket: &Arc<Socket>,
         peer: &Arc<Peer>,
         from: SocketAddr,
         datagram: &[u8],
-    ) -> Result<(), &'static str> {
+    ) -> Result<Option<Arc<[u8]>>, &'static str> {
         let packet = Self::check(socket.port, peer, datagram).map_err(DropReason::label)?;
         if packet.code() == Code::StatusServer {
-            return self.tell_status(socket, peer, from, packet);
+            return self.status(socket.port, peer, packet).map(Some);
         }
+        let started = Instant::now();
         let key = Key { source: from, id: packet.id(), authenticator: *packet.authenticator() };
-        let work = match self.duplicates.begin(key) {
+        let work = match self.duplicates.begin(key, started) {
             Seen::First(work) => work,
             Seen::InWork => {
                 peer.meter.duplicates.increment(1);
-                return Ok(());
+                return Ok(None);
             }
             Seen::Answered(reply) => {
                 peer.meter.duplicates.increment(1);
-                return send_now(socket, from, &reply);
+                return Ok(Some(reply));
             }
             Seen::Full => return Err("busy"),
         };
+        let asked = (socket.port == Port::Auth).then(|| access::read(peer, from.ip(), &packet));
+        if let Some(reply) = asked.as_ref().and_then(|asked| access::recall(&self.authority, peer, packet, asked)) {
+            let (reply, now) = (Arc::from(reply), Instant::now());
+            peer.meter.access_took(now.saturating_duration_since(started));
+            work.answered(Arc::clone(&reply), now);
+            return Ok(Some(reply));
+        }
         if self.tasks.len() >= IN_WORK {
             return Err("busy");
         }
         let place = peer.enter(IN_WORK_PER_NAS).ok_or("busy")?;
         let (desk, peer, socket) = (Arc::clone(self), Arc::clone(peer), Arc::clone(socket));
         let bytes = packet.bytes().to_vec();
-        let mut working = Box::pin(async move {
-            desk.work(&socket, &peer, work, &bytes).await;
+        let working = async move {
+            desk.work(&socket, &peer, work, &bytes, asked, started).await;
             drop(place);
-        });
-        // What is decided from memory is over at once, without the cost of a task and of waking another thread for it.
-        let first = AssertUnwindSafe(|| working.as_mut().poll(&mut Context::from_waker(Waker::noop())));
-        match catch_unwind(first) {
-            Ok(Poll::Ready(())) => {}
-            Ok(Poll::Pending) => drop(self.tasks.spawn(working)),
-            // The panic has said where; it is one request's end and not the loop's.
-            Err(_) => return Err("panicked"),
-        }
-        Ok(())
+        };
+        drop(self.tasks.spawn_on(working, &self.runtime));
+        Ok(None)
     }
 
     /// Well-formed, expected on this port, and from somebody who knows the secret, as far as the packet can show it.
@@ -172,7 +233,7 @@ impl<A: Authority> Desk<A> {
             (_, Code::StatusServer) | (Port::Auth, Code::AccessRequest) | (Port::Acct, Code::AccountingRequest) => {}
             _ => return Err(DropReason::UnexpectedCode),
         }
-        let signature = packet.verify_request(peer.secret()).inspect_err(|reason| {
+        let signature = packet.verify_request(&peer.key).inspect_err(|reason| {
             if matches!(reason, DropReason::BadMessageAuthenticator | DropReason::BadAuthenticator) {
                 peer.note("a packet is dropped: its secret is another one than that of the entry");
             }
@@ -193,38 +254,38 @@ impl<A: Authority> Desk<A> {
     }
 
     /// Answers Status-Server, as long as requests could be served (RFC 5997).
-    fn tell_status(
-        &self,
-        socket: &Socket,
-        peer: &Peer,
-        from: SocketAddr,
-        packet: Packet<'_>,
-    ) -> Result<(), &'static str> {
+    fn status(&self, port: Port, peer: &Peer, packet: Packet<'_>) -> Result<Arc<[u8]>, &'static str> {
         if !self.authority.is_reachable() {
             return Err("unavailable");
         }
-        let code = match socket.port {
+        let code = match port {
             Port::Auth => Code::AccessAccept,
             Port::Acct => Code::AccountingResponse,
         };
-        let reply = Builder::reply(code, packet).finish(peer.secret()).map_err(|_| "reply_too_long")?;
-        send_now(socket, from, &reply)
+        Builder::reply(code, packet).finish(&peer.key).map(Arc::from).map_err(|_| "reply_too_long")
     }
 
-    /// The task of one request.
-    async fn work(&self, socket: &Arc<Socket>, peer: &Arc<Peer>, work: InWork, bytes: &[u8]) {
-        let started = Instant::now();
+    /// The task of one request; `asked`: what an Access-Request asks.
+    async fn work(
+        &self,
+        socket: &Arc<Socket>,
+        peer: &Peer,
+        work: InWork,
+        bytes: &[u8],
+        asked: Option<Asked>,
+        started: Instant,
+    ) {
         let source = work.source();
         // It was parsed before; a borrow cannot come along.
         let Ok(packet) = Packet::parse(bytes) else { return };
-        let reply = match socket.port {
-            Port::Acct => {
+        let reply = match asked {
+            None => {
                 let answer = accounting::answer(&self.authority, peer, source.ip(), packet).await;
                 peer.meter.accounting_took(started.elapsed());
                 answer
             }
-            Port::Auth => {
-                let answer = access::answer(&self.authority, &self.random, peer, source.ip(), packet).await;
+            Some(asked) => {
+                let answer = access::answer(&self.authority, &self.random, peer, packet, asked).await;
                 peer.meter.access_took(started.elapsed());
                 match answer {
                     Answer::Accept(reply) => Ok(reply),
@@ -241,23 +302,29 @@ impl<A: Authority> Desk<A> {
             }
         };
         match reply {
-            Ok(reply) => finish(socket, work, reply).await,
+            Ok(reply) => finish(socket, work, reply),
             Err(reason) => peer.meter.dropped(reason),
         }
     }
 }
 
 /// Sends a reply and keeps it for repeats.
-async fn finish(socket: &Socket, work: InWork, reply: Vec<u8>) {
-    let to = work.source();
-    // A reply that cannot leave is asked for again.
-    let _ = socket.udp.send_to(&reply, to).await;
-    work.answered(reply.into());
+fn finish(socket: &Socket, work: InWork, reply: Vec<u8>) {
+    let (to, reply) = (work.source(), Arc::from(reply));
+    work.answered(Arc::clone(&reply), Instant::now());
+    socket.send(&reply, to);
 }
 
-/// Sends from the receive loop, which never waits: with a full send buffer the reply is lost, as on any network.
-fn send_now(socket: &Socket, to: SocketAddr, reply: &[u8]) -> Result<(), &'static str> {
-    socket.udp.try_send_to(reply, to).map(|_| ()).map_err(|_| "send_failed")
+/// Waits until something arrives at a socket, or the other end of `hangup` is gone.
+fn wait(sockets: &[Arc<Socket>], hangup: &UnixStream) {
+    let watched = sockets.iter().map(|socket| PollFd::new(&socket.udp, PollFlags::IN));
+    let mut watched: Vec<_> = watched.chain([PollFd::new(hangup, PollFlags::IN)]).collect();
+    if let Err(error) = poll(&mut watched, None)
+        && error != Errno::INTR
+    {
+        tracing::warn!(%error, "the radius door cannot wait");
+        thread::sleep(AFTER_ERROR);
+    }
 }
 
 /// Lets rejects go when they are due. All wait equally long, so they come in about the order in which they are due; one that was long
@@ -265,6 +332,6 @@ fn send_now(socket: &Socket, to: SocketAddr, reply: &[u8]) -> Result<(), &'stati
 async fn release(mut held: mpsc::Receiver<Held>) {
     while let Some(Held { due, socket, work, reply }) = held.recv().await {
         sleep_until(due).await;
-        finish(&socket, work, reply).await;
+        finish(&socket, work, reply);
     }
 }

@@ -8,8 +8,8 @@ use gatehouse_domain::radius::{
 };
 use gatehouse_model::PassKind;
 use gatehouse_radius_wire::{
-    BadAttribute, Builder, Code, FreeAttribute, MAX_VALUE, Oversize, Packet, Placeholder, attribute as number,
-    dictionary, mppe, text,
+    BadAttribute, Builder, Code, FreeAttribute, MAX_VALUE, Oversize, Packet, Placeholder, SharedSecret,
+    attribute as number, dictionary, mppe, text,
 };
 use ipnet::IpNet;
 
@@ -44,19 +44,19 @@ impl Sets {
 }
 
 /// Access-Accept. `salt` encrypts the keys of MS-CHAPv2 and is another one each time.
-pub(crate) fn accept(
+pub(crate) fn accept<S: SharedSecret + ?Sized>(
     nas: &Nas,
     sets: &Sets,
+    secret: &S,
     request: Packet<'_>,
     grant: &Grant,
     ms_chap_ident: u8,
     salt: u16,
 ) -> Result<Vec<u8>, Oversize> {
-    let secret = nas.secret.expose().as_bytes();
-    let free = if grant.is_denied { &sets.denied } else { &sets.allowed };
+    let free = if grant.terms.is_denied { &sets.denied } else { &sets.allowed };
     let mut sheet = Sheet { builder: Builder::reply(Code::AccessAccept, request), free };
     sheet.integer(number::SERVICE_TYPE, FRAMED);
-    if grant.pass == PassKind::Subscriber {
+    if grant.terms.pass == PassKind::Subscriber {
         sheet.integer(number::FRAMED_PROTOCOL, PPP);
     }
     sheet.class(nas.settings.profile, grant);
@@ -64,14 +64,14 @@ pub(crate) fn accept(
     sheet.times(grant);
     sheet.integer(number::ACCT_INTERIM_INTERVAL, seconds(nas.settings.interim.0));
     sheet.groups_and_speed(nas.settings.profile, grant);
-    sheet.text(number::REPLY_MESSAGE, grant.message.as_deref().unwrap_or_default());
+    sheet.text(number::REPLY_MESSAGE, grant.terms.message.as_deref().unwrap_or_default());
     if let Some(success) = &grant.success {
         let value = [&[ms_chap_ident], success.response.as_bytes()].concat();
         sheet.builder.put_vendor(number::MICROSOFT, number::microsoft::CHAP2_SUCCESS, &value);
         if let Some((send, recv)) = &success.keys {
             let keys = [(number::microsoft::MPPE_SEND_KEY, send), (number::microsoft::MPPE_RECV_KEY, recv)];
             for ((kind, key), salt) in keys.into_iter().zip([salt & !1, salt | 1]) {
-                let value = mppe::encrypt(secret, request.authenticator(), salt, &key.0.into());
+                let value = mppe::encrypt(secret.octets(), request.authenticator(), salt, &key.0.into());
                 sheet.builder.put_vendor(number::MICROSOFT, kind, &value);
             }
             sheet.vendor_integer(number::MICROSOFT, number::microsoft::MPPE_POLICY, MPPE_ALLOWED);
@@ -91,7 +91,7 @@ pub(crate) fn change<'a>(
     grant: &Grant,
     (session, is_in_garden): (&[u8], bool),
 ) -> Builder<'a> {
-    let free = match (grant.is_denied, is_in_garden) {
+    let free = match (grant.terms.is_denied, is_in_garden) {
         (true, _) => &sets.denied,
         (false, true) => &sets.allowed,
         (false, false) => &sets.change,
@@ -110,12 +110,13 @@ pub fn preview(nas: &Nas, decision: &Decision) -> Vec<(String, String)> {
     let asked = Builder::request(Code::AccessRequest, 0, [0; 16]).finish(&[]);
     let Some(request) = asked.as_deref().ok().and_then(|bytes| Packet::parse(bytes).ok()) else { return Vec::new() };
     let (sets, _) = Sets::parse(&nas.settings.attributes);
+    let secret = nas.secret.expose().as_bytes();
     let reply = match decision {
-        Decision::Accept(grant) => accept(nas, &sets, request, grant, 0, 0),
+        Decision::Accept(grant) => accept(nas, &sets, secret, request, grant, 0, 0),
         Decision::Reject(reject) => {
             let mut builder = Builder::reply(Code::AccessReject, request);
             builder.put_text(number::REPLY_MESSAGE, reject.message.as_deref().unwrap_or_default());
-            builder.finish(nas.secret.expose().as_bytes())
+            builder.finish(secret)
         }
     };
     let Ok(reply) = reply else { return Vec::new() };
@@ -167,27 +168,27 @@ impl Sheet<'_> {
             self.octets(number::CLASS, &grant.class);
             return;
         }
-        let groups = text::join(grant.groups.iter().map(String::as_str), ";", MAX_VALUE - "OU=".len());
+        let groups = text::join(grant.terms.groups.iter().map(String::as_str), ";", MAX_VALUE - "OU=".len());
         if !groups.is_empty() {
             self.octets(number::CLASS, format!("OU={groups}").as_bytes());
         }
     }
 
     fn address(&mut self, grant: &Grant) {
-        if let Some(ip) = grant.framed_ip {
+        if let Some(ip) = grant.terms.framed_ip {
             self.octets(number::FRAMED_IP_ADDRESS, &ip.octets());
             self.octets(number::FRAMED_IP_NETMASK, &[255; 4]);
         } else {
-            self.text(number::FRAMED_POOL, grant.pool.as_deref().unwrap_or_default());
+            self.text(number::FRAMED_POOL, grant.terms.pool.as_deref().unwrap_or_default());
         }
-        for route in &grant.routes {
+        for route in &grant.terms.routes {
             match route {
                 IpNet::V4(route) => self.text(number::FRAMED_ROUTE, &format!("{route} 0.0.0.0 1")),
                 IpNet::V6(route) => self.text(number::FRAMED_IPV6_ROUTE, &format!("{route} :: 1")),
             }
         }
         let mut slots = [number::microsoft::PRIMARY_DNS, number::microsoft::SECONDARY_DNS].into_iter();
-        for server in &grant.dns {
+        for server in &grant.terms.dns {
             match server {
                 // Microsoft's attributes have room for two.
                 IpAddr::V4(server) => {
@@ -202,7 +203,8 @@ impl Sheet<'_> {
 
     /// The decision has bounded both by what the entry allows.
     fn times(&mut self, grant: &Grant) {
-        let times = [(number::SESSION_TIMEOUT, grant.session_timeout), (number::IDLE_TIMEOUT, grant.idle_timeout)];
+        let times =
+            [(number::SESSION_TIMEOUT, grant.session_timeout), (number::IDLE_TIMEOUT, grant.terms.idle_timeout)];
         for (kind, time) in times {
             if let Some(time) = time {
                 // Zero would mean no limit to some.
@@ -215,31 +217,31 @@ impl Sheet<'_> {
         let clamp = |bits: u64| u32::try_from(bits).unwrap_or(u32::MAX);
         match profile {
             Profile::Generic => {
-                self.text(number::FILTER_ID, grant.groups.first().map_or("", String::as_str));
-                if let Some(Speed { up, down }) = grant.speed {
+                self.text(number::FILTER_ID, grant.terms.groups.first().map_or("", String::as_str));
+                if let Some(Speed { up, down }) = grant.terms.speed {
                     self.vendor_integer(number::WISPR, number::wispr::MAX_UP, clamp(up));
                     self.vendor_integer(number::WISPR, number::wispr::MAX_DOWN, clamp(down));
                 }
             }
             Profile::Ocserv => {
-                if let Some(Speed { up, down }) = grant.speed {
+                if let Some(Speed { up, down }) = grant.terms.speed {
                     let vendor = number::ROARING_PENGUIN;
                     self.vendor_integer(vendor, number::roaring_penguin::UPSTREAM, clamp(up / 1_000));
                     self.vendor_integer(vendor, number::roaring_penguin::DOWNSTREAM, clamp(down / 1_000));
                 }
             }
             Profile::Mikrotik => {
-                for group in &grant.groups {
+                for group in &grant.terms.groups {
                     self.vendor_text(number::MIKROTIK, number::mikrotik::ADDRESS_LIST, group);
                 }
-                if let Some(Speed { up, down }) = grant.speed {
+                if let Some(Speed { up, down }) = grant.terms.speed {
                     // What the router receives is what the user sends.
                     let rate = format!("{}/{}", short(up), short(down));
                     self.vendor_text(number::MIKROTIK, number::mikrotik::RATE_LIMIT, &rate);
                 }
             }
             Profile::AccelPpp => {
-                if let Some(Speed { up, down }) = grant.speed {
+                if let Some(Speed { up, down }) = grant.terms.speed {
                     self.text(number::FILTER_ID, &format!("{}/{}", down / 1_000, up / 1_000));
                 }
             }
@@ -262,16 +264,18 @@ impl Sheet<'_> {
 
 /// What a placeholder stands for; speeds in bits a second.
 fn value<'a>(grant: &'a Grant, session: Option<&'a [u8]>, placeholder: &Placeholder) -> Option<Cow<'a, str>> {
-    let rate = |pick: fn(&Speed) -> u64| grant.speed.as_ref().map(|speed| pick(speed).to_string().into());
+    let rate = |pick: fn(&Speed) -> u64| grant.terms.speed.as_ref().map(|speed| pick(speed).to_string().into());
     match placeholder {
-        Placeholder::Login => Some(grant.login.as_str().into()),
-        Placeholder::Ip => grant.framed_ip.map(|ip| ip.to_string().into()),
+        Placeholder::Login => Some(grant.terms.login.as_str().into()),
+        Placeholder::Ip => grant.terms.framed_ip.map(|ip| ip.to_string().into()),
         Placeholder::Session => session.map(String::from_utf8_lossy),
-        Placeholder::Groups => (!grant.groups.is_empty()).then(|| grant.groups.join(",").into()),
+        Placeholder::Groups => (!grant.terms.groups.is_empty()).then(|| grant.terms.groups.join(",").into()),
         Placeholder::RateUp => rate(|speed| speed.up),
         Placeholder::RateDown => rate(|speed| speed.down),
-        Placeholder::Pool => grant.pool.as_deref().map(Into::into),
-        Placeholder::Service(key) => grant.values.get(&format!("service.{key}")).map(|value| value.as_str().into()),
+        Placeholder::Pool => grant.terms.pool.as_deref().map(Into::into),
+        Placeholder::Service(key) => {
+            grant.terms.values.get(&format!("service.{key}")).map(|value| value.as_str().into())
+        }
     }
 }
 

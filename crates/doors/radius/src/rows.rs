@@ -6,7 +6,7 @@ use gatehouse_domain::{
     Actor, App, Ctx, Result,
     radius::{
         accounting, admit,
-        grant::Decision,
+        grant::{Decision, Grant},
         nas::{Nas, NasSet},
         report::{Reply, Report},
         request::AccessRequest,
@@ -30,6 +30,10 @@ impl Authority for App {
 
     fn is_reachable(&self) -> bool {
         self.live().database_age(self.now()) < AWAY
+    }
+
+    fn recall(&self, nas: &Nas, request: &AccessRequest) -> Option<Grant> {
+        admit::recall(self, nas, request)
     }
 
     async fn admit(&self, nas: Arc<Nas>, request: AccessRequest) -> Result<Decision> {

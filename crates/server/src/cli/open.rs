@@ -71,9 +71,10 @@ pub(crate) async fn open_app(config: &Config) -> anyhow::Result<(App, Option<Sec
     let (app, password) = Box::pin(App::open(open)).await.context("cannot open the database")?;
     // For the server as for `check-login`: both decide alike.
     app.serve_external(Arc::new(Upstream::new(random)));
-    // For the API as for commands that give payments back.
-    app.serve_payments(payment::providers(&app.settings().billing));
-    if let Some(sender) = push::sender(&app.settings().billing.push, app.clock().clone()) {
+    // Commands reverse payments and order them as the server does.
+    let billing = &app.settings().billing;
+    app.serve_payments(payment::providers(billing));
+    if let Some(sender) = push::sender(&billing.push, app.clock().clone()) {
         app.serve_push(sender);
     }
     Ok((app, password))

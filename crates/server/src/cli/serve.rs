@@ -42,6 +42,9 @@ pub(crate) struct Addresses {
     /// Own listener of the vpn surface
     #[arg(long, value_name = "ADDRESS:PORT")]
     vpn_listen: Option<String>,
+    /// Own listener of the billing surface
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    billing_listen: Option<String>,
     /// Address and port of the ssh door [default: 127.0.0.1:2222]
     #[arg(long, value_name = "ADDRESS:PORT")]
     ssh_listen: Option<String>,
@@ -64,6 +67,7 @@ impl Addresses {
         sources.flag("--oa-listen", "oa.listen", self.oa_listen);
         sources.flag("--bastion-listen", "bastion.listen", self.bastion_listen);
         sources.flag("--vpn-listen", "vpn.listen", self.vpn_listen);
+        sources.flag("--billing-listen", "billing.listen", self.billing_listen);
         sources.flag("--ssh-listen", "ssh.listen", self.ssh_listen);
         sources.flag("--radius-auth", "radius.auth", self.radius_auth);
         sources.flag("--radius-acct", "radius.acct", self.radius_acct);

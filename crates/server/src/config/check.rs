@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use gatehouse_model::NodeKind;
+use gatehouse_domain::settings::BillingSettings;
+use gatehouse_model::{Money, NodeKind};
 
 use super::{Config, Problem};
 
@@ -42,18 +43,27 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
         ("oa.time_zone", &config.oa.time_zone),
         ("bastion.time_zone", &config.bastion.time_zone),
         ("vpn.time_zone", &config.vpn.time_zone),
+        ("billing.time_zone", &config.billing.time_zone),
     ] {
         let known = zone.as_deref().is_none_or(|zone| jiff::tz::TimeZone::get(zone).is_ok());
         need(known, key, "a zone of the IANA database such as \"Asia/Shanghai\"");
     }
-    for (key, prefix) in [("oa.prefix", config.oa.prefix.as_str()), ("vpn.prefix", config.vpn.prefix.as_str())] {
+    let prefixes = [
+        ("oa.prefix", config.oa.prefix.as_str()),
+        ("vpn.prefix", config.vpn.prefix.as_str()),
+        ("billing.prefix", config.billing.prefix.as_str()),
+    ];
+    for (key, prefix) in prefixes {
         let is_path =
             prefix.starts_with('/') && !prefix.ends_with('/') && !prefix.contains(['{', '}', '*', '?', '#', ' ']);
         need(prefix.is_empty() || is_path, key, "empty, or begins with / and does not end with it");
     }
-    for (key, host) in
-        [("oa.host", &config.oa.host), ("bastion.host", &config.bastion.host), ("vpn.host", &config.vpn.host)]
-    {
+    for (key, host) in [
+        ("oa.host", &config.oa.host),
+        ("bastion.host", &config.bastion.host),
+        ("vpn.host", &config.vpn.host),
+        ("billing.host", &config.billing.host),
+    ] {
         let is_name = host.as_deref().is_none_or(|host| !host.is_empty() && !host.contains(['/', ' ']));
         need(is_name, key, "a host name without scheme and path");
     }
@@ -135,6 +145,65 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
         ("proxy.stale_limit", proxy.stale_limit),
     ] {
         need(!span.0.is_zero(), key, "longer than 0");
+    }
+    problems.extend(billing(&settings.billing));
+    problems
+}
+
+/// Every value of `[billing]` that breaks a rule.
+fn billing(billing: &BillingSettings) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut need = |holds: bool, key: &str, rule: &str| {
+        if !holds {
+            problems.push(Problem::new(key, rule));
+        }
+    };
+    let (api, pay, credit) = (&billing.api, &billing.pay, &billing.credit);
+    need((1..=1_000).contains(&api.pays_limit), "billing.api.pays_limit", "1 to 1000");
+    need(api.body_limit.0 >= 16_384, "billing.api.body_limit", "at least 16KiB");
+    need(api.version.as_deref() != Some(""), "billing.api.version", "a text such as \"718\"");
+    for (index, origin) in api.allowed_origins.iter().enumerate() {
+        let is_origin = origin.split_once("://").is_some_and(|(_, host)| !host.is_empty() && !host.contains('/'));
+        need(is_origin, &format!("billing.api.allowed_origins[{index}]"), "such as \"https://my.example.com\"");
+    }
+    need(billing.session.ttl.0 >= Duration::from_secs(1), "billing.session.ttl", "at least 1s");
+    need((1..=100_000).contains(&billing.message.max_length), "billing.message.max_length", "1 to 100000");
+    need((1..=366).contains(&credit.days), "billing.credit.days", "1 to 366");
+    need(credit.max.is_none_or(|most| most > Money::ZERO), "billing.credit.max", "more than 0");
+    need((450..=459).contains(&credit.block_category), "billing.credit.block_category", "450 to 459");
+    need(!billing.renew.tick.0.is_zero(), "billing.renew.tick", "longer than 0");
+    need(!billing.renew.error_rest.0.is_zero(), "billing.renew.error_rest", "longer than 0");
+    let is_currency = pay.currency.len() == 3 && pay.currency.bytes().all(|byte| byte.is_ascii_uppercase());
+    need(is_currency, "billing.pay.currency", "an ISO 4217 code such as \"UAH\"");
+    need(pay.min > Money::ZERO, "billing.pay.min", "more than 0");
+    need(pay.max >= pay.min, "billing.pay.max", "not less than billing.pay.min");
+    need(!pay.lifetime.0.is_zero(), "billing.pay.lifetime", "longer than 0");
+    need(!pay.poll_after.0.is_zero(), "billing.pay.poll_after", "longer than 0");
+    let (fondy, liqpay, push) = (&billing.fondy, &billing.liqpay, &billing.push);
+    for (key, percent) in [
+        ("billing.credit.percent", credit.percent),
+        ("billing.fondy.percent", fondy.percent),
+        ("billing.liqpay.percent", liqpay.percent),
+    ] {
+        need((0..10_000).contains(&percent), key, "0 to 99.99");
+    }
+    for (key, sum) in [
+        ("billing.credit.fixed", credit.fixed),
+        ("billing.fondy.fixed", fondy.fixed),
+        ("billing.liqpay.fixed", liqpay.fixed),
+    ] {
+        need(sum >= Money::ZERO, key, "0 or more");
+    }
+    for (key, url) in [
+        ("billing.fondy.base", Some(&fondy.base)),
+        ("billing.fondy.callback_url", fondy.callback_url.as_ref()),
+        ("billing.liqpay.base", Some(&liqpay.base)),
+        ("billing.liqpay.callback_url", liqpay.callback_url.as_ref()),
+        ("billing.push.endpoint", Some(&push.endpoint)),
+        ("billing.push.token_endpoint", push.token_endpoint.as_ref()),
+    ] {
+        let is_url = url.is_none_or(|url| url.starts_with("https://") || url.starts_with("http://"));
+        need(is_url, key, "begins with https:// or http://");
     }
     problems
 }

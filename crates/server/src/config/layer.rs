@@ -15,7 +15,7 @@ use toml::{
 use super::{ConfigError, Problem, SurfaceConfig};
 
 /// Keys whose value may stand in a file named by `<key>_file`, and is never shown.
-const SECRETS: [&str; 1] = ["database.url"];
+const SECRETS: [&str; 3] = ["database.url", "billing.fondy.secret", "billing.liqpay.private_key"];
 
 /// Where a value was written.
 #[derive(Debug, Clone)]

@@ -63,6 +63,8 @@ pub(crate) struct Config {
     pub(crate) bastion: SurfaceConfig,
     /// The keys of `[vpn]` that every surface has.
     pub(crate) vpn: SurfaceConfig,
+    /// The keys of `[billing]` that every surface has.
+    pub(crate) billing: SurfaceConfig,
     /// Where the ssh door listens.
     pub(crate) ssh: SshListen,
     /// Where the radius door listens.
@@ -143,6 +145,7 @@ impl Config {
             oa: layers.surface("oa", problems),
             bastion: layers.surface("bastion", problems),
             vpn: layers.surface("vpn", problems),
+            billing: layers.surface("billing", problems),
             radius: layers.part("radius", &RadiusListen::KEYS, problems),
             ssh: layers.part("ssh", &SshListen::KEYS, problems),
             http: layers.section("http", problems),
@@ -161,8 +164,8 @@ impl Config {
                 recordings: layers.section("recordings", problems),
                 ssh: layers.section("ssh", problems),
                 vpn: layers.section("vpn", problems),
-                radius: layers.section("radius", problems),
                 billing: layers.section("billing", problems),
+                radius: layers.section("radius", problems),
                 pinned,
             },
             ini: None,
@@ -182,6 +185,10 @@ impl Config {
         }
         if let Some(zone) = self.vpn.time_zone.as_ref().or(self.time_zone.as_ref()) {
             settings.vpn.time_zone.clone_from(zone);
+        }
+        // Not the zone at the top: renewals are moments of the country that the subscribers live in.
+        if let Some(zone) = &self.billing.time_zone {
+            settings.billing.time_zone.clone_from(zone);
         }
         if self.bastion.prefix.is_empty() {
             gatehouse_bastion::DEFAULT_PREFIX.clone_into(&mut self.bastion.prefix);
@@ -228,6 +235,7 @@ impl Config {
             ("oa.listen", &self.oa.listen),
             ("bastion.listen", &self.bastion.listen),
             ("vpn.listen", &self.vpn.listen),
+            ("billing.listen", &self.billing.listen),
             ("ssh.listen", &self.ssh.listen),
             ("radius.auth", &self.radius.auth),
             ("radius.acct", &self.radius.acct),

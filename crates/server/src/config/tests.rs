@@ -3,8 +3,10 @@
 use std::{cell::RefCell, collections::BTreeSet, path::Path, rc::Rc};
 
 use gatehouse_domain::settings::{
-    AuditSettings, BastionSettings, HostKeySettings, LoginSettings, OaSettings, ProxySettings, RadiusSettings,
-    RecordingSettings, SshSettings, TerminalSettings, VisitSettings, VpnSettings,
+    AuditSettings, BastionSettings, BillingApi, BillingCredit, BillingMessage, BillingPay, BillingRadius, BillingRenew,
+    BillingSession, BillingSettings, FondySettings, HostKeySettings, LiqpaySettings, LoginSettings, OaSettings,
+    ProxySettings, PushSettings, RadiusSettings, RecordingSettings, SshSettings, TerminalSettings, VisitSettings,
+    VpnSettings,
 };
 use serde::{
     Deserializer,
@@ -88,6 +90,18 @@ fn the_example_file_names_every_key() {
         ("ssh", keys::<SshListen>()),
         ("vpn", keys::<VpnSettings>()),
         ("vpn", keys::<SurfaceConfig>()),
+        ("billing", keys::<BillingSettings>()),
+        ("billing", keys::<SurfaceConfig>()),
+        ("billing.api", keys::<BillingApi>()),
+        ("billing.session", keys::<BillingSession>()),
+        ("billing.message", keys::<BillingMessage>()),
+        ("billing.credit", keys::<BillingCredit>()),
+        ("billing.renew", keys::<BillingRenew>()),
+        ("billing.pay", keys::<BillingPay>()),
+        ("billing.fondy", keys::<FondySettings>()),
+        ("billing.liqpay", keys::<LiqpaySettings>()),
+        ("billing.push", keys::<PushSettings>()),
+        ("billing.radius", keys::<BillingRadius>()),
         ("radius", keys::<RadiusSettings>()),
         ("radius", keys::<RadiusListen>()),
     ];

@@ -43,6 +43,7 @@ pub(crate) struct Listeners {
     oa: Vec<TcpListener>,
     bastion: Vec<TcpListener>,
     vpn: Vec<TcpListener>,
+    billing: Vec<TcpListener>,
     ssh: Vec<TcpListener>,
     radius: gatehouse_radius::Listening,
     metrics: Vec<TcpListener>,
@@ -57,6 +58,7 @@ impl Listeners {
         let own = if config.oa.enabled { &config.oa.listen } else { &none };
         let bastion = if config.bastion.enabled { &config.bastion.listen } else { &none };
         let vpn = if config.vpn.enabled { &config.vpn.listen } else { &none };
+        let billing = if config.billing.enabled { &config.billing.listen } else { &none };
         let ssh = if config.settings.ssh.enabled { &config.ssh.listen } else { &none };
         let metrics = if config.metrics.enabled { &config.metrics.listen } else { &none };
         Ok(Self {
@@ -65,6 +67,7 @@ impl Listeners {
             oa: listen::bind(own, "oa.listen")?,
             bastion: listen::bind(bastion, "bastion.listen")?,
             vpn: listen::bind(vpn, "vpn.listen")?,
+            billing: listen::bind(billing, "billing.listen")?,
             ssh: listen::bind(ssh, "ssh.listen")?,
             radius: radius::bind(config)?,
             metrics: listen::bind(metrics, "metrics.listen")?,
@@ -79,6 +82,7 @@ impl Listeners {
             ("oa", &self.oa),
             ("bastion", &self.bastion),
             ("vpn", &self.vpn),
+            ("billing", &self.billing),
             ("ssh", &self.ssh),
         ];
         let listeners = named.into_iter().flat_map(|(name, list)| list.iter().map(move |listener| (name, listener)));
@@ -170,6 +174,7 @@ pub(crate) async fn run(
         (listeners.oa, &public, sites.oa),
         (listeners.bastion, &public, sites.bastion),
         (listeners.vpn, &public, sites.vpn),
+        (listeners.billing, &public, sites.billing),
         (listeners.metrics, &private, metrics),
     ] {
         for listener in list {
@@ -221,6 +226,7 @@ struct Sites {
     oa: Arc<Site>,
     bastion: Arc<Site>,
     vpn: Arc<Site>,
+    billing: Arc<Site>,
 }
 
 /// The shared site, and those of the surfaces' own listeners.
@@ -229,6 +235,7 @@ fn sites(app: &App, config: &Config) -> Sites {
     let mut oa = Site::new(Router::new());
     let mut bastion = Site::new(Router::new());
     let mut vpn = Site::new(Router::new());
+    let mut billing = Site::new(Router::new());
     match (config.oa.enabled, config.oa.listen.0.is_empty()) {
         (true, true) => shared.add(gatehouse_oa::router(app.clone()), &config.oa),
         (true, false) => oa = Site::own(gatehouse_oa::own_router(app.clone()), &config.oa),
@@ -239,6 +246,11 @@ fn sites(app: &App, config: &Config) -> Sites {
         (true, false) => vpn = Site::own(gatehouse_vpn::own_router(app.clone()), &config.vpn),
         (false, _) => {}
     }
+    match (config.billing.enabled, config.billing.listen.0.is_empty()) {
+        (true, true) => shared.add(gatehouse_billing::router(app.clone()), &config.billing),
+        (true, false) => billing = Site::own(gatehouse_billing::own_router(app.clone()), &config.billing),
+        (false, _) => {}
+    }
     // The surface itself puts its prefix before its paths, as it also stands in its cookies.
     let (prefix, placed) = (&config.bastion.prefix, SurfaceConfig { prefix: String::new(), ..config.bastion.clone() });
     match (config.bastion.enabled, config.bastion.listen.0.is_empty()) {
@@ -246,7 +258,13 @@ fn sites(app: &App, config: &Config) -> Sites {
         (true, false) => bastion = Site::own(gatehouse_bastion::own_router(app.clone(), prefix), &placed),
         (false, _) => {}
     }
-    Sites { shared: Arc::new(shared), oa: Arc::new(oa), bastion: Arc::new(bastion), vpn: Arc::new(vpn) }
+    Sites {
+        shared: Arc::new(shared),
+        oa: Arc::new(oa),
+        bastion: Arc::new(bastion),
+        vpn: Arc::new(vpn),
+        billing: Arc::new(billing),
+    }
 }
 
 /// Starts the door to targets; web terminals need it even where nobody listens for native clients.

@@ -3,12 +3,14 @@
 use gatehouse_domain::{
     Ctx,
     billing::{
+        field::FieldValue,
         main::{self, Address, Subscribed, Usr},
         pays::Row,
+        service::Listed,
     },
     settings::Language,
 };
-use gatehouse_model::{Millis, Money};
+use gatehouse_model::{FieldKind, Millis, Money};
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{text, writer::Writer};
@@ -145,6 +147,30 @@ pub(crate) fn service(writer: &mut Writer, service: &Subscribed, clock: &WallClo
     writer.text("can_change_srv", if service.why_not_change.is_none() { "1" } else { "" });
     if let Some(why) = service.why_not_change {
         writer.text("why_not_change", why);
+    }
+}
+
+/// An entry of the catalogue.
+pub(crate) fn catalogued(writer: &mut Writer, service: &Listed) {
+    let row = &service.row;
+    writer.number("service_id", row.id.0);
+    writer.text("module", &row.module);
+    writer.text("category", &row.category);
+    writer.text("title", &row.title);
+    writer.text("description", &row.description);
+    writer.price("price", row.price);
+    writer.flag("auto_renew", row.is_auto_renew);
+    writer.flag("no_renew", row.is_no_renew);
+    writer.text("grp_list", &wrapped(&service.groups.iter().map(|group| group.0).collect::<Vec<_>>()));
+    writer.text("period", &service.period());
+}
+
+/// What people read in an extra field.
+pub(crate) fn readable(value: &FieldValue, language: Language) -> &str {
+    match (value.kind, value.value.as_str()) {
+        (FieldKind::YesNo, "1") => text::YES.shown(language),
+        (FieldKind::YesNo, "0") => text::NO.shown(language),
+        _ => &value.shown,
     }
 }
 

@@ -28,6 +28,10 @@ const fn text(ru: &'static str, ua: &'static str, en: &'static str) -> Text {
 /// End of a service that has none.
 pub(crate) const ENDLESS: Text = text("без ограничения", "без обмеження", "unlimited");
 
+/// A field that is set, and one that is not.
+pub(crate) const YES: Text = text("да", "так", "yes");
+pub(crate) const NO: Text = text("нет", "ні", "no");
+
 const TEMPORARY: Text = text(
     "Временная ошибка. Попробуйте повторить запрос.",
     "Тимчасова помилка. Спробуйте повторити запит.",

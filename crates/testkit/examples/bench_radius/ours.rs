@@ -1,6 +1,7 @@
 //! Our server: the real binary with VPN users whose passwords are hashed at the default cost.
 
 use std::{
+    ffi::OsString,
     net::SocketAddr,
     time::{Duration, Instant},
 };
@@ -26,12 +27,16 @@ const PAGE: i64 = 1_000;
 /// How old an audit row is before it is chained.
 const CHAINED_AFTER: Duration = Duration::from_secs(61);
 
+/// The binary that is measured.
+pub(crate) fn binary() -> Result<OsString> {
+    std::env::var_os("GATEHOUSE_BIN").context("run it as `cargo xtask bench radius`")
+}
+
 /// An installation with so many users, no server running.
 pub(crate) async fn install(users: usize) -> Result<Installation> {
-    let binary = std::env::var_os("GATEHOUSE_BIN").context("run it as `cargo xtask bench radius`")?;
     let login = LoginSettings::default();
     // An installation of tests hashes at the least cost.
-    let installation = Installation::new(binary)
+    let installation = Installation::new(binary()?)
         .with("LOGIN__ARGON2_MEMORY", &login.argon2_memory.to_string())
         .with("LOGIN__ARGON2_PASSES", &login.argon2_passes.to_string());
     let started = Instant::now();
@@ -60,7 +65,8 @@ pub(crate) async fn install(users: usize) -> Result<Installation> {
     Ok(installation)
 }
 
-async fn apply(installation: &Installation, users: usize) -> Result<()> {
+/// Puts so many users in by the state file.
+pub(crate) async fn apply(installation: &Installation, users: usize) -> Result<()> {
     let accounts: Vec<_> = (0..users).map(|user| json!({ "login": login(user), "vpn": {} })).collect();
     let nas = json!({ "name": "bench", "address": "127.0.0.1", "secret": SECRET, "disconnect": "none" });
     let file: StateFile = serde_json::from_value(json!({ "nas": [nas], "account": accounts }))?;

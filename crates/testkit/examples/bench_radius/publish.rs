@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 use gatehouse_domain::Clock;
+use gatehouse_model::Millis;
 use gatehouse_testkit::{Installation, RunningServer, server::http_client};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -22,16 +23,23 @@ const WEB_API: &str = "/cgi-bin/php-cgi/html/delegatemodule/WebApi.php";
 const GOAL: f64 = 10.0;
 
 /// Who calls the WebApi.
-struct Caller {
+pub(crate) struct Caller {
     url: String,
     secret: String,
     client: reqwest::Client,
 }
 
 impl Caller {
+    /// The holder of the API secret of an installation.
+    pub(crate) fn of(installation: &Installation, server: &RunningServer) -> Result<Self> {
+        let shown = installation.run("vpn secret show --json").json();
+        let secret = shown.get("secret").and_then(Value::as_str).context("no secret")?.to_owned();
+        Ok(Self { url: server.url("http"), secret, client: http_client()? })
+    }
+
     /// Calls an action, signed, and checks that it succeeded.
-    async fn call(&self, controller: &str, action: &str, body: &[(&str, &str)]) -> Result<()> {
-        let timestamp = (Clock::System.now().0 / 1_000).to_string();
+    pub(crate) async fn call(&self, controller: &str, action: &str, body: &[(&str, &str)]) -> Result<()> {
+        let timestamp = (now().0 / 1_000).to_string();
         let query = [("controler", controller), ("action", action)];
         let mut pairs = [&query, body, &[("timestamp", timestamp.as_str())]].concat();
         pairs.sort_unstable();
@@ -45,11 +53,14 @@ impl Caller {
     }
 }
 
+/// The time of day.
+pub(crate) fn now() -> Millis {
+    Clock::System.now()
+}
+
 /// Measures publications of one change each.
 pub(crate) async fn measure(installation: &Installation, server: &RunningServer, users: usize) -> Result<()> {
-    let shown = installation.run("vpn secret show --json").json();
-    let secret = shown.get("secret").and_then(Value::as_str).context("no secret")?.to_owned();
-    let caller = Caller { url: server.url("http"), secret, client: http_client()? };
+    let caller = Caller::of(installation, server)?;
     let (mut numbers, mut asked, mut nothing) = (Numbers::new(), Vec::new(), Vec::new());
     for change in 0..WARM_UP + CHANGES {
         let (name, note) = (login(numbers.below(users)), format!("change{change}"));

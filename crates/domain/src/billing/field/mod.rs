@@ -17,7 +17,7 @@ pub use define::{FieldSpec, define, remove};
 pub use write::set;
 
 pub(crate) use define::{delete, ensure};
-pub(crate) use write::set_in;
+pub(crate) use write::{differ, set_in};
 
 use super::{Outcome, Who, scope};
 use crate::{Error, Result};

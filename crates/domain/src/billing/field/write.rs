@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use gatehouse_model::{AccountId, FieldKind};
 use gatehouse_store::{
-    Tx,
+    Query, Tx,
     billing_field::{self as rows, NewFieldValue},
     subscriber,
 };
@@ -44,6 +44,52 @@ pub async fn set(who: &Who, uid: Option<i64>, values: &BTreeMap<String, String>)
     Ok(())
 }
 
+/// A value that differs from what is there.
+struct Difference<'a> {
+    field: &'a Field,
+    old: String,
+    new: String,
+}
+
+/// What differs. Errors: `Invalid` with the name of the field.
+async fn differences<'a>(
+    ctx: &Ctx,
+    q: &mut impl Query,
+    fields: &'a Fields,
+    account: AccountId,
+    values: &BTreeMap<String, String>,
+) -> Result<Vec<Difference<'a>>> {
+    let held = rows::list_values(q, account, account).await?;
+    let mut found = Vec::new();
+    for (name, value) in values {
+        let field = fields.find(name).map_err(|_| Error::invalid(name, "the name of an extra field"))?;
+        let new = normalise(field, value).map_err(|rule| Error::invalid(name, rule))?;
+        let held = held.iter().find(|row| row.billing_field_id == field.row.id);
+        let old = match held {
+            Some(row) => match &row.value_sealed {
+                Some(sealed) => ctx.app.keys().open_text(place(&row.seal_ref), sealed)?.expose().to_owned(),
+                None => row.value.clone().unwrap_or_default(),
+            },
+            None => String::new(),
+        };
+        if old != new {
+            found.push(Difference { field, old, new });
+        }
+    }
+    Ok(found)
+}
+
+/// Whether values are not as they shall be. Errors: `Invalid` with the name of the field.
+pub(crate) async fn differ(
+    ctx: &Ctx,
+    q: &mut impl Query,
+    account: AccountId,
+    values: &BTreeMap<String, String>,
+) -> Result<bool> {
+    let fields = Fields::load(q).await?;
+    Ok(!differences(ctx, q, &fields, account, values).await?.is_empty())
+}
+
 /// Writes values, with row 412 and an audit row for what differs; false: all was so already.
 pub(crate) async fn set_in(
     ctx: &Ctx,
@@ -54,25 +100,11 @@ pub(crate) async fn set_in(
 ) -> Result<bool> {
     let terms = subscriber::lock_terms(tx, account).await?.ok_or(Error::NotFound { what: "subscriber pass" })?;
     let fields = Fields::load(tx).await?;
-    let held = rows::list_values(tx, account, account).await?;
     let mut changed = serde_json::Map::new();
-    for (name, value) in values {
-        let field = fields.find(name).map_err(|_| Error::invalid(name, "the name of an extra field"))?;
-        let value = normalise(field, value).map_err(|rule| Error::invalid(name, rule))?;
-        let held = held.iter().find(|row| row.billing_field_id == field.row.id);
-        let old = match held {
-            Some(row) => match &row.value_sealed {
-                Some(sealed) => ctx.app.keys().open_text(place(&row.seal_ref), sealed)?.expose().to_owned(),
-                None => row.value.clone().unwrap_or_default(),
-            },
-            None => String::new(),
-        };
-        if old == value {
-            continue;
-        }
-        write(ctx, tx, field, account, &value).await?;
-        let told = if field.kind == FieldKind::Pass { [HIDDEN, HIDDEN] } else { [old.as_str(), value.as_str()] };
-        changed.insert(name.clone(), serde_json::json!(told));
+    for Difference { field, old, new } in differences(ctx, tx, &fields, account, values).await? {
+        write(ctx, tx, field, account, &new).await?;
+        let told = if field.kind == FieldKind::Pass { [HIDDEN, HIDDEN] } else { [old.as_str(), new.as_str()] };
+        changed.insert(field.name.clone(), serde_json::json!(told));
     }
     if changed.is_empty() {
         return Ok(false);

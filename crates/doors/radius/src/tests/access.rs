@@ -279,3 +279,48 @@ async fn status_is_told_on_both_ports_while_the_database_answers() {
     assert!(running.double.logins().is_empty());
     running.stop().await;
 }
+
+#[tokio::test]
+async fn who_is_known_is_answered_by_the_loop_and_a_repeat_with_the_same_bytes() {
+    let running = Running::local(NasSettings::default());
+    let client = running.client().await;
+    let mut replies = Vec::new();
+    let requests: Vec<_> = (0..=255).map(|id| sealed(pap(id, "warm", PASSWORD))).collect();
+    for request in &requests {
+        client.send(request).await;
+        client.send(request).await;
+        for _ in 0..2 {
+            replies.push(client.receive().await);
+        }
+    }
+    for (request, pair) in requests.iter().zip(replies.chunks(2)) {
+        assert_eq!(pair[0], pair[1]);
+        assert_eq!(client.ask(request).await, pair[0], "also later");
+    }
+    assert_eq!(running.double.recalled.load(Ordering::Relaxed), requests.len(), "each had one effect");
+    assert!(running.double.logins().is_empty(), "nobody else was asked");
+    // A panic is one request's end, and its repeat counts as new.
+    client.send(&sealed(pap(1, "warm panic", PASSWORD))).await;
+    assert_eq!(code(&client.ask(&requests[7]).await), Code::AccessAccept);
+    assert_eq!(code(&client.ask(&sealed(pap(2, "nemo", PASSWORD))).await), Code::AccessAccept);
+    client.hears_nothing().await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_burst_is_answered_whole() {
+    let running = Running::local(NasSettings::default());
+    let client = running.client().await;
+    // More than a batch, at once, and fewer than fit the socket's buffer.
+    let warm: Vec<_> = (0..200).map(|id| sealed(pap(id, "warm", PASSWORD))).collect();
+    for request in &warm {
+        client.send(request).await;
+    }
+    let mut ids = Vec::new();
+    for _ in &warm {
+        ids.push(client.receive().await[1]);
+    }
+    ids.sort_unstable();
+    assert_eq!(ids, (0..200).collect::<Vec<_>>());
+    running.stop().await;
+}

@@ -38,7 +38,7 @@ async fn no_datagram_stops_the_loop() {
     let from = own.local_addr().unwrap();
     let random = Random::seeded(7);
     for port in [Port::Auth, Port::Acct] {
-        let socket = Arc::new(Socket { udp: UdpSocket::bind("127.0.0.1:0").await.unwrap(), port });
+        let socket = Arc::new(Socket { udp: std::net::UdpSocket::bind("127.0.0.1:0").unwrap(), port });
         let mut accounting = Builder::request(Code::AccountingRequest, 3, [0; 16]);
         accounting.put_integer(number::ACCT_STATUS_TYPE, 1);
         let valid = [sealed(pap(1, "nemo", PASSWORD)), sealed(pap(2, "", "")), sealed(accounting)];

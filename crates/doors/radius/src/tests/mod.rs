@@ -11,7 +11,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -19,7 +19,7 @@ use std::{
 use gatehouse_domain::{
     Clock, Error, Random, Result,
     radius::{
-        grant::{Decision, Grant, Reject},
+        grant::{Decision, Grant, Reject, Terms},
         nas::{Nas, NasSet, NasSettings},
         report::{Reply, Report},
         request::AccessRequest,
@@ -53,14 +53,11 @@ pub(crate) fn nas(id: i64, network: &str) -> Nas {
 }
 
 /// What an account without anything special gets.
-fn grant() -> Grant {
-    Grant {
+fn terms() -> Terms {
+    Terms {
         account: AccountId(7),
         login: "nemo".to_owned(),
         pass: PassKind::Vpn,
-        class: b"class-7".to_vec(),
-        success: None,
-        session_timeout: None,
         idle_timeout: None,
         framed_ip: None,
         pool: None,
@@ -74,9 +71,19 @@ fn grant() -> Grant {
     }
 }
 
-/// Accepts `arctangent`, waits for the gate with logins named `slow…`, and keeps what it was asked.
+fn of_terms(terms: Terms) -> Grant {
+    Grant { terms: Arc::new(terms), class: b"class-7".to_vec(), success: None, session_timeout: None }
+}
+
+fn grant() -> Grant {
+    of_terms(terms())
+}
+
+/// Accepts `arctangent`, waits for the gate with logins named `slow…`, and keeps what it was asked. Logins named `warm…` it lets in
+/// from memory.
 #[derive(Debug)]
 struct Double {
+    recalled: AtomicUsize,
     set: Arc<NasSet>,
     gate: Semaphore,
     is_reachable: AtomicBool,
@@ -87,6 +94,7 @@ struct Double {
 impl Double {
     fn new(entries: impl IntoIterator<Item = Nas>) -> Arc<Self> {
         Arc::new(Self {
+            recalled: AtomicUsize::new(0),
             set: Arc::new(NasSet { entries: entries.into_iter().map(Arc::new).collect() }),
             gate: Semaphore::new(0),
             is_reachable: AtomicBool::new(true),
@@ -117,6 +125,15 @@ impl Authority for Arc<Double> {
 
     fn is_reachable(&self) -> bool {
         self.is_reachable.load(Ordering::Relaxed)
+    }
+
+    fn recall(&self, _: &Nas, request: &AccessRequest) -> Option<Grant> {
+        assert!(request.user_name != "warm panic", "as asked for");
+        let is_known = request.user_name.starts_with("warm");
+        is_known.then(|| {
+            self.recalled.fetch_add(1, Ordering::Relaxed);
+            grant()
+        })
     }
 
     async fn admit(&self, _: Arc<Nas>, request: AccessRequest) -> Result<Decision> {

@@ -97,12 +97,9 @@ async fn a_change_carries_what_the_person_now_gets() {
         coa_message_authenticator: false,
         ..NasSettings::default()
     };
-    let grant = Grant {
-        speed: Some(Speed { up: 1_000_000, down: 512_000 }),
-        groups: vec!["dev".to_owned()],
-        session_timeout: Some(Duration::from_mins(1)),
-        ..grant()
-    };
+    let terms =
+        Terms { speed: Some(Speed { up: 1_000_000, down: 512_000 }), groups: vec!["dev".to_owned()], ..terms() };
+    let grant = Grant { session_timeout: Some(Duration::from_mins(1)), ..of_terms(terms) };
     let door = door(DEADLINE, &[]);
     let enforcing = door.enforce(router.stay(settings), Order::Change(Box::new(grant)));
     let answering = async {

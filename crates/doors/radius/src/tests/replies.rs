@@ -8,8 +8,7 @@ use crate::preview;
 
 /// A grant with everything.
 fn rich() -> Grant {
-    Grant {
-        session_timeout: Some(Duration::from_hours(2)),
+    let terms = Terms {
         idle_timeout: Some(Duration::from_mins(10)),
         framed_ip: Some([10, 0, 0, 7].into()),
         pool: Some("office".to_owned()),
@@ -18,9 +17,9 @@ fn rich() -> Grant {
         groups: vec!["dev".to_owned(), "ops".to_owned()],
         speed: Some(Speed { up: 5_000_000, down: 10_000_500 }),
         values: [("service.plan".to_owned(), "gold".to_owned())].into(),
-        is_denied: false,
-        ..grant()
-    }
+        ..terms()
+    };
+    Grant { session_timeout: Some(Duration::from_hours(2)), ..of_terms(terms) }
 }
 
 fn lines(settings: NasSettings, grant: Grant) -> Vec<String> {
@@ -61,7 +60,7 @@ fn a_generic_nas_gets_everything() {
 fn a_plain_account_gets_little() {
     let little = ["Service-Type = 2", "Class = 0x636c6173732d37", "Acct-Interim-Interval = 60"];
     assert_eq!(lines(of(Profile::Generic), grant()), little);
-    let pool = Grant { pool: Some("office".to_owned()), pass: PassKind::Subscriber, ..grant() };
+    let pool = of_terms(Terms { pool: Some("office".to_owned()), pass: PassKind::Subscriber, ..terms() });
     let lines = lines(of(Profile::Generic), pool);
     assert!(lines.contains(&"Framed-Pool = office".to_owned()) && lines.contains(&"Framed-Protocol = 1".to_owned()));
 }
@@ -88,7 +87,7 @@ fn profiles_say_groups_and_speeds_their_way() {
         ]
     );
     assert_eq!(only(Profile::AccelPpp, &names), ["Class = 0x636c6173732d37", "Filter-Id = 10000/5000"]);
-    let many = Grant { groups: (100..200).map(|n| format!("group-{n}")).collect(), ..grant() };
+    let many = of_terms(Terms { groups: (100..200).map(|n| format!("group-{n}")).collect(), ..terms() });
     let lines = lines(of(Profile::Ocserv), many);
     let classes: Vec<_> = lines.iter().filter(|line| line.starts_with("Class")).collect();
     // 27 names of nine bytes, no half one.

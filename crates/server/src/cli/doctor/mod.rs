@@ -89,6 +89,7 @@ fn ports(config: &Config) -> Vec<Finding> {
         ("http.listen", &config.http.listen),
         ("oa.listen", &config.oa.listen),
         ("vpn.listen", &config.vpn.listen),
+        ("billing.listen", &config.billing.listen),
         ("metrics.listen", &config.metrics.listen),
     ];
     let none = Listen::default();

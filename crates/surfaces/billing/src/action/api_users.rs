@@ -102,7 +102,7 @@ impl Sending {
 
     fn user(&self, writer: &mut Writer, user: &Exported) {
         shown::usr(writer, &user.usr, &self.clock);
-        writer.texts("dopdata", user.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        writer.texts("dopdata", user.fields.iter().map(|field| (field.name.as_str(), field.value.as_str())));
         writer.list("services", &user.services, |writer, service| {
             shown::service(writer, service, &self.clock, self.language);
         });

@@ -27,7 +27,7 @@ async fn handle(call: &Call) -> Outcome {
             field.text("name", &value.name);
             field.text("title", &value.title);
             field.text("value", &value.value);
-            field.text("show", &value.show);
+            field.text("show", shown::readable(value, call.language));
         });
         let uid = found.usr.row.uid;
         usr.list("ips", &found.addresses, |writer, address| shown::address(writer, address, uid, &clock));

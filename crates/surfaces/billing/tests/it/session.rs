@@ -12,6 +12,9 @@ use http::{Method, header};
 
 use crate::support::{PASSWORD, Surface, request, surface, with};
 
+/// The role that holds every code.
+const ROLE: &str = "Administrator";
+
 #[tokio::test]
 async fn a_login_is_answered_as_the_seed_prints_it() {
     let surface = surface().await;
@@ -146,13 +149,13 @@ async fn staff_come_as_staff_and_both_as_they_ask() {
     assert_eq!(role("_uu=both&_pp=a+password").await, "user");
     let refused = surface.get("", "_uu=both&_pp=a+password&_role=admin").await;
     assert_eq!(refused.code(), "wrong_password", "no billing.access");
-    pass::grant_role(&surface.test.operator(), "both", "administrator").await.unwrap();
+    pass::grant_role(&surface.test.operator(), "both", ROLE).await.unwrap();
     assert_eq!(role("_uu=both&_pp=a+password&_role=admin").await, "admin");
     let admin = surface.login("administrator", PASSWORD).await;
     assert_eq!(surface.get(&admin, &format!("a=u_main&uid={uid}")).await.code(), "ok");
     // Roles count as they are now.
     let session = surface.get("", "_uu=both&_pp=a+password&_role=admin").await.json()["ses"].clone();
-    pass::revoke_role(&surface.test.operator(), "both", "administrator").await.unwrap();
+    pass::revoke_role(&surface.test.operator(), "both", ROLE).await.unwrap();
     let code = surface.get(session.as_str().unwrap(), &format!("a=u_main&uid={uid}")).await.code();
     assert_eq!(code, "no_privilege");
 }
