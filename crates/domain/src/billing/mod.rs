@@ -21,6 +21,7 @@ mod owned;
 pub mod pays;
 pub mod period;
 pub mod price;
+pub mod redeem;
 pub mod refusal;
 pub(crate) mod remind;
 pub mod renew;

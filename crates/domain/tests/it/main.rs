@@ -81,6 +81,8 @@ mod oa_import;
 #[cfg(test)]
 mod payment;
 #[cfg(test)]
+mod payment_card;
+#[cfg(test)]
 mod payment_fault;
 #[cfg(test)]
 mod payment_shop;

@@ -10,6 +10,7 @@ pub(crate) mod logout;
 pub(crate) mod safe_ses;
 pub(crate) mod u_aj_accept_msg;
 pub(crate) mod u_auth_log;
+pub(crate) mod u_cards;
 pub(crate) mod u_credit;
 pub(crate) mod u_fondy;
 pub(crate) mod u_gcm;
