@@ -33,6 +33,7 @@ pub mod staff_payment;
 pub mod subscriber;
 pub mod subscription;
 pub(crate) mod sweep;
+pub mod transfer;
 pub mod who;
 
 use gatehouse_model::Origin;

@@ -87,6 +87,8 @@ mod payment_fault;
 #[cfg(test)]
 mod payment_shop;
 #[cfg(test)]
+mod payment_transfer;
+#[cfg(test)]
 mod people;
 #[cfg(test)]
 mod picture;

@@ -18,6 +18,7 @@ pub(crate) mod u_lpay;
 pub(crate) mod u_main;
 pub(crate) mod u_message;
 pub(crate) mod u_pays;
+pub(crate) mod u_remitter;
 pub(crate) mod u_srv_add;
 pub(crate) mod u_srv_select;
 pub(crate) mod version;
