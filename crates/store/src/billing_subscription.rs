@@ -352,3 +352,19 @@ pub async fn update_refunded(tx: &mut Tx, id: BillingSubscriptionId, start_at: M
     )
     .await
 }
+
+/// Whether an account has or had a subscription of this name in the state file.
+pub async fn has_key(q: &mut impl Query, account: AccountId, key: &str) -> Result<bool> {
+    let found: Option<(BillingSubscriptionId,)> = q
+        .one(
+            sql!("SELECT id FROM billing_subscription WHERE account_id = $1 AND key = $2 ORDER BY id LIMIT 1"),
+            args![account, key],
+        )
+        .await?;
+    Ok(found.is_some())
+}
+
+/// Names a subscription in the state file.
+pub async fn update_key(tx: &mut Tx, id: BillingSubscriptionId, key: &str) -> Result<u64> {
+    tx.exec(sql!("UPDATE billing_subscription SET key = $2 WHERE id = $1"), args![id, key]).await
+}

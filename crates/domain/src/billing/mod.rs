@@ -14,6 +14,7 @@ pub mod finish;
 pub mod freeze;
 pub mod group;
 pub mod idempotency;
+pub mod import;
 pub mod main;
 pub mod message;
 mod need;

@@ -31,6 +31,8 @@ mod apply;
 #[cfg(test)]
 mod apply_bastion;
 #[cfg(test)]
+mod apply_billing;
+#[cfg(test)]
 mod apply_law;
 #[cfg(test)]
 mod apply_refusal;
