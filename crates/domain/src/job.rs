@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use crate::{
     App, Error, Result, Settings, audit,
     bastion::{request, terminal},
-    billing::{self, credit, renew, sweep},
+    billing::{self, credit, ending, renew, sweep},
     keys, ledger,
     live::Live,
     oa, payment, push, radius, recording, throttle,
@@ -403,7 +403,7 @@ async fn run_periodic_once(app: &App, task: Periodic) -> Result<()> {
         Periodic::AuditSeal => !audit::is_open(app).await?,
         Periodic::AccessExpire => !terminal::has_expired(app).await? && !request::is_due(app).await?,
         Periodic::RadiusExpire => !radius::stale::has_expired(app).await?,
-        Periodic::BillingRenew => !renew::is_due(app).await?,
+        Periodic::BillingRenew => !renew::is_due(app).await? && !ending::is_due(app).await?,
         Periodic::BillingCreditEnd => !credit::is_due(app).await?,
         Periodic::BillingDebtSweep => !sweep::is_wanted(app).await?,
         Periodic::ProcessReap
@@ -471,7 +471,10 @@ async fn work(app: &App, task: Periodic) -> Result<()> {
         }
         Periodic::RadiusExpire => radius::stale::expire(app).await,
         Periodic::RadiusStale => radius::stale::close(app).await,
-        Periodic::BillingRenew => renew::run(app).await.map(drop),
+        Periodic::BillingRenew => {
+            renew::run(app).await?;
+            ending::run(app).await
+        }
         Periodic::BillingCreditEnd => credit::end_due(app).await,
         Periodic::LedgerCheck => ledger::check::watch(app).await,
         Periodic::BillingDebtSweep => sweep::run(app).await,

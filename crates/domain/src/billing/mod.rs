@@ -7,6 +7,7 @@ pub mod block;
 pub mod card;
 pub mod connect;
 pub mod credit;
+pub(crate) mod ending;
 pub mod export;
 pub mod field;
 pub mod finish;

@@ -65,6 +65,8 @@ mod billing_renew;
 #[cfg(test)]
 mod billing_services;
 #[cfg(test)]
+mod billing_session;
+#[cfg(test)]
 mod billing_staff_payment;
 #[cfg(test)]
 mod billing_subscriber;
