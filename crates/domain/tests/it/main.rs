@@ -53,6 +53,8 @@ mod billing_credit;
 #[cfg(test)]
 mod billing_field;
 #[cfg(test)]
+mod billing_import;
+#[cfg(test)]
 mod billing_message;
 #[cfg(test)]
 mod billing_people;
