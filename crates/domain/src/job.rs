@@ -13,8 +13,8 @@ use tokio::task::JoinSet;
 use crate::{
     App, Error, Result, Settings, audit,
     bastion::{request, terminal},
-    billing::{self, credit, renew, sweep},
-    keys,
+    billing::{self, credit, ending, renew, sweep},
+    keys, ledger,
     live::Live,
     oa, payment, push, radius, recording, throttle,
     vpn::publish,
@@ -54,9 +54,13 @@ impl Kind {
         }
     }
 
+    const fn is_radius(self) -> bool {
+        matches!(self, Self::RadiusDisconnect | Self::RadiusChange)
+    }
+
     /// Whether it waits for machines of others.
     const fn is_foreign(self) -> bool {
-        matches!(self, Self::RadiusDisconnect | Self::RadiusChange | Self::PaymentPoll | Self::PushSend)
+        self.is_radius() || matches!(self, Self::PaymentPoll | Self::PushSend)
     }
 
     /// Whether this process can do it.
@@ -73,9 +77,11 @@ impl Kind {
     /// leaves the queue when its own turn has come.
     const PARALLEL: i64 = 32;
 
-    /// How many jobs of a kind that waits for others may be under way per process; at most [`Self::PARALLEL`] more are
-    /// begun at once.
-    const ROUNDS: usize = 1_024;
+    /// How many jobs of a kind that waits for others may be under way per process; at most [`Self::PARALLEL`] more are begun at once.
+    /// NAS are many and have turns of their own, a payment system or push service is one.
+    const fn rounds(self) -> usize {
+        if self.is_radius() { 1_024 } else { 64 }
+    }
 }
 
 /// Longest time an attempt may take before somebody else takes the job over.
@@ -173,7 +179,7 @@ async fn run_some(app: &App, kind: Kind, running: &mut JoinSet<()>) -> Result<us
         return run_batch(app, kind).await;
     }
     // A machine that does not answer takes seconds.
-    if running.len() >= Kind::ROUNDS {
+    if running.len() >= kind.rounds() {
         running.join_next().await;
     }
     let jobs = claim(app, kind).await?;
@@ -305,13 +311,14 @@ enum Periodic {
     BillingRenew,
     BillingCreditEnd,
     BillingDebtSweep,
+    LedgerCheck,
     SessionPurge,
     Recordings,
     Retention,
 }
 
 impl Periodic {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::AuditSeal,
         Self::AccessExpire,
         Self::RadiusExpire,
@@ -320,6 +327,7 @@ impl Periodic {
         Self::BillingRenew,
         Self::BillingCreditEnd,
         Self::BillingDebtSweep,
+        Self::LedgerCheck,
         Self::SessionPurge,
         Self::Recordings,
         Self::Retention,
@@ -335,6 +343,7 @@ impl Periodic {
             Self::BillingRenew => "billing.renew",
             Self::BillingCreditEnd => "billing.credit_end",
             Self::BillingDebtSweep => "billing.debt_sweep",
+            Self::LedgerCheck => "ledger.check",
             Self::SessionPurge => "session.purge",
             Self::Recordings => "recording.retention",
             Self::Retention => "retention",
@@ -349,7 +358,7 @@ impl Periodic {
             Self::BillingDebtSweep => 7,
             Self::ProcessReap | Self::RadiusStale => 10,
             Self::SessionPurge | Self::Recordings => 3_600,
-            Self::Retention => 86_400,
+            Self::LedgerCheck | Self::Retention => 86_400,
         })
     }
 }
@@ -400,11 +409,12 @@ async fn run_periodic_once(app: &App, task: Periodic) -> Result<()> {
         Periodic::AuditSeal => !audit::is_open(app).await?,
         Periodic::AccessExpire => !terminal::has_expired(app).await? && !request::is_due(app).await?,
         Periodic::RadiusExpire => !radius::stale::has_expired(app).await?,
-        Periodic::BillingRenew => !renew::is_due(app).await?,
+        Periodic::BillingRenew => !renew::is_due(app).await? && !ending::is_due(app).await?,
         Periodic::BillingCreditEnd => !credit::is_due(app).await?,
         Periodic::BillingDebtSweep => !sweep::is_wanted(app).await?,
         Periodic::ProcessReap
         | Periodic::RadiusStale
+        | Periodic::LedgerCheck
         | Periodic::SessionPurge
         | Periodic::Recordings
         | Periodic::Retention => false,
@@ -467,8 +477,12 @@ async fn work(app: &App, task: Periodic) -> Result<()> {
         }
         Periodic::RadiusExpire => radius::stale::expire(app).await,
         Periodic::RadiusStale => radius::stale::close(app).await,
-        Periodic::BillingRenew => renew::run(app).await.map(drop),
+        Periodic::BillingRenew => {
+            renew::run(app).await?;
+            ending::run(app).await
+        }
         Periodic::BillingCreditEnd => credit::end_due(app).await,
+        Periodic::LedgerCheck => ledger::check::watch(app).await,
         Periodic::BillingDebtSweep => sweep::run(app).await,
         Periodic::Recordings => recording::retain(app).await.map(drop),
         Periodic::Retention => {

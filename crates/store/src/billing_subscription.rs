@@ -161,6 +161,33 @@ pub async fn list_due(q: &mut impl Query, now: Millis, limit: i64) -> Result<Vec
     .await
 }
 
+/// Lists subscriptions that something follows and whose period ends after now and not after `until`, not looked at yet, the next ends
+/// first, at most `limit`: number and owner.
+pub async fn list_ending(
+    q: &mut impl Query,
+    (now, until): (Millis, Millis),
+    limit: i64,
+) -> Result<Vec<(BillingSubscriptionId, AccountId)>> {
+    q.all(
+        sql!(
+            "SELECT id, account_id FROM billing_subscription WHERE state = 'active' AND frozen_left IS NULL AND end_at IS NOT NULL \
+             AND end_at > $1 AND end_at <= $2 AND (foreseen_at IS NULL OR foreseen_at <> end_at) \
+             AND (next_service_id IS NOT NULL OR ordered_service_id IS NOT NULL) ORDER BY end_at, id LIMIT $3"
+        ),
+        args![now, until, limit],
+    )
+    .await
+}
+
+/// Notes that the end of a subscription's period was looked at; gives how many it was.
+pub async fn update_foreseen(tx: &mut Tx, id: BillingSubscriptionId, end_at: Millis) -> Result<u64> {
+    tx.exec(
+        sql!("UPDATE billing_subscription SET foreseen_at = $2 WHERE id = $1 AND (foreseen_at IS NULL OR foreseen_at <> $2)"),
+        args![id, end_at],
+    )
+    .await
+}
+
 /// What [`begin`] writes.
 #[derive(Debug)]
 pub struct Begun {
@@ -324,6 +351,22 @@ pub async fn update_refunded(tx: &mut Tx, id: BillingSubscriptionId, start_at: M
         args![id, start_at, refunded],
     )
     .await
+}
+
+/// Whether an account has or had a subscription of this name in the state file.
+pub async fn has_key(q: &mut impl Query, account: AccountId, key: &str) -> Result<bool> {
+    let found: Option<(BillingSubscriptionId,)> = q
+        .one(
+            sql!("SELECT id FROM billing_subscription WHERE account_id = $1 AND key = $2 ORDER BY id LIMIT 1"),
+            args![account, key],
+        )
+        .await?;
+    Ok(found.is_some())
+}
+
+/// Names a subscription in the state file.
+pub async fn update_key(tx: &mut Tx, id: BillingSubscriptionId, key: &str) -> Result<u64> {
+    tx.exec(sql!("UPDATE billing_subscription SET key = $2 WHERE id = $1"), args![id, key]).await
 }
 
 /// A subscription as people see it, with its service and the one that follows.

@@ -31,6 +31,8 @@ mod apply;
 #[cfg(test)]
 mod apply_bastion;
 #[cfg(test)]
+mod apply_billing;
+#[cfg(test)]
 mod apply_law;
 #[cfg(test)]
 mod apply_refusal;
@@ -51,13 +53,19 @@ mod billing_credit;
 #[cfg(test)]
 mod billing_field;
 #[cfg(test)]
+mod billing_import;
+#[cfg(test)]
 mod billing_message;
 #[cfg(test)]
 mod billing_people;
+#[cfg(test)]
 mod billing_random;
+#[cfg(test)]
 mod billing_renew;
 #[cfg(test)]
 mod billing_services;
+#[cfg(test)]
+mod billing_session;
 #[cfg(test)]
 mod billing_staff_payment;
 #[cfg(test)]
@@ -81,9 +89,13 @@ mod oa_import;
 #[cfg(test)]
 mod payment;
 #[cfg(test)]
+mod payment_card;
+#[cfg(test)]
 mod payment_fault;
 #[cfg(test)]
 mod payment_shop;
+#[cfg(test)]
+mod payment_transfer;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
