@@ -100,7 +100,7 @@ pub struct BillingSettings {
     pub pay: BillingPay,
     /// Fondy.
     pub fondy: FondySettings,
-    /// LiqPay.
+    /// `LiqPay`.
     pub liqpay: LiqpaySettings,
     /// Push messages.
     pub push: PushSettings,
