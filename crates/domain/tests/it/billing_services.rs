@@ -196,7 +196,7 @@ both!(what_follows_is_ordered_under_its_rules, |engine| async {
     assert_eq!(code(set_next(&town.staff(), Some(1), id, Some(archived)).await)?, "ok");
     assert_eq!(by(&uma, None).await?, "ok");
     let shown = town.only(&uma).await?;
-    assert_eq!((shown.next(), town.sees(&uma).await?.services[0].why_not_change), (None, None));
+    assert_eq!((shown.next(), town.sees(&uma).await?.services[0].why_not_change.clone()), (None, None));
     block_ordering(&town, &uma).await?;
     assert_eq!(by(&uma, Some(fifty)).await?, "ordering_blocked");
     assert_eq!(town.sees(&uma).await?.services[0].why_not_change, Some(Refusal::OrderingBlocked));

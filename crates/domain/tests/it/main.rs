@@ -89,9 +89,13 @@ mod oa_import;
 #[cfg(test)]
 mod payment;
 #[cfg(test)]
+mod payment_card;
+#[cfg(test)]
 mod payment_fault;
 #[cfg(test)]
 mod payment_shop;
+#[cfg(test)]
+mod payment_transfer;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
