@@ -54,9 +54,13 @@ impl Kind {
         }
     }
 
+    const fn is_radius(self) -> bool {
+        matches!(self, Self::RadiusDisconnect | Self::RadiusChange)
+    }
+
     /// Whether it waits for machines of others.
     const fn is_foreign(self) -> bool {
-        matches!(self, Self::RadiusDisconnect | Self::RadiusChange | Self::PaymentPoll | Self::PushSend)
+        self.is_radius() || matches!(self, Self::PaymentPoll | Self::PushSend)
     }
 
     /// Whether this process can do it.
@@ -73,9 +77,11 @@ impl Kind {
     /// leaves the queue when its own turn has come.
     const PARALLEL: i64 = 32;
 
-    /// How many jobs of a kind that waits for others may be under way per process; at most [`Self::PARALLEL`] more are
-    /// begun at once.
-    const ROUNDS: usize = 1_024;
+    /// How many jobs of a kind that waits for others may be under way per process; at most [`Self::PARALLEL`] more are begun at once.
+    /// NAS are many and have turns of their own, a payment system or push service is one.
+    const fn rounds(self) -> usize {
+        if self.is_radius() { 1_024 } else { 64 }
+    }
 }
 
 /// Longest time an attempt may take before somebody else takes the job over.
@@ -173,7 +179,7 @@ async fn run_some(app: &App, kind: Kind, running: &mut JoinSet<()>) -> Result<us
         return run_batch(app, kind).await;
     }
     // A machine that does not answer takes seconds.
-    if running.len() >= Kind::ROUNDS {
+    if running.len() >= kind.rounds() {
         running.join_next().await;
     }
     let jobs = claim(app, kind).await?;

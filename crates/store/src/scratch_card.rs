@@ -58,3 +58,12 @@ pub async fn update(tx: &mut Tx, id: i64, series: &str, (amount, currency): (Mon
 pub async fn delete(tx: &mut Tx, id: i64) -> Result<u64> {
     tx.exec(sql!("DELETE FROM scratch_card WHERE id = $1 AND used_at IS NULL"), args![id]).await
 }
+
+/// Notes that a card is used; 0: it was already.
+pub async fn redeem(tx: &mut Tx, id: i64, account: AccountId, at: Millis) -> Result<u64> {
+    tx.exec(
+        sql!("UPDATE scratch_card SET used_at = $3, used_by = $2 WHERE id = $1 AND used_at IS NULL"),
+        args![id, account, at],
+    )
+    .await
+}

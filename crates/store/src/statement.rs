@@ -133,6 +133,20 @@ pub async fn update_kind(tx: &mut Tx, id: StatementId, from: i64, to: i64) -> Re
     tx.exec(sql!("UPDATE statement SET kind = $3 WHERE id = $1 AND kind = $2"), args![id, from, to]).await
 }
 
+/// Counts the rows of a kind that an account got after a moment.
+pub async fn count_after(q: &mut impl Query, account: AccountId, kind: i64, after: Millis) -> Result<i64> {
+    let count: Option<(i64,)> = q
+        .one(
+            sql!(
+                "SELECT CAST(COUNT(*) AS BIGINT) AS found FROM statement \
+                 WHERE account_id = $1 AND at > $3 AND kind = $2 AND folded_into IS NULL"
+            ),
+            args![account, kind, after],
+        )
+        .await?;
+    Ok(count.map_or(0, |(count,)| count))
+}
+
 /// Has another row stand for this one in what people see.
 pub async fn fold(tx: &mut Tx, id: StatementId, into: StatementId) -> Result<u64> {
     tx.exec(sql!("UPDATE statement SET folded_into = $2 WHERE id = $1"), args![id, into]).await

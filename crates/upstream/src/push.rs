@@ -15,6 +15,7 @@ use rustls::pki_types::{PrivatePkcs8KeyDer, pem::PemObject as _};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use crate::http::{Http, Reply, form};
 
@@ -24,6 +25,8 @@ const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 const HOUR: Duration = Duration::from_hours(1);
 /// An access token is not used in its last minutes: a message may be under way for some.
 const SPARE: Duration = Duration::from_mins(5);
+/// For one message in all.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Sends to one project with one service account.
 #[derive(Debug, Clone)]
@@ -74,7 +77,9 @@ impl Sender for Fcm {
     fn send(&self, token: String, message: Message) -> Sending {
         let inner = Arc::clone(&self.0);
         Box::pin(async move {
-            match inner.send(&token, &message).await {
+            // Among many others one may wait long for an access token.
+            let sent = timeout(PATIENCE, inner.send(&token, &message)).await;
+            match sent.unwrap_or_else(|_| Err("no answer in time".to_owned())) {
                 Ok(delivery) => delivery,
                 Err(why) => Delivery::Later { after: None, why },
             }

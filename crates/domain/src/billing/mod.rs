@@ -23,6 +23,7 @@ mod owned;
 pub mod pays;
 pub mod period;
 pub mod price;
+pub mod redeem;
 pub mod refusal;
 pub mod renew;
 pub mod scope;
@@ -31,7 +32,9 @@ pub mod service;
 pub mod session;
 pub mod staff_payment;
 pub mod subscriber;
+pub mod subscription;
 pub(crate) mod sweep;
+pub mod transfer;
 pub mod who;
 
 use gatehouse_model::Origin;

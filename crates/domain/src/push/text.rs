@@ -6,8 +6,8 @@ use jiff::{Timestamp, tz::TimeZone};
 use super::{Event, Message};
 use crate::settings::{BillingSettings, Language};
 
-/// Bytes of a text: what a message may carry in all is 4096.
-const LONGEST: usize = 2_000;
+/// Bytes of a text: a message may have 4096 in all, and a line break is two in JSON.
+const LONGEST: usize = 1_500;
 
 /// Headline and text, with `{amount}`, `{until}`, `{title}`, `{text}` in it.
 type Words = (&'static str, &'static str);

@@ -102,6 +102,8 @@ pub struct BillingSettings {
     pub fondy: FondySettings,
     /// LiqPay.
     pub liqpay: LiqpaySettings,
+    /// Money that subscribers send each other.
+    pub transfer: BillingTransfer,
     /// Push messages.
     pub push: PushSettings,
     /// The radius door.
@@ -122,6 +124,7 @@ impl Default for BillingSettings {
             pay: BillingPay::default(),
             fondy: FondySettings::default(),
             liqpay: LiqpaySettings::default(),
+            transfer: BillingTransfer::default(),
             push: PushSettings::default(),
             radius: BillingRadius::default(),
         }
@@ -355,6 +358,32 @@ impl Default for LiqpaySettings {
             fixed: Money::ZERO,
             allowed_ranges: Vec::new(),
         }
+    }
+}
+
+/// `[billing.transfer]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BillingTransfer {
+    /// Whether subscribers may send each other money.
+    pub enabled: bool,
+    /// Smallest sum.
+    #[serde(deserialize_with = "money")]
+    pub min: Money,
+    /// Largest sum.
+    #[serde(deserialize_with = "money")]
+    pub max: Money,
+    /// Fee of the sender, hundredths of a percent.
+    #[serde(deserialize_with = "percent")]
+    pub percent: i64,
+    /// Fee of the sender.
+    #[serde(deserialize_with = "money")]
+    pub fixed: Money,
+}
+
+impl Default for BillingTransfer {
+    fn default() -> Self {
+        Self { enabled: false, min: Money(100), max: Money(100_000), percent: 0, fixed: Money::ZERO }
     }
 }
 

@@ -19,7 +19,8 @@ pub use bastion::{
 };
 pub use billing::{
     BillingApi, BillingCredit, BillingMessage, BillingPay, BillingRadius, BillingRenew, BillingSession,
-    BillingSettings, Checkout, Denied, Envelope, FondySettings, Language, LiqpaySettings, Numbers, PushSettings,
+    BillingSettings, BillingTransfer, Checkout, Denied, Envelope, FondySettings, Language, LiqpaySettings, Numbers,
+    PushSettings,
 };
 pub use radius::RadiusSettings;
 pub use vpn::{ApplyMode, EditOmitted, Messages, VpnSettings};

@@ -53,6 +53,8 @@ mod billing_credit;
 #[cfg(test)]
 mod billing_field;
 #[cfg(test)]
+mod billing_import;
+#[cfg(test)]
 mod billing_message;
 #[cfg(test)]
 mod billing_people;
@@ -87,9 +89,13 @@ mod oa_import;
 #[cfg(test)]
 mod payment;
 #[cfg(test)]
+mod payment_card;
+#[cfg(test)]
 mod payment_fault;
 #[cfg(test)]
 mod payment_shop;
+#[cfg(test)]
+mod payment_transfer;
 #[cfg(test)]
 mod people;
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use gatehouse_domain::{
     Settings,
+    billing::connect::connect,
     push::{self, Event},
 };
 use gatehouse_model::{Money, StatementId};
@@ -11,6 +12,8 @@ use gatehouse_store::{Query as _, args, push_token, sql};
 use gatehouse_testkit::{Engine, TestApp, stand_in::Fcm};
 
 use crate::billing_people::{self as people, Person};
+use crate::billing_services::tariff;
+use crate::billing_town::{DAY, Town};
 use crate::payment_shop::{Shop, code, done};
 
 struct Phone {
@@ -186,5 +189,38 @@ both!(without_configuration_nothing_is_queued_and_payments_tell, |engine| async 
     let mut told: Vec<_> = fcm.pushed().into_iter().map(|one| one.event).collect();
     told.sort();
     assert_eq!(told, ["debt_block", "payment_credited", "payment_reversed"]);
+    Ok(())
+});
+
+both!(a_service_that_ends_for_want_of_money_is_told_of_a_day_before, |engine| async {
+    let folder = tempfile::tempdir()?;
+    let fcm = Fcm::start(folder.path()).await?;
+    let mut settings = Settings::default();
+    settings.billing.push = fcm.settings();
+    let town = Town::with(engine, settings).await?;
+    let sender = gatehouse_upstream::push::sender(&town.app.app.settings().billing.push, town.app.app.clock().clone());
+    town.app.app.serve_push(sender.unwrap());
+    let fifty = town.service(tariff("50 Mb", 1_000)).await?;
+    let (poor, rich) = (town.person(1, 1_500).await?, town.person(2, 2_000).await?);
+    for (who, token) in [(&poor, "poor"), (&rich, "rich")] {
+        done(push::register(who, token).await)?;
+        done(connect(who, None, fifty, false).await)?;
+    }
+    let told = async || {
+        town.app.run_due_periodic().await?;
+        town.app.run_due_jobs().await?;
+        anyhow::Ok(fcm.pushed().into_iter().map(|one| (one.token, one.event)).collect::<Vec<_>>())
+    };
+    town.app.advance(28 * DAY + Duration::from_mins(1_439));
+    assert_eq!(told().await?, []);
+    for _ in 0..3 {
+        town.app.advance(Duration::from_mins(2));
+        assert_eq!(
+            told().await?,
+            [("poor".to_owned(), "service_ending".to_owned())],
+            "once, and who has it is left alone"
+        );
+    }
+    assert!(fcm.pushed()[0].body.starts_with("«50 Mb» заканчивается 31.01.2026"), "{}", fcm.pushed()[0].body);
     Ok(())
 });

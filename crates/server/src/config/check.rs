@@ -177,6 +177,8 @@ fn billing(billing: &BillingSettings) -> Vec<Problem> {
     need(is_currency, "billing.pay.currency", "an ISO 4217 code such as \"UAH\"");
     need(pay.min > Money::ZERO, "billing.pay.min", "more than 0");
     need(pay.max >= pay.min, "billing.pay.max", "not less than billing.pay.min");
+    need(billing.transfer.min > Money::ZERO, "billing.transfer.min", "more than 0");
+    need(billing.transfer.max >= billing.transfer.min, "billing.transfer.max", "not less than billing.transfer.min");
     need(!pay.lifetime.0.is_zero(), "billing.pay.lifetime", "longer than 0");
     need(!pay.poll_after.0.is_zero(), "billing.pay.poll_after", "longer than 0");
     let (fondy, liqpay, push) = (&billing.fondy, &billing.liqpay, &billing.push);
@@ -184,6 +186,7 @@ fn billing(billing: &BillingSettings) -> Vec<Problem> {
         ("billing.credit.percent", credit.percent),
         ("billing.fondy.percent", fondy.percent),
         ("billing.liqpay.percent", liqpay.percent),
+        ("billing.transfer.percent", billing.transfer.percent),
     ] {
         need((0..10_000).contains(&percent), key, "0 to 99.99");
     }
@@ -191,6 +194,7 @@ fn billing(billing: &BillingSettings) -> Vec<Problem> {
         ("billing.credit.fixed", credit.fixed),
         ("billing.fondy.fixed", fondy.fixed),
         ("billing.liqpay.fixed", liqpay.fixed),
+        ("billing.transfer.fixed", billing.transfer.fixed),
     ] {
         need(sum >= Money::ZERO, key, "0 or more");
     }

@@ -3,8 +3,8 @@
 use crate::{
     action::{
         api_block, api_dopdata, api_pay_add, api_pay_reverse, api_services, api_users, logout, safe_ses,
-        u_aj_accept_msg, u_auth_log, u_credit, u_fondy, u_gcm, u_lpay, u_main, u_message, u_pays, u_srv_add,
-        u_srv_select, version,
+        u_aj_accept_msg, u_auth_log, u_cards, u_credit, u_fondy, u_gcm, u_lpay, u_main, u_message, u_pays, u_remitter,
+        u_srv_add, u_srv_select, version,
     },
     endpoint::Endpoint,
 };
@@ -21,6 +21,7 @@ pub(crate) const ENDPOINTS: &[&Endpoint] = &[
     &safe_ses::ENDPOINT,
     &u_aj_accept_msg::ENDPOINT,
     &u_auth_log::ENDPOINT,
+    &u_cards::ENDPOINT,
     &u_credit::ENDPOINT,
     &u_fondy::ENDPOINT,
     &u_gcm::ENDPOINT,
@@ -28,6 +29,7 @@ pub(crate) const ENDPOINTS: &[&Endpoint] = &[
     &u_main::ENDPOINT,
     &u_message::ENDPOINT,
     &u_pays::ENDPOINT,
+    &u_remitter::ENDPOINT,
     &u_srv_add::ENDPOINT,
     &u_srv_select::ENDPOINT,
     &version::ENDPOINT,

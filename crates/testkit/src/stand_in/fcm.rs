@@ -141,11 +141,13 @@ impl Inner {
         let (header, claims) = signed.split_once('.').context("no claims")?;
         let [header, claims] = [header, claims].map(|part| URL_SAFE_NO_PAD.decode(part).unwrap_or_default());
         let (header, claims): (Value, Value) = (serde_json::from_slice(&header)?, serde_json::from_slice(&claims)?);
-        ensure!(header["alg"] == "RS256" && header["kid"] == "k1", "the header is {header}");
-        ensure!(claims["aud"] == format!("{}/token", self.base), "it is for {}", claims["aud"]);
-        ensure!(claims["iss"] == "push@gatehouse-test.example", "it is of {}", claims["iss"]);
-        ensure!(claims["scope"] == "https://www.googleapis.com/auth/firebase.messaging", "for {}", claims["scope"]);
-        let life = claims["exp"].as_i64().zip(claims["iat"].as_i64()).map(|(until, from)| until - from);
+        ensure!(text(&header, "/alg") == "RS256" && text(&header, "/kid") == "k1", "the header is {header}");
+        ensure!(text(&claims, "/aud") == format!("{}/token", self.base), "it is for somebody else: {claims}");
+        ensure!(text(&claims, "/iss") == "push@gatehouse-test.example", "it is of somebody else: {claims}");
+        let scope = "https://www.googleapis.com/auth/firebase.messaging";
+        ensure!(text(&claims, "/scope") == scope, "it is for something else: {claims}");
+        let time = |name: &str| claims.get(name).and_then(Value::as_i64);
+        let life = time("exp").zip(time("iat")).map(|(until, from)| until - from);
         ensure!(life.is_some_and(|life| (1..=3_600).contains(&life)), "it lasts {life:?} seconds");
         Ok(())
     }
@@ -177,25 +179,25 @@ impl Inner {
             return (status, error(status, code), retry_after);
         }
         let sent: Value = serde_json::from_slice(body).unwrap_or_default();
-        let message = &sent["message"];
-        let text = |value: &Value| value.as_str().map(str::to_owned);
-        let pushed = (|| {
-            Some(Pushed {
-                token: text(&message["token"])?,
-                title: text(&message["notification"]["title"])?,
-                body: text(&message["notification"]["body"])?,
-                event: text(&message["data"]["event"])?,
-                id: text(&message["data"]["id"])?,
-            })
-        })();
-        match pushed {
-            Some(pushed) if body.len() <= 4_096 => {
-                self.pushed.push(pushed);
-                (200, json!({ "name": "projects/gatehouse-test/messages/1" }), None)
-            }
-            _ => (400, error(400, "INVALID_ARGUMENT"), None),
+        let pushed = Pushed {
+            token: text(&sent, "/message/token").to_owned(),
+            title: text(&sent, "/message/notification/title").to_owned(),
+            body: text(&sent, "/message/notification/body").to_owned(),
+            event: text(&sent, "/message/data/event").to_owned(),
+            id: text(&sent, "/message/data/id").to_owned(),
+        };
+        let is_whole = ![&pushed.token, &pushed.title, &pushed.event, &pushed.id].iter().any(|text| text.is_empty());
+        if !is_whole || body.len() > 4_096 {
+            return (400, error(400, "INVALID_ARGUMENT"), None);
         }
+        self.pushed.push(pushed);
+        (200, json!({ "name": "projects/gatehouse-test/messages/1" }), None)
     }
+}
+
+/// A text at a place of a document; empty: there is none.
+fn text<'a>(value: &'a Value, place: &str) -> &'a str {
+    value.pointer(place).and_then(Value::as_str).unwrap_or_default()
 }
 
 async fn answer(

@@ -119,7 +119,8 @@ impl Fondy {
 
     /// Moves an order to a status, as its payer or his bank does.
     pub fn set_status(&self, id: &str, status: &str) -> Result<()> {
-        lock(&self.inner).orders.get_mut(id).context("no such order")?.status = status.to_owned();
+        let mut inner = lock(&self.inner);
+        status.clone_into(&mut inner.orders.get_mut(id).context("no such order")?.status);
         Ok(())
     }
 

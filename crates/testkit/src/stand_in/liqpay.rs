@@ -96,7 +96,8 @@ impl Liqpay {
 
     /// Moves an order to a status.
     pub fn set_status(&self, id: &str, status: &str) -> Result<()> {
-        lock(&self.inner).orders.get_mut(id).context("no such order")?.status = status.to_owned();
+        let mut inner = lock(&self.inner);
+        status.clone_into(&mut inner.orders.get_mut(id).context("no such order")?.status);
         Ok(())
     }
 

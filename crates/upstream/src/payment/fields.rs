@@ -1,5 +1,6 @@
 //! The fields of a provider's message, as it wrote them: numbers keep their text, as sums are read from it and signatures made over it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use gatehouse_model::Money;
@@ -32,7 +33,7 @@ impl Fields {
     pub(super) fn of_form(body: &[u8]) -> Option<Self> {
         let decode = |bytes: &[u8]| {
             let spaced: Vec<u8> = bytes.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
-            percent_decode(&spaced).decode_utf8().ok().map(|text| text.into_owned())
+            percent_decode(&spaced).decode_utf8().ok().map(Cow::into_owned)
         };
         let mut fields = BTreeMap::new();
         for pair in body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
@@ -50,9 +51,14 @@ impl Fields {
     }
 
     /// With another one.
-    pub(super) fn with(mut self, name: &str, value: impl ToString) -> Self {
-        self.0.insert(name.to_owned(), value.to_string());
+    pub(super) fn with(mut self, name: &str, value: &str) -> Self {
+        self.0.insert(name.to_owned(), value.to_owned());
         self
+    }
+
+    /// With a number.
+    pub(super) fn with_number(self, name: &str, value: i64) -> Self {
+        self.with(name, &value.to_string())
     }
 
     /// One that says something.

@@ -78,9 +78,9 @@ impl Inner {
         let request = Fields::default()
             .with("order_id", &order.reference)
             .with("order_desc", &order.description)
-            .with("amount", order.payable.0)
+            .with_number("amount", order.payable.0)
             .with("currency", &order.currency)
-            .with("lifetime", order.lifetime.as_secs().max(1))
+            .with("lifetime", &order.lifetime.as_secs().max(1).to_string())
             .with("server_callback_url", callback);
         let page = match self.ask("/api/checkout/url/", request).await {
             Ok(fields) => fields.get("checkout_url").map(str::to_owned),
@@ -94,7 +94,7 @@ impl Inner {
     }
 
     async fn status(&self, order: String) -> Result<Report, Trouble> {
-        let fields = self.ask("/api/status/order_id/", Fields::default().with("order_id", order)).await?;
+        let fields = self.ask("/api/status/order_id/", Fields::default().with("order_id", &order)).await?;
         if !is_signed(&self.secret, &fields) {
             return Err(Trouble::Unreachable(
                 "an answer with a wrong signature; is billing.fondy.secret right?".to_owned(),
@@ -111,10 +111,10 @@ impl Inner {
         comment: String,
     ) -> Result<Reversal, Trouble> {
         let request = Fields::default()
-            .with("order_id", order)
-            .with("amount", amount.0)
-            .with("currency", currency)
-            .with("comment", comment);
+            .with("order_id", &order)
+            .with_number("amount", amount.0)
+            .with("currency", &currency)
+            .with("comment", &comment);
         let fields = self.ask("/api/reverse/order_id/", request).await?;
         match fields.get("reverse_status").or(fields.get("revers_status")) {
             Some("approved") => Ok(Reversal::Done),

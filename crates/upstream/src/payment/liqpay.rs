@@ -111,7 +111,7 @@ impl Inner {
         }
         // Answers need not repeat whom they are for.
         let public_key = fields.get("public_key").unwrap_or(&self.public_key).to_owned();
-        let fields = fields.with("order_id", order).with("public_key", public_key);
+        let fields = fields.with("order_id", &order).with("public_key", &public_key);
         self.report(&fields).ok_or_else(|| Trouble::Unreachable("an answer without a status".to_owned()))
     }
 
