@@ -13,8 +13,8 @@ use tokio::task::JoinSet;
 use crate::{
     App, Error, Result, Settings, audit,
     bastion::{request, terminal},
-    billing::{self, credit, remind, renew, sweep},
-    keys,
+    billing::{self, credit, ending, renew, sweep},
+    keys, ledger,
     live::Live,
     oa, payment, push, radius, recording, throttle,
     vpn::publish,
@@ -311,7 +311,7 @@ enum Periodic {
     BillingRenew,
     BillingCreditEnd,
     BillingDebtSweep,
-    BillingRemind,
+    LedgerCheck,
     SessionPurge,
     Recordings,
     Retention,
@@ -327,7 +327,7 @@ impl Periodic {
         Self::BillingRenew,
         Self::BillingCreditEnd,
         Self::BillingDebtSweep,
-        Self::BillingRemind,
+        Self::LedgerCheck,
         Self::SessionPurge,
         Self::Recordings,
         Self::Retention,
@@ -343,7 +343,7 @@ impl Periodic {
             Self::BillingRenew => "billing.renew",
             Self::BillingCreditEnd => "billing.credit_end",
             Self::BillingDebtSweep => "billing.debt_sweep",
-            Self::BillingRemind => "billing.remind",
+            Self::LedgerCheck => "ledger.check",
             Self::SessionPurge => "session.purge",
             Self::Recordings => "recording.retention",
             Self::Retention => "retention",
@@ -356,10 +356,9 @@ impl Periodic {
             Self::BillingRenew => return settings.billing.renew.tick.0,
             Self::BillingCreditEnd => 5,
             Self::BillingDebtSweep => 7,
-            Self::BillingRemind => 60,
             Self::ProcessReap | Self::RadiusStale => 10,
             Self::SessionPurge | Self::Recordings => 3_600,
-            Self::Retention => 86_400,
+            Self::LedgerCheck | Self::Retention => 86_400,
         })
     }
 }
@@ -410,12 +409,12 @@ async fn run_periodic_once(app: &App, task: Periodic) -> Result<()> {
         Periodic::AuditSeal => !audit::is_open(app).await?,
         Periodic::AccessExpire => !terminal::has_expired(app).await? && !request::is_due(app).await?,
         Periodic::RadiusExpire => !radius::stale::has_expired(app).await?,
-        Periodic::BillingRenew => !renew::is_due(app).await?,
+        Periodic::BillingRenew => !renew::is_due(app).await? && !ending::is_due(app).await?,
         Periodic::BillingCreditEnd => !credit::is_due(app).await?,
         Periodic::BillingDebtSweep => !sweep::is_wanted(app).await?,
-        Periodic::BillingRemind => !remind::is_due(app).await?,
         Periodic::ProcessReap
         | Periodic::RadiusStale
+        | Periodic::LedgerCheck
         | Periodic::SessionPurge
         | Periodic::Recordings
         | Periodic::Retention => false,
@@ -478,10 +477,13 @@ async fn work(app: &App, task: Periodic) -> Result<()> {
         }
         Periodic::RadiusExpire => radius::stale::expire(app).await,
         Periodic::RadiusStale => radius::stale::close(app).await,
-        Periodic::BillingRenew => renew::run(app).await.map(drop),
+        Periodic::BillingRenew => {
+            renew::run(app).await?;
+            ending::run(app).await
+        }
         Periodic::BillingCreditEnd => credit::end_due(app).await,
+        Periodic::LedgerCheck => ledger::check::watch(app).await,
         Periodic::BillingDebtSweep => sweep::run(app).await,
-        Periodic::BillingRemind => remind::run(app).await,
         Periodic::Recordings => recording::retain(app).await.map(drop),
         Periodic::Retention => {
             let before = now.minus(app.settings().visits.proxy_retention.0);

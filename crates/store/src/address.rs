@@ -99,29 +99,27 @@ pub async fn delete_pool(tx: &mut Tx, pool: i64) -> Result<u64> {
     tx.exec(sql!("DELETE FROM address_pool WHERE id = $1"), args![pool]).await
 }
 
-/// Inserts an address of a pool, or somebody's own one of none. `Conflict address_ip_key`: it is there.
-pub async fn insert(
-    tx: &mut Tx,
-    ip: &str,
-    pool: Option<&AddressPoolRow>,
-    owner: Option<AccountId>,
-    at: Millis,
-) -> Result<u64> {
-    let kind = if owner.is_some() { "static" } else { pool.map_or("reserved", |pool| pool.kind.as_str()) };
+/// Puts an address into a pool; 0: it is in another one. Somebody's own stays his.
+pub async fn insert_of_pool(tx: &mut Tx, ip: &str, pool: &AddressPoolRow) -> Result<u64> {
     tx.exec(
         sql!(
-            "INSERT INTO address (ip, address_pool_id, kind, is_public, tags, account_id, bound_at, release_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, 0)"
+            "INSERT INTO address (ip, address_pool_id, kind, is_public, tags, release_at) VALUES ($1, $2, $3, $4, $5, 0) \
+             ON CONFLICT (ip) DO UPDATE SET address_pool_id = excluded.address_pool_id, is_public = excluded.is_public, \
+             tags = excluded.tags WHERE address.address_pool_id IS NULL"
         ),
-        args![
-            ip,
-            pool.map(|pool| pool.id),
-            kind,
-            pool.is_some_and(|pool| pool.is_public),
-            pool.map_or("", |pool| pool.tags.as_str()),
-            owner,
-            owner.map(|_| at)
-        ],
+        args![ip, pool.id, &pool.kind, pool.is_public, &pool.tags],
+    )
+    .await
+}
+
+/// Inserts somebody's own address that is of no pool. `Conflict address_ip_key`: it is there.
+pub async fn insert_static(tx: &mut Tx, ip: &str, owner: AccountId, at: Millis) -> Result<u64> {
+    tx.exec(
+        sql!(
+            "INSERT INTO address (ip, kind, is_public, tags, account_id, bound_at, release_at) \
+             VALUES ($1, 'static', $2, '', $3, $4, 0)"
+        ),
+        args![ip, false, owner, at],
     )
     .await
 }

@@ -231,3 +231,23 @@ pub async fn replace_groups(tx: &mut Tx, id: BillingServiceId, groups: &[Billing
     }
     Ok(())
 }
+
+/// Whether anybody has or had a service, or it follows or stands in for another.
+pub async fn is_used(q: &mut impl Query, id: BillingServiceId) -> Result<bool> {
+    let found: Option<(BillingServiceId,)> = q
+        .one(
+            sql!(
+                "SELECT v.id FROM billing_service v WHERE v.id = $1 AND (EXISTS (SELECT 1 FROM billing_subscription s \
+                 WHERE s.billing_service_id = v.id OR s.next_service_id = v.id OR s.ordered_service_id = v.id) \
+                 OR EXISTS (SELECT 1 FROM billing_service o WHERE o.fallback_service_id = v.id))"
+            ),
+            args![id],
+        )
+        .await?;
+    Ok(found.is_some())
+}
+
+/// Deletes a service that nobody ever had.
+pub async fn delete(tx: &mut Tx, id: BillingServiceId) -> Result<u64> {
+    tx.exec(sql!("DELETE FROM billing_service WHERE id = $1"), args![id]).await
+}

@@ -149,7 +149,9 @@ pub struct SubscribedRow {
     pub uid: i64,
     /// The service.
     pub billing_service_id: BillingServiceId,
-    /// What follows it.
+    /// Whether it stopped for want of money, and shall be again when there is some.
+    pub is_stopped: bool,
+    /// What follows it; of one that waits for money what it shall be.
     pub next_service_id: Option<BillingServiceId>,
     /// Whether it follows itself.
     pub is_auto_renew: bool,
@@ -189,17 +191,19 @@ pub struct SubscribedRow {
     pub next_set_at: Option<Millis>,
 }
 
-/// Lists the services of the subscribers with numbers above one up to another.
+/// Lists the services of the subscribers with numbers above one up to another, those that wait for money included.
 pub async fn list_subscribed(q: &mut impl Query, above: i64, to: i64) -> Result<Vec<SubscribedRow>> {
     q.all(
         sql!(
-            "SELECT b.id, p.uid, b.billing_service_id, b.next_service_id, s.is_auto_renew, s.is_no_renew, b.start_at, b.end_at, \
-             b.frozen_left, b.charge_id, s.module, s.category, s.title, s.description, s.tags, s.price, \
+            "SELECT b.id, p.uid, b.billing_service_id, b.state = 'stopped' AS is_stopped, \
+             COALESCE(b.ordered_service_id, b.next_service_id) AS next_service_id, s.is_auto_renew, s.is_no_renew, b.start_at, \
+             b.end_at, b.frozen_left, b.charge_id, s.module, s.category, s.title, s.description, s.tags, s.price, \
              (SELECT STRING_AGG(CAST(g.billing_group_id AS TEXT), ',') FROM billing_service_group g \
              WHERE g.billing_service_id = s.id) AS group_ids, b.finish_count, n.price AS next_price, n.title AS next_title, \
              n.is_discountable AS next_is_discountable, b.next_set_at \
-             FROM subscriber_pass p JOIN billing_subscription b ON b.account_id = p.account_id AND b.state = 'active' \
-             JOIN billing_service s ON s.id = b.billing_service_id LEFT JOIN billing_service n ON n.id = b.next_service_id \
+             FROM subscriber_pass p JOIN billing_subscription b ON b.account_id = p.account_id AND b.state IN ('active', 'stopped') \
+             JOIN billing_service s ON s.id = b.billing_service_id \
+             LEFT JOIN billing_service n ON n.id = COALESCE(b.ordered_service_id, b.next_service_id) \
              WHERE p.uid > $1 AND p.uid <= $2 ORDER BY p.uid, b.id"
         ),
         args![above, to],

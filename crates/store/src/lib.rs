@@ -15,7 +15,6 @@ pub mod billing_credit;
 pub mod billing_field;
 pub mod billing_group;
 pub mod billing_message;
-pub mod billing_reminder;
 pub mod billing_service;
 pub mod billing_subscription;
 pub mod billing_view;

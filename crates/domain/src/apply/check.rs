@@ -7,13 +7,13 @@ use std::{
 
 use gatehouse_model::{Login, email_key, fold_key};
 
-use super::{Presence, Problem, StateFile, file, vpn};
+use super::{Presence, Problem, StateFile, billing, file, vpn};
 use crate::{Ctx, Result, account, password, permission};
 
 /// The codes each kind of entry needs.
 pub(super) fn permissions(ctx: &Ctx, file: &StateFile) -> Result<()> {
     let is_vpn = !file.vpn.policy_set.is_empty() || !file.vpn.group.is_empty();
-    let needs: [(bool, &[&'static str]); 12] = [
+    let needs: [(bool, &[&'static str]); 16] = [
         (!file.resource_group.is_empty(), &["system.group.create", "system.group.update", "system.group.delete"]),
         (!file.role.is_empty(), &["system.role.create", "system.role.update", "system.role.delete"]),
         (!file.node.is_empty() || !file.node_group.is_empty(), &["panel.node"]),
@@ -29,6 +29,18 @@ pub(super) fn permissions(ctx: &Ctx, file: &StateFile) -> Result<()> {
             &["vpn.resource.create", "vpn.resource.update", "vpn.resource.delete"],
         ),
         (!file.oa.user.is_empty(), &["oa.user.create", "oa.user.delete"]),
+        (billing::is_set_up(file), &["billing.settings"]),
+        (!file.billing.card.is_empty(), &["billing.card.manage"]),
+        (!file.address_pool.is_empty() || !file.device.is_empty(), &["radius.pool.update"]),
+        (
+            file.account.iter().any(|entry| entry.subscriber.is_some()),
+            &[
+                "billing.subscriber.create",
+                "billing.subscriber.update",
+                "billing.subscriber.block",
+                "billing.service.connect",
+            ],
+        ),
     ];
     for code in needs.into_iter().filter(|(is_named, _)| *is_named).flat_map(|(_, codes)| codes) {
         ctx.require(code)?;
@@ -48,31 +60,32 @@ pub(super) fn file(ctx: &Ctx, file: &StateFile) -> Vec<Problem> {
     oa(ctx, file, &mut problems);
     bastion(file, &mut problems);
     vpn(file, &mut problems);
+    billing::check(file, &mut problems);
     problems.0
 }
 
 #[derive(Default)]
-struct Problems(Vec<Problem>);
+pub(super) struct Problems(Vec<Problem>);
 
 impl Problems {
-    fn refuse(&mut self, entry: &str, key: &str, rule: impl Display) {
+    pub(super) fn refuse(&mut self, entry: &str, key: &str, rule: impl Display) {
         self.0.push(Problem::new(entry, key, rule.to_string()));
     }
 
     /// 1 to `most` characters, none of control; `least` 0 allows none.
-    fn text(&mut self, entry: &str, key: &str, text: &str, least: usize, most: usize) {
+    pub(super) fn text(&mut self, entry: &str, key: &str, text: &str, least: usize, most: usize) {
         let count = text.chars().count();
         if count < least || count > most || text.chars().any(char::is_control) {
             self.refuse(entry, key, format!("{least} to {most} characters, none of control"));
         }
     }
 
-    fn optional(&mut self, entry: &str, key: &str, text: Option<&String>) {
+    pub(super) fn optional(&mut self, entry: &str, key: &str, text: Option<&String>) {
         self.text(entry, key, text.map_or("", String::as_str), 0, 255);
     }
 
     /// Refuses what several entries say.
-    fn unique<'a>(&mut self, key: &str, values: impl Iterator<Item = (String, String)> + 'a) {
+    pub(super) fn unique<'a>(&mut self, key: &str, values: impl Iterator<Item = (String, String)> + 'a) {
         let mut seen: HashMap<String, String> = HashMap::new();
         for (value, entry) in values {
             match seen.get(&value) {

@@ -14,6 +14,10 @@ use super::{
         BastionEntries, GrantEntry, HostKeyEntry, PolicyEntry, ResourceEntry, ResourceGroupEntry, RouteEntry,
         RuleEntry, VoucherEntry,
     },
+    billing::file::{
+        AddressPoolEntry, BillingEntries, BillingFieldEntry, BillingGroupEntry, BillingServiceEntry, CardEntry,
+        DeviceEntry, RoleGroups, SubscriberEntry,
+    },
     value::{Expiry, Limit, Presence, Rate},
     vpn::file::{
         AuthServerEntry, NasEntry, VpnEntries, VpnEntry, VpnGroupEntry, VpnPolicySetEntry, VpnResourceEntry,
@@ -50,6 +54,12 @@ pub struct StateFile {
     pub oa: OaEntries,
     /// `[vpn]`
     pub vpn: VpnEntries,
+    /// `[billing]`
+    pub billing: BillingEntries,
+    /// `[[address_pool]]`
+    pub address_pool: Vec<AddressPoolEntry>,
+    /// `[[device]]`
+    pub device: Vec<DeviceEntry>,
 }
 
 /// `[[role]]`, found by `code`.
@@ -66,6 +76,8 @@ pub struct RoleEntry {
     pub codes: Option<BTreeSet<String>>,
     /// Exactly what it holds on resource groups, protected grants apart; default: nothing.
     pub grants: Option<Vec<GrantEntry>>,
+    /// Billing groups that its `billing.*` codes reach; default: all.
+    pub billing_groups: Option<RoleGroups>,
     /// A disabled role grants nothing; default true.
     pub enabled: Option<bool>,
     /// Absent: removed, and taken from everybody.
@@ -161,6 +173,8 @@ pub struct AccountEntry {
     pub proxy: Option<ProxyEntry>,
     /// `[account.vpn]`
     pub vpn: Option<VpnEntry>,
+    /// `[account.subscriber]`
+    pub subscriber: Option<SubscriberEntry>,
     /// Absent: removed with all its passes.
     pub state: Presence,
 }
@@ -327,6 +341,12 @@ entries! {
     VpnResourceEntry, "vpn.resource", self => self.name.clone();
     VpnRoleEntry, "vpn.role", self => self.name.clone();
     VpnGroupEntry, "vpn.group", self => self.path.clone();
+    BillingGroupEntry, "billing.group", self => self.name.clone();
+    BillingServiceEntry, "billing.service", self => self.key.clone();
+    BillingFieldEntry, "billing.field", self => self.name.clone();
+    CardEntry, "billing.card", self => self.masked();
+    AddressPoolEntry, "address_pool", self => self.name.clone();
+    DeviceEntry, "device", self => self.mac.clone();
 }
 
 /// The address the listener binds; `""` is none.

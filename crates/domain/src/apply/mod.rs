@@ -6,6 +6,7 @@
 
 mod account;
 mod bastion;
+mod billing;
 mod check;
 mod file;
 mod node;
@@ -27,11 +28,15 @@ pub use bastion::file::{
     BastionEntries, GrantEntry, HostKeyEntry, PolicyEntry, ResourceEntry, ResourceGroupEntry, RouteEntry, RuleEntry,
     VoucherEntry,
 };
+pub use billing::file::{
+    AddressPoolEntry, BillingEntries, BillingFieldEntry, BillingGroupEntry, BillingServiceEntry, CardEntry,
+    DeviceEntry, NoMoney, Period, RoleGroups, SubscriberEntry, SubscriptionEntry,
+};
 pub use file::{
     AccountEntry, NodeEntry, NodeGroupEntry, OaEntries, OaUserEntry, ProxyEntry, RoleEntry, StaffEntry, StateFile,
     TokenEntry,
 };
-pub use value::{Expiry, Limit, Presence, Rate};
+pub use value::{Amount, Expiry, Limit, Presence, Rate};
 pub use vpn::file::{
     AuthMethod, AuthServerEntry, NasEntry, ResourceKind, VpnEntries, VpnEntry, VpnGroupEntry, VpnPolicySetEntry,
     VpnResourceEntry, VpnResourceGroupEntry, VpnRoleEntry,
@@ -106,7 +111,7 @@ pub async fn apply(ctx: &Ctx, file: &StateFile, mode: Mode) -> Result<Applied> {
         file.node_group.len(),
         file.node.len(),
         file.oa.token.len(),
-        bastion::count(file) + vpn::count(file),
+        bastion::count(file) + vpn::count(file) + billing::count(file),
     ];
     if work.problems.is_empty() && accounts.is_empty() && oa_users.is_empty() && rest == [0; 5] {
         return Ok(Applied::Done(work.done));
@@ -118,18 +123,22 @@ pub async fn apply(ctx: &Ctx, file: &StateFile, mode: Mode) -> Result<Applied> {
     gatehouse_store::lock::own_staged(&mut tx).await?;
     let written = async {
         let mut names = Names::load(&mut tx).await?;
+        billing::groups(ctx, &mut tx, file, &mut work).await?;
         role::ensure(ctx, &mut tx, file, &mut names, &mut work).await?;
         node::ensure(ctx, &mut tx, file, &mut names, &mut work).await?;
         oa::tokens(ctx, &mut tx, file, &mut work).await?;
         oa::users(ctx, &mut tx, &oa_users, Presence::Absent, &mut work).await?;
         vpn::ensure(ctx, &mut tx, file, &mut work).await?;
+        billing::ensure(ctx, &mut tx, file, &mut work).await?;
         account::write(ctx, &mut tx, accounts, &names, &mut work).await?;
+        billing::devices(ctx, &mut tx, file, &mut work).await?;
         oa::users(ctx, &mut tx, &oa_users, Presence::Present, &mut work).await?;
         bastion::ensure(ctx, &mut tx, file, secrets, &mut work).await?;
         bastion::remove_groups(ctx, &mut tx, file, &mut work).await?;
         vpn::remove(ctx, &mut tx, file, &mut work).await?;
         node::remove_groups(ctx, &mut tx, file, &mut work).await?;
-        role::remove(ctx, &mut tx, file, &names, &mut work).await
+        role::remove(ctx, &mut tx, file, &names, &mut work).await?;
+        billing::remove(ctx, &mut tx, file, &mut work).await
     }
     .await;
     // After a refusal the transaction may be unusable; what it says then is only an echo.

@@ -7,7 +7,7 @@ use gatehouse_store::{
     role::{self as rows, RoleRow},
 };
 
-use super::{Change, Names, Presence, RoleEntry, StateFile, Work, pick};
+use super::{Change, Names, Presence, RoleEntry, StateFile, Work, billing, pick};
 use crate::{
     Ctx, Error, Result,
     audit::{self, Object},
@@ -40,7 +40,8 @@ async fn ensure_one(ctx: &Ctx, tx: &mut Tx, entry: &RoleEntry, names: &mut Names
     let (id, change) = match found {
         Some(role)
             if (&role.name, role.remark.as_deref(), role.is_enabled) == (&name, remark, is_enabled)
-                && *codes == held =>
+                && *codes == held
+                && !billing::role_differs(tx, entry, role.id).await? =>
         {
             return Ok(Change::Unchanged);
         }
@@ -55,6 +56,7 @@ async fn ensure_one(ctx: &Ctx, tx: &mut Tx, entry: &RoleEntry, names: &mut Names
     for code in held.difference(codes) {
         rows::delete_code(tx, id, code).await?;
     }
+    billing::bind_role(tx, entry, id).await?;
     tx.touch(Aspect::Permission, Some(id.0));
     tx.touch(Aspect::Access, None);
     let action = if change == Change::Created { "role.create" } else { "role.update" };

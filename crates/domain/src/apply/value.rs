@@ -1,6 +1,6 @@
 //! Values of the state file that need more than a plain type.
 
-use gatehouse_model::{ByteSize, Millis};
+use gatehouse_model::{ByteSize, Millis, Money};
 use serde::{
     Deserialize, Deserializer,
     de::{self, MapAccess, Visitor},
@@ -57,6 +57,41 @@ impl<'de> Deserialize<'de> for Rate {
             }
 
             fn visit_u64<E: de::Error>(self, number: u64) -> Result<Rate, E> {
+                self.visit_str(&number.to_string())
+            }
+        }
+        deserializer.deserialize_any(AnyNumber)
+    }
+}
+
+/// An amount of money, a decimal number of at most two places: `"12.50"`, `-10`, `9.9`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Amount(pub Money);
+
+impl<'de> Deserialize<'de> for Amount {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AnyNumber;
+        impl Visitor<'_> for AnyNumber {
+            type Value = Amount;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an amount of at most two decimal places, such as \"12.50\"")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Amount, E> {
+                text.parse().map(Amount).map_err(|_| E::invalid_value(de::Unexpected::Str(text), &self))
+            }
+
+            // As of rates: the shortest text is what was written.
+            fn visit_f64<E: de::Error>(self, number: f64) -> Result<Amount, E> {
+                self.visit_str(&number.to_string())
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Amount, E> {
+                self.visit_str(&number.to_string())
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Amount, E> {
                 self.visit_str(&number.to_string())
             }
         }
@@ -135,6 +170,16 @@ mod tests {
         }
         for json in ["-1", "1.005", "\"1.005\"", "\"x\"", "\"1.\"", "\".5\"", "1e300", "\"\"", "true"] {
             assert!(serde_json::from_str::<Rate>(json).is_err(), "{json}");
+        }
+    }
+
+    #[test]
+    fn an_amount_is_read_without_a_rounding_error() {
+        for (json, hundredths) in [("10", 1_000), ("9.9", 990), ("\"-10.00\"", -1_000), ("0.07", 7), ("-1", -100)] {
+            assert_eq!(serde_json::from_str::<Amount>(json).unwrap(), Amount(Money(hundredths)), "{json}");
+        }
+        for json in ["1.005", "\"1e3\"", "true", "\"\"", "1e300"] {
+            assert!(serde_json::from_str::<Amount>(json).is_err(), "{json}");
         }
     }
 

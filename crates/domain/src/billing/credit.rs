@@ -187,7 +187,7 @@ async fn judge(ctx: &Ctx, tx: &mut Tx, wallet: &Wallet) -> Outcome<Verdict> {
 }
 
 /// Takes a temporary payment back; the caller holds the wallet. Of the postings a row of kind 200 is what remains to be seen.
-async fn end(ctx: &Ctx, tx: &mut Tx, account: AccountId, id: StatementId) -> Result<()> {
+pub(crate) async fn end(ctx: &Ctx, tx: &mut Tx, account: AccountId, id: StatementId) -> Result<()> {
     let Some(credit) = rows::list_open(tx, account).await?.into_iter().find(|credit| credit.statement_id == id) else {
         return Ok(());
     };

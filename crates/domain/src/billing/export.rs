@@ -134,7 +134,7 @@ impl Export {
             Exported {
                 usr: main::usr(&self.ctx, row, &services, &credits, true),
                 fields: self.fields.show(&values, true),
-                services: services.into_iter().map(|row| main::subscribed(&self.ctx, row, false)).collect(),
+                services: main::connected(&self.ctx, services, false),
             }
         };
         Ok(found.into_iter().map(export).collect())

@@ -94,7 +94,7 @@ pub async fn show(who: &Who, uid: Option<i64>) -> Outcome<Main> {
     Ok(Main {
         fields,
         addresses: addresses.into_iter().map(|row| address(row, who.is_admin())).collect(),
-        services: subscribed.into_iter().map(|row| self::subscribed(ctx, row, no_ordering)).collect(),
+        services: connected(ctx, subscribed, no_ordering),
         credits,
         pays: pays.into_iter().map(|row| pays::seen(who, row)).collect(),
         usr,
@@ -127,8 +127,12 @@ pub(super) fn usr(
     }
 }
 
-/// A service as it stands.
-pub(super) fn subscribed(ctx: &Ctx, row: SubscribedRow, no_ordering: bool) -> Subscribed {
+/// What is connected. What waits for money counts for what he should pay, but he does not have it.
+pub(super) fn connected(ctx: &Ctx, rows: Vec<SubscribedRow>, no_ordering: bool) -> Vec<Subscribed> {
+    rows.into_iter().filter(|row| !row.is_stopped).map(|row| subscribed(ctx, row, no_ordering)).collect()
+}
+
+fn subscribed(ctx: &Ctx, row: SubscribedRow, no_ordering: bool) -> Subscribed {
     let groups = row.group_ids.as_deref().unwrap_or_default();
     let mut groups: Vec<i64> = groups.split(',').filter_map(|id| id.parse().ok()).collect();
     groups.sort_unstable();

@@ -169,7 +169,7 @@ impl Service {
 }
 
 /// A service as staff define it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ServiceSpec {
     /// Its name in the state file.
     pub key: Option<String>,

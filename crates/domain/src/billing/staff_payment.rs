@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use gatehouse_model::{AccountId, Money, StatementId};
+use gatehouse_model::{AccountId, Millis, Money, StatementId};
 use gatehouse_store::{
     Tx, ledger as entries,
     statement::{self, StatementRow},
     subscriber,
 };
 
-use super::{Outcome, Refusal, Role, Who, scope};
+use super::{Outcome, Refusal, Role, Who, credit, renew, scope};
 use crate::{
     Ctx, Error, Result,
     audit::{self, Object, Stream},
@@ -50,7 +50,8 @@ impl Gift {
 
 /// Gives a subscriber money; gives the number of its row.
 ///
-/// `key` makes it happen once: what was given under it before is given back as it is; none: it is new.
+/// `key` makes it happen once: what was given under it before is given back as it is; none: it is new. Temporary payments have
+/// neither key nor comment: their rows say what they are.
 ///
 /// Shape: his number, what, how much, a comment → a row. Units: hundredths of `billing.pay.currency`. Errors: `Forbidden` for
 /// subscribers, those of [`scope::target`] for `billing.payment.cash`, `.bonus` or `.credit`; `BadAmount` for nothing, less or more
@@ -77,7 +78,7 @@ pub async fn add(
     }
     let mut tx = ctx.begin().await?;
     ledger::wallet(ctx, &mut tx, target.account, currency(ctx)).await?;
-    let given = Given { account: target.account, uid: target.uid, amount, comment };
+    let given = Given { account: target.account, uid: target.uid, amount, at: None, comment };
     let id = give(ctx, &mut tx, &who.author(), gift, &given, key).await?;
     tx.commit().await?;
     Ok(id)
@@ -89,6 +90,8 @@ pub(crate) struct Given<'a> {
     pub(crate) account: AccountId,
     pub(crate) uid: i64,
     pub(crate) amount: Money,
+    /// Time of the row; none: now.
+    pub(crate) at: Option<Millis>,
     pub(crate) comment: &'a str,
 }
 
@@ -101,18 +104,19 @@ pub(crate) async fn give(
     given: &Given<'_>,
     key: Option<&str>,
 ) -> Outcome<StatementId> {
-    let Given { account, uid, amount, comment } = *given;
+    let Given { account, uid, amount, at, comment } = *given;
     let (kind, book) = match gift {
         Gift::Cash => (kind::CASH, Book::Clearing("cash")),
         Gift::Bonus => (kind::BONUS, Book::Bonus),
-        Gift::Credit { .. } => return Err(Refusal::BadRequest.into()),
+        Gift::Credit { days } => return lend(ctx, tx, author, given, days).await,
     };
     let key = key.map_or_else(|| format!("staff:{}", ctx.app.random().uuid()), str::to_owned);
-    let shown = Shown { kind, at: None, reason: "", comment, reference: None, settles: None };
+    let shown = Shown { kind, at, reason: "", comment, reference: None, settles: None };
     let lines = [Line::wallet(account, amount, shown), Line::house(book, amount.negated())];
     let event = Event { key: &key, reason: "billing.pay_add", author, lines: &lines };
     let posted = ledger::post(ctx, tx, currency(ctx), &event).await?;
     let Some(id) = posted.row() else { return before(tx, &key, account, (kind, amount)).await };
+    renew::resume(ctx, tx, account).await?;
     push::queue(ctx, tx, account, &push::Event::PaymentCredited { id, amount }).await?;
     told(
         ctx,
@@ -122,6 +126,20 @@ pub(crate) async fn give(
         &serde_json::json!({ "pay_id": id, "category": kind, "cash": amount.to_decimal() }),
     )
     .await?;
+    Ok(id)
+}
+
+/// Gives a temporary payment, whatever stands against it.
+async fn lend(ctx: &Ctx, tx: &mut Tx, author: &Author, given: &Given<'_>, days: u32) -> Outcome<StatementId> {
+    if !(1..=MOST_DAYS).contains(&days) {
+        return Err(Refusal::BadRequest.into());
+    }
+    let (account, amount) = (given.account, given.amount);
+    let id = credit::grant(ctx, tx, author, account, (amount, Money::ZERO), ctx.now().plus(DAY * days)).await?;
+    renew::resume(ctx, tx, account).await?;
+    let facts =
+        serde_json::json!({ "pay_id": id, "category": kind::CREDIT, "cash": amount.to_decimal(), "days": days });
+    told(ctx, tx, "billing.payment.add", (account, given.uid), &facts).await?;
     Ok(id)
 }
 
@@ -138,7 +156,7 @@ async fn before(tx: &mut Tx, key: &str, account: AccountId, (kind, amount): (i64
     }
 }
 
-/// Takes a payment back by its opposite row: one that came through a payment system at its provider first. What was taken back
+/// Takes a payment back by its opposite row, a temporary one before its end by its own rules (row 200): one that came through a payment system at its provider first. What was taken back
 /// whole is not taken back again: the row that did it is given.
 ///
 /// Shape: the number of its row, and how much of it, none: what is left → the number of the opposite row; of a payment that the
@@ -167,6 +185,17 @@ pub async fn reverse(who: &Who, id: StatementId, amount: Option<Money>) -> Outco
     }
     if payment::reverse::is_provider_payment(q, id).await? {
         payment::reverse::payment(who, id, amount).await?;
+        return Ok(id);
+    }
+    if row.kind == kind::CREDIT && row.entry_id.is_some() {
+        if amount.is_some_and(|amount| amount != row.amount) {
+            return Err(Refusal::BadAmount.into());
+        }
+        let mut tx = ctx.begin().await?;
+        ledger::wallet(ctx, &mut tx, account, currency(ctx)).await?;
+        credit::end(ctx, &mut tx, account, id).await?;
+        told(ctx, &mut tx, "billing.payment.reverse", (account, uid), &serde_json::json!({ "pay_id": id })).await?;
+        tx.commit().await?;
         return Ok(id);
     }
     let Some(book) = book(row.kind).filter(|_| row.entry_id.is_some() && row.amount > Money::ZERO) else {

@@ -1,8 +1,9 @@
-//! What `gatehouse doctor` looks at besides configuration, files and ports: database, clock, keys, audit chain, jobs, the
+//! What `gatehouse doctor` looks at besides configuration, files and ports: database, clock, keys, audit chain, ledger, jobs, the
 //! oa surface, the proxy door, the radius door and recordings.
 //!
 //! Nothing is changed. A check that cannot be made is a finding, not the end of the others.
 
+mod ledger;
 mod oa;
 mod proxy;
 mod radius;
@@ -32,7 +33,7 @@ pub enum Level {
 pub struct Finding {
     /// How bad it is.
     pub level: Level,
-    /// What was looked at: `database`, `clock`, `servers`, `keys`, `audit`, `jobs`, `oa`, `proxy`,
+    /// What was looked at: `database`, `clock`, `servers`, `keys`, `audit`, `ledger`, `jobs`, `oa`, `proxy`,
     /// `radius`, `recordings`.
     pub area: &'static str,
     /// What was found.
@@ -77,6 +78,7 @@ pub async fn examine(ctx: &Ctx) -> Result<Vec<Finding>> {
     take(&mut findings, "servers", servers(ctx).await);
     take(&mut findings, "keys", keys(ctx).await);
     take(&mut findings, "audit", audit_chain(ctx).await);
+    take(&mut findings, "ledger", ledger::look(ctx).await);
     take(&mut findings, "jobs", waiting_jobs(ctx).await);
     take(&mut findings, "oa", oa::look(ctx).await);
     take(&mut findings, "proxy", proxy::look(ctx).await);

@@ -1,9 +1,12 @@
 //! The self-check of the ledger: what must always hold, and where it does not (specs/billing.md §10).
 
-use gatehouse_model::{AccountId, Money};
+use gatehouse_model::{AccountId, Money, Origin};
 use gatehouse_store::{Query, ledger as rows};
 
-use crate::Result;
+use crate::{
+    Actor, App, Result,
+    audit::{self, Object, Stream},
+};
 
 /// How many of each kind are named.
 const NAMED: i64 = 20;
@@ -64,4 +67,23 @@ pub async fn check(q: &mut impl Query) -> Result<Vec<Mismatch>> {
         found.push(Mismatch::Statement { owner: AccountId(owner), currency, held, stated });
     }
     Ok(found)
+}
+
+/// Looks at the ledger each day: what does not add up is logged and becomes an alert of the audit trail. The periodic task
+/// `ledger.check`.
+pub(crate) async fn watch(app: &App) -> Result<()> {
+    let found = check(&mut app.db().read()).await?;
+    if found.is_empty() {
+        return Ok(());
+    }
+    let ctx = app.ctx(Actor::System("ledger.check"), Origin::System);
+    let mut tx = ctx.begin().await?;
+    for mismatch in &found {
+        tracing::error!(event = "ledger.mismatch", "{mismatch}");
+        let detail = Some(serde_json::json!({ "what": mismatch.to_string() }).to_string());
+        let object = Object::new("ledger", None, "");
+        audit::record(&mut tx, &ctx, Stream::Alert, "ledger.mismatch", object, "failed", detail).await?;
+    }
+    tx.commit().await?;
+    Ok(())
 }

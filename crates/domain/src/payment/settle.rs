@@ -213,7 +213,6 @@ impl Books<'_> {
             let event = push::Event::PaymentCredited { id: *id, amount: order.amount };
             push::queue(ctx, tx, order.account_id, &event).await?;
         }
-        renew::resume(ctx, tx, order.account_id).await?;
         self.audit(tx, "billing.payment.credit", payment, order.amount).await
     }
 

@@ -34,7 +34,7 @@ fn role() -> impl Strategy<Value = RoleEntry> {
         0..2,
     ));
     (name(), text(), codes, any::<Option<bool>>(), presence()).prop_map(|(code, remark, codes, enabled, state)| {
-        RoleEntry { code, name: None, remark, codes, grants: None, enabled, state }
+        RoleEntry { code, name: None, remark, codes, grants: None, billing_groups: None, enabled, state }
     })
 }
 

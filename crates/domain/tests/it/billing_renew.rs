@@ -11,15 +11,16 @@ use gatehouse_domain::{
         period::PeriodMode,
         renew,
         service::{OnNoMoney, ServiceSpec, Tags},
-        subscription,
     },
+    push,
 };
 use gatehouse_model::{BillingSubscriptionId, Money};
+use gatehouse_store::{Query as _, args, sql};
 use gatehouse_testkit::Engine;
 
 use crate::{
     billing_services::tariff,
-    billing_town::{DAY, Town, agree, code, day, done},
+    billing_town::{DAY, Town, account, agree, code, day, done},
 };
 
 /// Starts of the periods of a subscription, in days, and what each cost.
@@ -84,7 +85,7 @@ both!(nothing_follows_what_is_not_to_be_renewed, |engine| async {
     let manual = town.service(ServiceSpec { is_auto_renew: false, ..tariff("manual", 1_000) }).await?;
     let uma = town.person(1, 10_000).await?;
     done(connect(&uma, None, manual, false).await)?;
-    assert_eq!(town.only(&uma).await?.next_service(), None);
+    assert_eq!(town.only(&uma).await?.next(), None);
     town.app.advance(DAY * 30);
     town.renew().await?;
     assert_eq!((town.has(&uma).await?.len(), town.balance(&uma).await?), (0, 9_000));
@@ -109,8 +110,8 @@ both!(another_service_takes_over_and_repeats_itself_if_it_does_so, |engine| asyn
     town.app.advance(DAY * 30);
     town.renew().await?;
     let (shown, other) = (town.only(&uma).await?, town.only(&bob).await?);
-    assert_eq!((shown.row.id, shown.row.title.as_str(), shown.next_service()), (ids[0], "100", Some(hundred)));
-    assert_eq!((other.row.title.as_str(), other.next_service()), ("trial", None));
+    assert_eq!((shown.row.id, shown.title.as_str(), shown.next()), (ids[0], "100", Some(hundred)));
+    assert_eq!((other.title.as_str(), other.next()), ("trial", None));
     town.app.advance(DAY * 30);
     town.renew().await?;
     assert_eq!(
@@ -177,20 +178,18 @@ both!(what_stopped_resumes_from_the_payment_that_suffices, |engine| async {
     town.renew().await?;
     let shown = town.only(&uma).await?;
     assert!(shown.is_stopped());
-    assert_eq!(
-        (shown.row.end_at, shown.next_service(), shown.next_cost),
-        (Some(day(30)), Some(service), Some(Money(1_000)))
-    );
+    assert_eq!((shown.row.end_at, shown.next()), (Some(day(30)), Some(service)));
     assert_eq!(town.rows(&uma).await?, [(100, -1_000)], "no charge while stopped");
     town.pay(&uma, 499).await?;
     assert!(town.only(&uma).await?.is_stopped(), "a kopeck short");
-    assert_eq!(subscription::needed(&town.has(&uma).await?, day(70), Some(day(70))), Money(1_000));
+    let seen = town.sees(&uma).await?;
+    assert_eq!((seen.services.len(), seen.usr.recommended_pay), (0, Money(1)), "which is what he is told to pay");
     town.pay(&uma, 1).await?;
     town.pay(&uma, 5_000).await?;
     let shown = town.only(&uma).await?;
     assert_eq!((shown.is_stopped(), shown.row.start_at, shown.row.end_at), (false, day(70), Some(day(100))));
     assert_eq!((starts(&town, id).await?, town.balance(&uma).await?), (vec![(0, 1_000), (70, 1_000)], 5_000));
-    assert_eq!(shown.next_service(), Some(service));
+    assert_eq!(shown.next(), Some(service));
     town.agrees().await
 });
 
@@ -221,11 +220,11 @@ both!(a_fallback_stands_in_until_there_is_money, |engine| async {
     town.renew().await?;
     let shown = town.only(&uma).await?;
     assert_eq!(starts(&town, id).await?, [(0, 1_000), (30, 100), (60, 100)], "each missed period is decided anew");
-    assert_eq!((shown.row.title.as_str(), shown.next_service(), town.balance(&uma).await?), ("slow", Some(fast), 0));
+    assert_eq!((shown.title.as_str(), shown.next(), town.balance(&uma).await?), ("slow", Some(fast), 0));
     assert_eq!(code(connect(&uma, None, fast, false).await)?, "srv_analog");
     town.pay(&uma, 1_000).await?;
     let shown = town.only(&uma).await?;
-    assert_eq!((shown.row.title.as_str(), shown.row.start_at, shown.next_service()), ("fast", day(65), Some(fast)));
+    assert_eq!((shown.title.as_str(), shown.row.start_at, shown.next()), ("fast", day(65), Some(fast)));
     assert_eq!(town.balance(&uma).await?, 0);
     // Now not even the fallback can be paid.
     town.app.advance(DAY * 30);
@@ -247,19 +246,16 @@ both!(what_is_ordered_while_a_fallback_stands_in_comes_with_the_money, |engine| 
     town.app.advance(DAY * 30);
     town.renew().await?;
     let shown = town.only(&uma).await?;
-    assert_eq!((shown.row.title.as_str(), shown.row.end_at, shown.row.charge_id), ("captive", None, None));
+    assert_eq!((shown.title.as_str(), shown.row.end_at, shown.row.charge_id), ("captive", None, None));
     done(set_next(&uma, None, ids[0], Some(faster)).await)?;
     done(set_next(&bob, None, ids[1], None).await)?;
-    assert_eq!((town.only(&uma).await?.next_service(), town.only(&bob).await?.next_service()), (Some(faster), None));
+    assert_eq!((town.only(&uma).await?.next(), town.only(&bob).await?.next()), (Some(faster), None));
     // In the same moment as the fallback began: it still is a period of its own.
     town.pay(&uma, 2_000).await?;
     town.pay(&bob, 2_000).await?;
     let shown = town.only(&uma).await?;
-    assert_eq!(
-        (shown.row.title.as_str(), shown.next_service(), town.balance(&uma).await?),
-        ("faster", Some(faster), 0)
-    );
-    assert_eq!((town.only(&bob).await?.row.title.as_str(), town.balance(&bob).await?), ("captive", 2_000));
+    assert_eq!((shown.title.as_str(), shown.next(), town.balance(&uma).await?), ("faster", Some(faster), 0));
+    assert_eq!((town.only(&bob).await?.title.as_str(), town.balance(&bob).await?), ("captive", 2_000));
     town.agrees().await
 });
 
@@ -311,6 +307,41 @@ both!(what_is_frozen_or_blocked_from_ordering_is_left_alone_or_renewed, |engine|
     assert_eq!(town.renew().await?, 1);
     assert_eq!((town.balance(&uma).await?, town.balance(&bob).await?), (4_000, 3_000));
     town.agrees().await
+});
+
+both!(a_day_before_the_end_he_is_told_that_money_is_missing, |engine| async {
+    let mut settings = Settings::default();
+    settings.billing.push.credentials_file = Some("nobody sends".into());
+    let town = Town::with(engine, settings).await?;
+    let service = town.service(tariff("50", 1_000)).await?;
+    let (uma, bob) = (town.person(1, 1_500).await?, town.person(2, 9_000).await?);
+    for who in [&uma, &bob] {
+        done(push::register(who, &format!("app-of-{}", account(who))).await)?;
+        done(connect(who, None, service, false).await)?;
+    }
+    let told = async || -> anyhow::Result<Vec<String>> {
+        town.app.run_due_periodic().await?;
+        let keys: Vec<(String,)> = town
+            .app
+            .app
+            .db()
+            .read()
+            .all(sql!("SELECT key FROM job WHERE kind = 'push.send' ORDER BY id"), args![])
+            .await?;
+        Ok(keys.into_iter().map(|(key,)| key).collect())
+    };
+    town.app.advance(DAY * 29 - Duration::from_secs(10));
+    assert_eq!(told().await?, [""; 0]);
+    town.app.advance(Duration::from_secs(10));
+    let keys = told().await?;
+    assert!(keys.len() == 1 && keys[0].contains("service_ending"), "{keys:?}");
+    town.app.advance(Duration::from_hours(1));
+    assert_eq!(told().await?, keys, "once");
+    town.app.advance(DAY);
+    let keys = told().await?;
+    let renewed = keys.iter().filter(|key| key.contains("service_renewed")).count();
+    assert_eq!(renewed, 2, "{keys:?}");
+    Ok(())
 });
 
 /// Two schedulers, one of which dies again and again in the middle of its work, and payments that come meanwhile.

@@ -7,17 +7,17 @@ use gatehouse_domain::{
     Actor, App, Settings, Via,
     billing::{
         Failure, Outcome, Refusal, Role, Who,
+        main::{self, Main},
         period::PeriodMode,
         renew,
         service::{self, ServiceSpec},
-        subscription::{self, Subscribed},
     },
     ledger::{self, Book, Event, Line, Shown, kind},
 };
 use gatehouse_model::{AccountId, BillingGroupId, BillingServiceId, BillingSubscriptionId, Millis, Money, Origin};
 use gatehouse_store::{
-    Query as _, args,
-    billing_subscription::{self as rows, PeriodRow},
+    Query as _, args, billing_service,
+    billing_subscription::{self as rows, PeriodRow, SubscriptionRow},
     sql,
 };
 use gatehouse_testkit::{Engine, TestApp, app::START};
@@ -30,6 +30,24 @@ pub(crate) const PERIOD: PeriodMode = PeriodMode::Seconds(30 * 86_400);
 pub(crate) struct Town {
     pub(crate) app: TestApp,
     pub(crate) group: BillingGroupId,
+}
+
+/// Something that somebody has.
+#[derive(Debug)]
+pub(crate) struct Has {
+    pub(crate) row: SubscriptionRow,
+    pub(crate) title: String,
+}
+
+impl Has {
+    /// What follows.
+    pub(crate) fn next(&self) -> Option<BillingServiceId> {
+        self.row.ordered_service_id.or(self.row.next_service_id)
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.row.state == "stopped"
+    }
 }
 
 /// A moment of a town's clock: so many days after its beginning.
@@ -88,16 +106,26 @@ impl Town {
     }
 
     /// What somebody has, what waits for money included.
-    pub(crate) async fn has(&self, who: &Who) -> anyhow::Result<Vec<Subscribed>> {
-        let Role::User { uid, .. } = who.role else { anyhow::bail!("a subscriber") };
-        Ok(subscription::list(&self.app.app, &mut self.app.app.db().read(), uid).await?)
+    pub(crate) async fn has(&self, who: &Who) -> anyhow::Result<Vec<Has>> {
+        let q = &mut self.app.app.db().read();
+        let mut all = Vec::new();
+        for row in rows::list_of(q, account(who)).await? {
+            let service = billing_service::find(q, row.billing_service_id).await?.context("its service")?;
+            all.push(Has { row, title: service.title });
+        }
+        Ok(all)
     }
 
     /// The one thing that somebody has.
-    pub(crate) async fn only(&self, who: &Who) -> anyhow::Result<Subscribed> {
+    pub(crate) async fn only(&self, who: &Who) -> anyhow::Result<Has> {
         let mut all = self.has(who).await?;
         anyhow::ensure!(all.len() == 1, "{all:?}");
         all.pop().context("there is one")
+    }
+
+    /// What he sees of himself.
+    pub(crate) async fn sees(&self, who: &Who) -> anyhow::Result<Main> {
+        done(main::show(who, None).await)
     }
 
     pub(crate) async fn periods(&self, id: BillingSubscriptionId) -> anyhow::Result<Vec<PeriodRow>> {

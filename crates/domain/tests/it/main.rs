@@ -31,6 +31,8 @@ mod apply;
 #[cfg(test)]
 mod apply_bastion;
 #[cfg(test)]
+mod apply_billing;
+#[cfg(test)]
 mod apply_law;
 #[cfg(test)]
 mod apply_refusal;
@@ -54,7 +56,9 @@ mod billing_field;
 mod billing_message;
 #[cfg(test)]
 mod billing_people;
+#[cfg(test)]
 mod billing_random;
+#[cfg(test)]
 mod billing_renew;
 #[cfg(test)]
 mod billing_services;

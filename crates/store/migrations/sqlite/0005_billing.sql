@@ -179,7 +179,7 @@ CREATE TABLE billing_service_group (
 -- state: active; stopped (no money: resumes ordered_service_id from the moment there is some); ended. start_at, end_at: of the current
 -- period, end none: endless. anchor_at: the moment whose day of the month later periods keep. frozen_left: what was left of the
 -- period when it was frozen. ordered_service_id: what it shall go back to from its fallback. rest_until: after a fault of ours.
--- reminded_end_at: the end that the subscriber was told of, or had the money for.
+-- foreseen_at: the end that was looked at a day before, whether there is money for what follows.
 CREATE TABLE billing_subscription (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   account_id INTEGER NOT NULL,
@@ -192,10 +192,10 @@ CREATE TABLE billing_subscription (
   anchor_at INTEGER NOT NULL,
   frozen_left INTEGER,
   rest_until INTEGER,
+  foreseen_at INTEGER,
   charge_id INTEGER,
   finish_count INTEGER NOT NULL,
   next_set_at INTEGER,
-  reminded_end_at INTEGER,
   key TEXT,
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL

@@ -148,7 +148,7 @@ async fn look(ctx: &Ctx, names: &Names, entry: &AccountEntry) -> Result<Look> {
         look.password = password(ctx, entry, found.as_ref()).await?;
         look.owners = owners(q, entry, found.as_ref()).await?;
     }
-    look.outcome = match plan(q, ctx.now(), names, entry, found.as_ref(), look.password.as_ref()).await {
+    look.outcome = match plan(q, ctx, names, entry, found.as_ref(), look.password.as_ref()).await {
         // Faults of the system end the survey at once.
         Err(error @ (Error::Internal(_) | Error::Unavailable(_))) => return Err(error),
         Err(error) => Err(error),

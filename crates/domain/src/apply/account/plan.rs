@@ -7,9 +7,9 @@ use gatehouse_store::{Query, account::AccountRow, pass as passes, role as roles}
 
 use super::Password;
 use crate::{
-    Error, Result,
+    Ctx, Error, Result,
     account::pass::{self, ProxyPass},
-    apply::{AccountEntry, Change, Limit, Names, Presence, ProxyEntry, pick, vpn},
+    apply::{AccountEntry, Change, Limit, Names, Presence, ProxyEntry, billing, pick, vpn},
 };
 
 /// What has to be done to an account.
@@ -42,6 +42,7 @@ pub(super) struct Update {
     pub(super) proxy: Option<Step>,
     pub(super) staff: Option<Step>,
     pub(super) vpn: Option<Step>,
+    pub(super) subscriber: Option<Step>,
     pub(super) gained: Vec<String>,
     pub(super) lost: Vec<String>,
 }
@@ -62,6 +63,7 @@ impl Update {
             && self.proxy.is_none()
             && self.staff.is_none()
             && self.vpn.is_none()
+            && self.subscriber.is_none()
             && self.gained.is_empty()
             && self.lost.is_empty()
     }
@@ -69,7 +71,7 @@ impl Update {
 
 pub(super) async fn plan(
     q: &mut impl Query,
-    now: Millis,
+    ctx: &Ctx,
     names: &Names,
     entry: &AccountEntry,
     found: Option<&AccountRow>,
@@ -86,7 +88,7 @@ pub(super) async fn plan(
             return Err(Error::invalid("login", format!("the account `{}` has it: case does not count", row.login)));
         }
         (Presence::Present, Some(row)) => {
-            let update = compare(q, now, names, entry, row, password).await?;
+            let update = compare(q, ctx, names, entry, row, password).await?;
             if row.is_protected && update.is_enabled == Some(false) {
                 return Err(protected);
             }
@@ -109,7 +111,7 @@ fn check_names(names: &Names, entry: &AccountEntry) -> Result<()> {
 
 async fn compare(
     q: &mut impl Query,
-    now: Millis,
+    ctx: &Ctx,
     names: &Names,
     entry: &AccountEntry,
     row: &AccountRow,
@@ -144,10 +146,13 @@ async fn compare(
             (Presence::Absent, true) => Some(Step::Take),
             _ => None,
         };
-        compare_roles(q, now, entry, row, &mut update).await?;
+        compare_roles(q, ctx.now(), entry, row, &mut update).await?;
     }
     if let Some(entry) = &entry.vpn {
         update.vpn = vpn::user::step(q, entry, row.id).await?;
+    }
+    if let Some(entry) = &entry.subscriber {
+        update.subscriber = billing::subscriber::step(ctx, q, entry, row.id).await?;
     }
     check_last_pass(q, row, &update).await?;
     Ok(update)
@@ -171,7 +176,12 @@ async fn compare_roles(
 
 /// The account would go with its last pass, and the next application would make it again.
 async fn check_last_pass(q: &mut impl Query, row: &AccountRow, update: &Update) -> Result<()> {
-    let steps = [(PassKind::Proxy, update.proxy), (PassKind::Staff, update.staff), (PassKind::Vpn, update.vpn)];
+    let steps = [
+        (PassKind::Proxy, update.proxy),
+        (PassKind::Staff, update.staff),
+        (PassKind::Vpn, update.vpn),
+        (PassKind::Subscriber, update.subscriber),
+    ];
     if !steps.iter().any(|(_, step)| *step == Some(Step::Take)) {
         return Ok(());
     }

@@ -22,7 +22,7 @@ use crate::{
         self, NewAccount,
         pass::{self, ProxyPass},
     },
-    apply::{AccountEntry, Change, Names, Presence, ProxyEntry, Work, pick, vpn},
+    apply::{AccountEntry, Change, Names, Presence, ProxyEntry, Work, billing, pick, vpn},
     audit::{self, Object},
     vpn::reach::Reach,
 };
@@ -77,7 +77,7 @@ impl Writer<'_> {
     async fn write(&mut self, tx: &mut Tx, pending: &Pending<'_>) -> Result<Change> {
         let entry = pending.entry;
         let found = rows::find_by_key(tx, &fold_key(&entry.login)).await?;
-        let plan = plan(tx, self.ctx.now(), self.names, entry, found.as_ref(), pending.password.as_ref()).await?;
+        let plan = plan(tx, self.ctx, self.names, entry, found.as_ref(), pending.password.as_ref()).await?;
         let change = plan.change();
         match (plan, found) {
             (Plan::Remove, Some(row)) => {
@@ -118,9 +118,17 @@ impl Writer<'_> {
         if let Some(vpn) = entry.vpn.as_ref().filter(|vpn| vpn.state == Presence::Present) {
             let row = rows::find(tx, id).await?.ok_or(Error::NotFound { what: "account" })?;
             vpn::user::write(ctx, tx, vpn, &row, &mut self.reach).await?;
-            if let Some(clear) = &entry.password {
-                account::vpn::repassworded(ctx, tx, &row, clear).await?;
-            }
+        }
+        if let Some(subscriber) = entry.subscriber.as_ref().filter(|pass| pass.state == Presence::Present) {
+            let row = rows::find(tx, id).await?.ok_or(Error::NotFound { what: "account" })?;
+            billing::subscriber::write(ctx, tx, subscriber, &row).await?;
+        }
+        // A clear copy is kept for the doors that such a pass opens.
+        if let Some(clear) = &entry.password
+            && (entry.vpn.is_some() || entry.subscriber.is_some())
+        {
+            let row = rows::find(tx, id).await?.ok_or(Error::NotFound { what: "account" })?;
+            account::vpn::repassworded(ctx, tx, &row, clear).await?;
         }
         Ok(())
     }
@@ -137,6 +145,7 @@ impl Writer<'_> {
                 .map_err(account::taken)?;
             tx.touch(Aspect::ProxyUser, Some(id.0));
             tx.touch(Aspect::VpnUser, Some(id.0));
+            tx.touch(Aspect::Subscriber, Some(id.0));
             audit::changed(tx, ctx, "account.edit", object).await?;
         }
         if let Some(is_enabled) = update.is_enabled {
@@ -146,6 +155,7 @@ impl Writer<'_> {
             }
             account::vpn::switched(ctx, tx, id, is_enabled).await?;
             tx.touch(Aspect::ProxyUser, Some(id.0));
+            tx.touch(Aspect::Subscriber, Some(id.0));
             let action = if is_enabled { "account.enable" } else { "account.disable" };
             audit::changed(tx, ctx, action, object).await?;
         }
@@ -172,6 +182,9 @@ impl Writer<'_> {
         if let (Some(Step::Give | Step::Change), Some(vpn)) = (update.vpn, &entry.vpn) {
             vpn::user::write(ctx, tx, vpn, row, &mut self.reach).await?;
         }
+        if let (Some(Step::Give | Step::Change), Some(subscriber)) = (update.subscriber, &entry.subscriber) {
+            billing::subscriber::write(ctx, tx, subscriber, row).await?;
+        }
         for (codes, step) in [(&update.gained, Step::Give), (&update.lost, Step::Take)] {
             for code in codes {
                 if step == Step::Take && row.is_protected && self.names.role(code)?.is_protected {
@@ -180,7 +193,12 @@ impl Writer<'_> {
                 self.change_role(tx, id, entry, code, step).await?;
             }
         }
-        let steps = [(update.proxy, PassKind::Proxy), (update.staff, PassKind::Staff), (update.vpn, PassKind::Vpn)];
+        let steps = [
+            (update.proxy, PassKind::Proxy),
+            (update.staff, PassKind::Staff),
+            (update.vpn, PassKind::Vpn),
+            (update.subscriber, PassKind::Subscriber),
+        ];
         for (step, kind) in steps {
             if step == Some(Step::Take) {
                 pass::revoke_in(ctx, tx, row, kind).await?;

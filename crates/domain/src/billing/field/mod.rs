@@ -142,6 +142,14 @@ impl Fields {
             .collect()
     }
 
+    /// What is wrong with a value, in words; whether another subscriber has it is not asked.
+    pub(crate) fn fault(&self, name: &str, value: &str) -> Option<String> {
+        match self.find(name) {
+            Ok(field) => value::normalise(field, value).err(),
+            Err(_) => Some("no such field".to_owned()),
+        }
+    }
+
     fn find(&self, name: &str) -> Result<&Field> {
         self.0.iter().find(|field| field.name == name).ok_or(Error::NotFound { what: "field" })
     }
