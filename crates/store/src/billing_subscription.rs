@@ -368,3 +368,105 @@ pub async fn has_key(q: &mut impl Query, account: AccountId, key: &str) -> Resul
 pub async fn update_key(tx: &mut Tx, id: BillingSubscriptionId, key: &str) -> Result<u64> {
     tx.exec(sql!("UPDATE billing_subscription SET key = $2 WHERE id = $1"), args![id, key]).await
 }
+
+/// A subscription as people see it, with its service and the one that follows.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct ShownRow {
+    /// Its number.
+    pub id: BillingSubscriptionId,
+    /// Whose it is.
+    pub account_id: AccountId,
+    /// His number.
+    pub uid: i64,
+    /// His discount, percent.
+    pub discount: i64,
+    /// `active`, `stopped`.
+    pub state: String,
+    /// What it is.
+    pub billing_service_id: BillingServiceId,
+    /// What follows.
+    pub following_service_id: Option<BillingServiceId>,
+    /// What it shall be as soon as there is money.
+    pub ordered_service_id: Option<BillingServiceId>,
+    /// Start of the period.
+    pub start_at: Millis,
+    /// Its end; none: endless.
+    pub end_at: Option<Millis>,
+    /// What was left of it when it was frozen, milliseconds.
+    pub frozen_left: Option<i64>,
+    /// The row of its charge.
+    pub charge_id: Option<StatementId>,
+    /// How often it was renewed.
+    pub finish_count: i64,
+    /// When a next service was ordered last.
+    pub next_set_at: Option<Millis>,
+    /// Of the service.
+    pub module: String,
+    /// Of the service.
+    pub category: String,
+    /// Of the service.
+    pub title: String,
+    /// Of the service.
+    pub description: String,
+    /// Of the service.
+    pub price: Money,
+    /// Of the service.
+    pub is_auto_renew: bool,
+    /// Of the service.
+    pub is_no_renew: bool,
+    /// Of the service, between commas.
+    pub tags: String,
+    /// The groups that may have it, between commas; none: no group.
+    pub groups: Option<String>,
+    /// Of what follows.
+    pub next_title: Option<String>,
+    /// Of what follows.
+    pub next_price: Option<Money>,
+    /// Of what follows.
+    pub next_period_mode: Option<String>,
+    /// Of what follows.
+    pub next_period_seconds: Option<i64>,
+    /// Of what follows.
+    pub next_is_discountable: Option<bool>,
+    /// The row that blocks the subscriber from ordering.
+    pub no_ordering_id: Option<StatementId>,
+}
+
+/// Lists what the subscribers with numbers above `after`, up to and with `to`, have or shall have again when there is money, in the
+/// order of their numbers.
+pub async fn list_shown(q: &mut impl Query, after: i64, to: i64) -> Result<Vec<ShownRow>> {
+    q.all(
+        sql! {
+            sqlite: "SELECT s.id, s.account_id, p.uid, p.discount, s.state, s.billing_service_id, s.ordered_service_id, \
+                     COALESCE(s.ordered_service_id, s.next_service_id) AS following_service_id, s.start_at, s.end_at, s.frozen_left, \
+                     s.charge_id, s.finish_count, s.next_set_at, v.module, v.category, v.title, v.description, v.price, \
+                     v.is_auto_renew, v.is_no_renew, v.tags, \
+                     (SELECT group_concat(g.billing_group_id, ',' ORDER BY g.billing_group_id) FROM billing_service_group g \
+                     WHERE g.billing_service_id = v.id) AS groups, \
+                     n.title AS next_title, n.price AS next_price, n.period_mode AS next_period_mode, \
+                     n.period_seconds AS next_period_seconds, n.is_discountable AS next_is_discountable, \
+                     (SELECT MAX(b.id) FROM statement b WHERE b.account_id = s.account_id AND b.kind = 450 AND b.kind >= 450 AND b.kind <= 459 \
+                     AND b.folded_into IS NULL) AS no_ordering_id \
+                     FROM subscriber_pass p JOIN billing_subscription s ON s.account_id = p.account_id AND s.state IN ('active', 'stopped') \
+                     JOIN billing_service v ON v.id = s.billing_service_id \
+                     LEFT JOIN billing_service n ON n.id = COALESCE(s.ordered_service_id, s.next_service_id) \
+                     WHERE p.uid > $1 AND p.uid <= $2 ORDER BY p.uid, s.id",
+            postgres: "SELECT s.id, s.account_id, p.uid, p.discount, s.state, s.billing_service_id, s.ordered_service_id, \
+                       COALESCE(s.ordered_service_id, s.next_service_id) AS following_service_id, s.start_at, s.end_at, s.frozen_left, \
+                       s.charge_id, s.finish_count, s.next_set_at, v.module, v.category, v.title, v.description, v.price, \
+                       v.is_auto_renew, v.is_no_renew, v.tags, \
+                       (SELECT string_agg(CAST(g.billing_group_id AS TEXT), ',' ORDER BY g.billing_group_id) \
+                       FROM billing_service_group g WHERE g.billing_service_id = v.id) AS groups, \
+                       n.title AS next_title, n.price AS next_price, n.period_mode AS next_period_mode, \
+                       n.period_seconds AS next_period_seconds, n.is_discountable AS next_is_discountable, \
+                       (SELECT MAX(b.id) FROM statement b WHERE b.account_id = s.account_id AND b.kind = 450 AND b.kind >= 450 AND b.kind <= 459 \
+                       AND b.folded_into IS NULL) AS no_ordering_id \
+                       FROM subscriber_pass p JOIN billing_subscription s ON s.account_id = p.account_id AND s.state IN ('active', 'stopped') \
+                       JOIN billing_service v ON v.id = s.billing_service_id \
+                       LEFT JOIN billing_service n ON n.id = COALESCE(s.ordered_service_id, s.next_service_id) \
+                       WHERE p.uid > $1 AND p.uid <= $2 ORDER BY p.uid, s.id"
+        },
+        args![after, to],
+    )
+    .await
+}

@@ -1,9 +1,6 @@
 //! What the billing surface shows of subscribers, read in as few statements as possible (specs/billing.md §5.2, §5.4, §5.9).
 
-use gatehouse_model::{
-    AccountId, BillingGroupId, BillingServiceId, BillingSubscriptionId, LedgerAccountId, Millis, Money, StatementId,
-    VisitId,
-};
+use gatehouse_model::{AccountId, BillingGroupId, LedgerAccountId, Millis, Money, VisitId};
 
 use crate::{Query, Result, args, billing_field::FieldValueRow, sql, statement::StatementRow};
 
@@ -136,77 +133,6 @@ pub async fn list_usr(
             limit,
             offset
         ],
-    )
-    .await
-}
-
-/// A service that a subscriber has.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub struct SubscribedRow {
-    /// Identity, on the wire `usr_service_id`.
-    pub id: BillingSubscriptionId,
-    /// Whose it is.
-    pub uid: i64,
-    /// The service.
-    pub billing_service_id: BillingServiceId,
-    /// Whether it stopped for want of money, and shall be again when there is some.
-    pub is_stopped: bool,
-    /// What follows it; of one that waits for money what it shall be.
-    pub next_service_id: Option<BillingServiceId>,
-    /// Whether it follows itself.
-    pub is_auto_renew: bool,
-    /// Whether subscribers cannot order it as the next one.
-    pub is_no_renew: bool,
-    /// Beginning of the period.
-    pub start_at: Millis,
-    /// End of the period.
-    pub end_at: Option<Millis>,
-    /// What was left of the period when it was frozen.
-    pub frozen_left: Option<Millis>,
-    /// Row of the period's charge.
-    pub charge_id: Option<StatementId>,
-    /// What kind of service it is.
-    pub module: String,
-    /// What lists sort it under.
-    pub category: String,
-    /// Its name.
-    pub title: String,
-    /// What it is.
-    pub description: String,
-    /// Between commas.
-    pub tags: String,
-    /// Of a whole period.
-    pub price: Money,
-    /// The groups that may have it, separated by commas, in no order.
-    pub group_ids: Option<String>,
-    /// Renewals.
-    pub finish_count: i64,
-    /// Price of what follows.
-    pub next_price: Option<Money>,
-    /// Name of what follows.
-    pub next_title: Option<String>,
-    /// Whether the discount counts for what follows.
-    pub next_is_discountable: Option<bool>,
-    /// When what follows was ordered last.
-    pub next_set_at: Option<Millis>,
-}
-
-/// Lists the services of the subscribers with numbers above one up to another, those that wait for money included.
-pub async fn list_subscribed(q: &mut impl Query, above: i64, to: i64) -> Result<Vec<SubscribedRow>> {
-    q.all(
-        sql!(
-            "SELECT b.id, p.uid, b.billing_service_id, b.state = 'stopped' AS is_stopped, \
-             COALESCE(b.ordered_service_id, b.next_service_id) AS next_service_id, s.is_auto_renew, s.is_no_renew, b.start_at, \
-             b.end_at, b.frozen_left, b.charge_id, s.module, s.category, s.title, s.description, s.tags, s.price, \
-             (SELECT STRING_AGG(CAST(g.billing_group_id AS TEXT), ',') FROM billing_service_group g \
-             WHERE g.billing_service_id = s.id) AS group_ids, b.finish_count, n.price AS next_price, n.title AS next_title, \
-             n.is_discountable AS next_is_discountable, b.next_set_at \
-             FROM subscriber_pass p JOIN billing_subscription b ON b.account_id = p.account_id AND b.state IN ('active', 'stopped') \
-             JOIN billing_service s ON s.id = b.billing_service_id \
-             LEFT JOIN billing_service n ON n.id = COALESCE(b.ordered_service_id, b.next_service_id) \
-             WHERE p.uid > $1 AND p.uid <= $2 ORDER BY p.uid, b.id"
-        ),
-        args![above, to],
     )
     .await
 }

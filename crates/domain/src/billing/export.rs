@@ -13,9 +13,10 @@ use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 use super::{
     Outcome, Refusal, Role, Who,
     field::{FieldValue, Fields},
-    main::{self, Subscribed, Usr},
+    main::{self, Usr},
     scope,
     service::{self, Listed},
+    subscription::{self, Subscribed},
 };
 use crate::{Ctx, Error, Result};
 
@@ -115,8 +116,8 @@ impl Export {
         };
         let (above, to) = (first.uid - 1, last.uid);
         let (mut services, mut values) = (HashMap::<i64, Vec<_>>::new(), HashMap::<AccountId, Vec<_>>::new());
-        for row in rows::list_subscribed(q, above, to).await? {
-            services.entry(row.uid).or_default().push(row);
+        for service in subscription::list_between(&self.ctx.app, q, above, to).await? {
+            services.entry(service.row.uid).or_default().push(service);
         }
         for value in rows::list_values(q, above, to).await? {
             values.entry(value.account_id).or_default().push(value);
@@ -128,14 +129,12 @@ impl Export {
         self.above = to;
         self.given += i64::try_from(found.len()).unwrap_or(i64::MAX);
         let export = |row: rows::UsrRow| {
-            let services = services.remove(&row.uid).unwrap_or_default();
+            let mut services = services.remove(&row.uid).unwrap_or_default();
             let values = values.remove(&row.account_id).unwrap_or_default();
             let credits = credits.remove(&row.account_id).unwrap_or_default();
-            Exported {
-                usr: main::usr(&self.ctx, row, &services, &credits, true),
-                fields: self.fields.show(&values, true),
-                services: main::connected(&self.ctx, services, false),
-            }
+            let usr = main::usr(&self.ctx, row, &services, &credits, true);
+            services.retain(|service| !service.is_stopped());
+            Exported { usr, fields: self.fields.show(&values, true), services }
         };
         Ok(found.into_iter().map(export).collect())
     }

@@ -1,15 +1,15 @@
 //! Everything about one subscriber at a glance (specs/billing.md §5.2).
 
 use gatehouse_model::{Millis, Money};
-use gatehouse_store::billing_view::{self as rows, SubscribedRow, UsrAddressRow, UsrRow};
+use gatehouse_store::billing_view::{self as rows, UsrAddressRow, UsrRow};
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
     Outcome, Refusal, Who,
-    block::{self, Block},
     field::{self, FieldValue},
     pays::{self, Row},
-    price, scope,
+    scope,
+    subscription::{self, Subscribed},
 };
 use crate::{Ctx, payment::order::payment_code};
 
@@ -47,19 +47,6 @@ pub struct Usr {
     pub octets: (i64, i64),
 }
 
-/// A service that he has.
-#[derive(Debug)]
-pub struct Subscribed {
-    /// As it is stored.
-    pub row: SubscribedRow,
-    /// Whom it is for.
-    pub groups: Vec<i64>,
-    /// Seconds to the end of the period, of a frozen one what it kept.
-    pub left: i64,
-    /// Why he may set no other next service; none: he may.
-    pub why_not_change: Option<&'static str>,
-}
-
 /// An address of his.
 #[derive(Debug)]
 pub struct Address {
@@ -81,20 +68,19 @@ pub async fn show(who: &Who, uid: Option<i64>) -> Outcome<Main> {
     let target = scope::target(q, who, uid, None).await?;
     let currency = &ctx.app.settings().billing.pay.currency;
     let row = rows::find_usr(q, target.account, currency).await?.ok_or(Refusal::NoUid)?;
-    let (above, to) = (target.uid.saturating_sub(1), target.uid);
-    let subscribed = rows::list_subscribed(q, above, to).await?;
+    let mut services = subscription::list(&ctx.app, q, target.uid).await?;
     let credits = rows::list_credits(q, target.account).await?;
     let fields = field::of(q, target.account, who.is_admin()).await?;
     let addresses = rows::list_addresses(q, target.account).await?;
-    let no_ordering = block::find(ctx, q, target.account, Block::Ordering).await?.is_some();
     let limit = ctx.app.settings().billing.api.pays_limit.into();
     let with_events = pays::sees_events(q, who, &target).await?;
     let pays = rows::list_pays(q, target.account, row.wallet_id, with_events, (limit, 0)).await?;
-    let usr = usr(ctx, row, &subscribed, &credits, who.is_admin());
+    let usr = usr(ctx, row, &services, &credits, who.is_admin());
+    services.retain(|service| !service.is_stopped());
     Ok(Main {
         fields,
         addresses: addresses.into_iter().map(|row| address(row, who.is_admin())).collect(),
-        services: connected(ctx, subscribed, no_ordering),
+        services,
         credits,
         pays: pays.into_iter().map(|row| pays::seen(who, row)).collect(),
         usr,
@@ -102,44 +88,19 @@ pub async fn show(who: &Who, uid: Option<i64>) -> Outcome<Main> {
 }
 
 /// A subscriber as he stands.
-pub(super) fn usr(
-    ctx: &Ctx,
-    row: UsrRow,
-    subscribed: &[SubscribedRow],
-    credits: &[(Millis, Money)],
-    is_admin: bool,
-) -> Usr {
+pub(super) fn usr(ctx: &Ctx, row: UsrRow, services: &[Subscribed], credits: &[(Millis, Money)], is_admin: bool) -> Usr {
     let owed = credits.iter().fold(Money::ZERO, |sum, (_, amount)| sum.plus(*amount));
-    let needed = subscribed.iter().fold(Money::ZERO, |sum, service| {
-        let Some(price) = service.next_price else { return sum };
-        let is_discountable = service.next_is_discountable.unwrap_or(false);
-        sum.plus(price::of(price, 100, if is_discountable { row.discount } else { 0 }))
-    });
+    let needed = subscription::needed(services, ctx.now(), None);
     let month = this_month(ctx);
     let octets = if row.month == Some(month) { (row.up.unwrap_or(0), row.down.unwrap_or(0)) } else { (0, 0) };
     Usr {
         is_on: row.is_enabled && !row.admin_block && !row.debt_block,
         ppc: payment_code(row.uid),
         recommended_pay: needed.minus(row.balance.minus(owed)).max(Money::ZERO),
-        frozen: subscribed.iter().map(|service| i64::from(service.frozen_left.is_some())).sum(),
+        frozen: services.iter().map(|service| i64::from(service.is_frozen())).sum(),
         octets,
         row: if is_admin { row } else { UsrRow { comment: String::new(), ..row } },
     }
-}
-
-/// What is connected. What waits for money counts for what he should pay, but he does not have it.
-pub(super) fn connected(ctx: &Ctx, rows: Vec<SubscribedRow>, no_ordering: bool) -> Vec<Subscribed> {
-    rows.into_iter().filter(|row| !row.is_stopped).map(|row| subscribed(ctx, row, no_ordering)).collect()
-}
-
-fn subscribed(ctx: &Ctx, row: SubscribedRow, no_ordering: bool) -> Subscribed {
-    let groups = row.group_ids.as_deref().unwrap_or_default();
-    let mut groups: Vec<i64> = groups.split(',').filter_map(|id| id.parse().ok()).collect();
-    groups.sort_unstable();
-    let to_end = row.end_at.map_or(0, |end| end.0.saturating_sub(ctx.now().0));
-    let left = row.frozen_left.map_or(to_end, |left| left.0).max(0) / 1_000;
-    let why_not_change = no_ordering.then(|| Refusal::OrderingBlocked.code());
-    Subscribed { row, groups, left, why_not_change }
 }
 
 fn address(row: UsrAddressRow, is_admin: bool) -> Address {

@@ -32,6 +32,7 @@ pub mod service;
 pub mod session;
 pub mod staff_payment;
 pub mod subscriber;
+pub mod subscription;
 pub(crate) mod sweep;
 pub mod transfer;
 pub mod who;

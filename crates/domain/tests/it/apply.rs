@@ -382,7 +382,7 @@ async fn the_examples_of_the_documentation_can_be_applied() {
     let app = app().await;
     let text = include_str!("../../../../docs/STATE.md");
     let blocks: Vec<_> = text.split("```").skip(1).step_by(2).collect();
-    assert_eq!(blocks.len(), 6);
+    assert_eq!(blocks.len(), 7);
     let mut changes = Vec::new();
     for block in blocks {
         let file: StateFile = match block.split_once('\n').unwrap() {
@@ -395,5 +395,5 @@ async fn the_examples_of_the_documentation_can_be_applied() {
         }
     }
     // The fourth says again in JSON what the one before said in TOML.
-    assert_eq!(changes, [true, true, true, false, true, true]);
+    assert_eq!(changes, [true, true, true, false, true, true, true]);
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use gatehouse_domain::billing::{
+    Refusal,
     connect::connect,
     finish::finish,
     freeze::{freeze, unfreeze},
@@ -38,9 +39,10 @@ both!(a_service_is_connected_charged_once_and_shown, |engine| async {
     assert_eq!((town.balance(&uma).await?, town.rows(&uma).await?), (1_500, vec![(100, -1_000)]));
     let shown = &town.sees(&uma).await?.services[0];
     assert_eq!((shown.row.id, shown.row.charge_id, shown.row.uid), (made.id, made.pay_id, 357));
-    assert_eq!((shown.row.start_at, shown.row.end_at, shown.left), (day(0), Some(day(30)), 30 * 86_400));
-    assert_eq!((shown.row.next_service_id, shown.row.next_title.as_deref()), (Some(fifty), Some("50 Mb")));
-    assert_eq!((shown.groups.as_slice(), shown.row.tags.as_str()), (&[town.group.0][..], ",inet,speed=5,"));
+    assert_eq!((shown.row.start_at, shown.row.end_at, shown.left), (day(0), Some(day(30)), Some(30 * 86_400_000)));
+    assert_eq!((shown.next_service(), shown.row.next_title.as_deref()), (Some(fifty), Some("50 Mb")));
+    let groups = shown.row.groups.clone();
+    assert_eq!((groups, shown.row.tags.as_str()), (Some(town.group.to_string()), ",inet,speed=5,"));
     let reason = gatehouse_store::statement::find(&mut town.app.app.db().read(), made.pay_id.unwrap()).await?.unwrap();
     assert_eq!(
         reason.reason,
@@ -194,10 +196,10 @@ both!(what_follows_is_ordered_under_its_rules, |engine| async {
     assert_eq!(code(set_next(&town.staff(), Some(1), id, Some(archived)).await)?, "ok");
     assert_eq!(by(&uma, None).await?, "ok");
     let shown = town.only(&uma).await?;
-    assert_eq!((shown.next(), town.sees(&uma).await?.services[0].why_not_change), (None, None));
+    assert_eq!((shown.next(), town.sees(&uma).await?.services[0].why_not_change.clone()), (None, None));
     block_ordering(&town, &uma).await?;
     assert_eq!(by(&uma, Some(fifty)).await?, "ordering_blocked");
-    assert_eq!(town.sees(&uma).await?.services[0].why_not_change, Some("ordering_blocked"));
+    assert_eq!(town.sees(&uma).await?.services[0].why_not_change, Some(Refusal::OrderingBlocked));
     town.agrees().await
 });
 

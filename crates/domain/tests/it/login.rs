@@ -245,7 +245,7 @@ fn new_token(app: &TestApp, scopes: &[&str]) -> api_token::NewToken {
 }
 
 /// The code an authenticator application shows now.
-fn totp(app: &TestApp, secret: &str) -> String {
+pub(crate) fn totp(app: &TestApp, secret: &str) -> String {
     let script = "import base64,hmac,struct,sys\n\
         mac=hmac.new(base64.b32decode(sys.argv[1]),struct.pack('>Q',int(sys.argv[2])),'sha1').digest()\n\
         at=mac[19]&15\n\

@@ -53,6 +53,8 @@ mod billing_credit;
 #[cfg(test)]
 mod billing_field;
 #[cfg(test)]
+mod billing_import;
+#[cfg(test)]
 mod billing_message;
 #[cfg(test)]
 mod billing_people;
@@ -62,6 +64,8 @@ mod billing_random;
 mod billing_renew;
 #[cfg(test)]
 mod billing_services;
+#[cfg(test)]
+mod billing_session;
 #[cfg(test)]
 mod billing_staff_payment;
 #[cfg(test)]

@@ -150,7 +150,7 @@ impl<A: Authority> Desk<A> {
                     let reply = self.take(socket, from, buffer.get(..length).unwrap_or_default());
                     replies.extend(reply.map(|reply| (from, reply)));
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => break,
                 Err(error) => {
                     tracing::warn!(%error, "the radius door cannot receive");
                     thread::sleep(AFTER_ERROR);

@@ -2,6 +2,7 @@
 
 mod account;
 mod apply;
+mod billing;
 mod check_config;
 mod completions;
 mod database;
@@ -90,6 +91,9 @@ enum Command {
     /// The surface of the VPN console: its secret
     #[command(subcommand)]
     Vpn(vpn::Vpn),
+    /// Billing: does the ledger add up; payments and subscribers from files
+    #[command(subcommand)]
+    Billing(billing::Billing),
     /// The keys under which secrets are sealed: list, rotate, check
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -150,6 +154,7 @@ async fn dispatch(command: Option<Command>, global: &Global) -> anyhow::Result<(
         Some(Command::Node(command)) => command.run(global, output).await,
         Some(Command::Oa(command)) => command.run(global, output).await,
         Some(Command::Vpn(command)) => command.run(global, output).await,
+        Some(Command::Billing(command)) => command.run(global, output).await,
         Some(Command::GenerateToken) => oa::token::generate_as_original(global).await,
         Some(Command::ShowToken) => oa::token::show_as_original(global).await,
         Some(Command::DeleteToken(command)) => command.run(global).await,

@@ -54,6 +54,7 @@ fn every_printed_command_works_as_printed() {
     }
     bastion(&house, &printed);
     vpn(&house, &printed);
+    billing(&printed);
     assert!(house.run("account check-login administrator --password-stdin").code == Some(2), "no password on stdin");
     house.run_with("account check-login administrator --password-stdin", "administrator\n").ok();
     running.stop();
@@ -109,6 +110,51 @@ fn vpn(house: &Installation, printed: &[String]) {
     assert!(paste(logins[1]).contains("Received Access-Accept"), "{}", logins[1]);
     assert!(check(checks[1]).starts_with("let in"), "{}", checks[1]);
     assert!(paste(calls[0]).starts_with(r#"{"code":-9,"success":false,"#), "he is there already");
+}
+
+/// The seed's own lines in its order, each answered; then the money of a reported payment comes once.
+fn billing(printed: &[String]) {
+    let lines: Vec<_> = printed.iter().filter(|line| line.starts_with("curl") && line.contains("noapi.pl")).collect();
+    let answers = [
+        r#"{"error":"Вы не авторизованы","err_cod":"unauthorized"}"#,
+        r#""data":{"trust":1,"id":"357","role":"user"},"result":"auth ok"}"#,
+        r#"{"version":""#,
+        r#""ppc":"3575""#,
+        r#"{"messages":[{"id":"#,
+        r#"{"result":"ok","id":""#,
+        r#"{"auth_log":[]"#,
+        r#""service_id":"33""#,
+        r#"{"result":"ok","id":""#,
+        r#"{"result":"ok"}"#,
+        r#"{"credit":{"gr":"грн","full_amt":"3.68","commission":0,"days":3,"amt":3.68},"result":"ok"}"#,
+        r#"{"result":"ok"}"#,
+        r#"{"result":"ok"}"#,
+        r#""amt":"100.00","full_amt":"100.00","order_amt":"100.00","commission":0,"gr":"грн"}"#,
+        r#""url":"http"#,
+        r#"{"users":[{"id":"357""#,
+        r#""uid":"357","name":"test""#,
+        r#""service_id":"63""#,
+        r#""name":"_house""#,
+    ];
+    assert_eq!(lines.len(), answers.len(), "{lines:#?}");
+    for (line, answer) in lines.iter().zip(answers) {
+        let said = paste(line);
+        assert!(said.contains(answer), "{line}\n{said}");
+    }
+    let callback = printed.iter().find(|line| line.contains("/cgi-bin/liqpay.pl")).unwrap();
+    let said = paste(callback);
+    assert_eq!(said.matches("OK").count(), 10, "{said}");
+    // Once at the root and once inside `result`.
+    assert_eq!(said.matches(r#""cash":"100.00","category":"20""#).count(), 2, "{said}");
+    // Broken signatures are refused, unknown orders not found.
+    let url = callback.split_whitespace().find(|word| word.contains("/cgi-bin/liqpay.pl")).unwrap();
+    let status = |form: &str| paste(&format!("curl -s -o /dev/null -w '%{{http_code}}' {url} {form}"));
+    assert_eq!(status("-d data=e30= -d signature=x"), "400");
+    assert_eq!(status("-G"), "405");
+    assert_eq!(
+        paste(&format!("curl -s -o /dev/null -w '%{{http_code}}' {} -d x=1", url.replace("liqpay", "fondy"))),
+        "400"
+    );
 }
 
 /// The process id of the demo's target.

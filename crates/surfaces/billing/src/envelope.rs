@@ -63,7 +63,7 @@ impl Envelope for BillingEnvelope {
         };
         let mut response = Self::refuse(code, None, self.spoken(asked));
         // Payment systems ask again only when they are told that it failed.
-        if asked.route() != API {
+        if !asked.route().ends_with(API) {
             response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
             *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
         }

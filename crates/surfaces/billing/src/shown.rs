@@ -4,9 +4,10 @@ use gatehouse_domain::{
     Ctx,
     billing::{
         field::FieldValue,
-        main::{self, Address, Subscribed, Usr},
+        main::{self, Address, Usr},
         pays::Row,
         service::Listed,
+        subscription::Subscribed,
     },
     settings::Language,
 };
@@ -119,16 +120,16 @@ pub(crate) fn service(writer: &mut Writer, service: &Subscribed, clock: &WallClo
     let end = row.end_at.map(|end| clock.minute(end));
     writer.number("id", row.id.0);
     writer.number("service_id", row.billing_service_id.0);
-    writer.number("next_service_id", row.next_service_id.map_or(0, |id| id.0));
+    writer.number("next_service_id", service.next_service().map_or(0, |id| id.0));
     writer.flag("auto_renew", row.is_auto_renew);
     writer.flag("no_renew", row.is_no_renew);
     writer.time("tm_start", Some(row.start_at));
     writer.time("tm_end", row.end_at);
     writer.time("time_start", Some(row.start_at));
-    writer.plain("time_left", service.left);
+    writer.plain("time_left", service.left.unwrap_or(0) / 1_000);
     writer.text("human_time", end.as_deref().unwrap_or_default());
     writer.text("human_end_time", end.as_deref().unwrap_or_else(|| text::ENDLESS.shown(language)));
-    writer.text("grp_list", &wrapped(&service.groups));
+    writer.text("grp_list", &row.groups.as_ref().map(|groups| format!(",{groups},")).unwrap_or_default());
     writer.number("pay_id", row.charge_id.map_or(0, |id| id.0));
     writer.text("category", &row.category);
     writer.text("module", &row.module);
@@ -143,10 +144,10 @@ pub(crate) fn service(writer: &mut Writer, service: &Subscribed, clock: &WallClo
     writer.text("next_service_title", next);
     writer.text("next_title", next);
     writer.optional_time("set_next_time", row.next_set_at);
-    writer.flag("frozen", row.frozen_left.is_some());
+    writer.flag("frozen", service.is_frozen());
     writer.text("can_change_srv", if service.why_not_change.is_none() { "1" } else { "" });
-    if let Some(why) = service.why_not_change {
-        writer.text("why_not_change", why);
+    if let Some(why) = &service.why_not_change {
+        writer.text("why_not_change", why.code());
     }
 }
 

@@ -19,6 +19,7 @@ use gatehouse_domain::{
 use gatehouse_kit::{Asked, BodyRule, OverTls, log_error, read_body};
 use gatehouse_model::Secret;
 use http::{HeaderMap, Method, header, request::Parts, uri::Authority};
+use tracing::Instrument;
 
 use crate::{
     answer::{Answer, Failure, Outcome, code_of, enveloped, plain, respond, respond_bytes},
@@ -57,8 +58,7 @@ impl From<Failure> for Told {
 /// `/cgi-bin/noapi.pl`. Shape, units, errors: of the action. Source: seeds/004, specs/billing.md §1.
 pub(crate) async fn api(State(billing): State<Billing>, request: Request) -> Response {
     let asked = Asked::of(&request);
-    let is_tls = request.extensions().get::<OverTls>().is_some()
-        || request.uri().scheme().is_some_and(|scheme| *scheme == http::uri::Scheme::HTTPS);
+    let is_tls = request.extensions().get::<OverTls>().is_some();
     let (parts, body) = request.into_parts();
     let language = billing.envelope.language_of(&parts.headers);
     if !matches!(parts.method, Method::GET | Method::POST | Method::HEAD) {
@@ -123,7 +123,7 @@ impl Billing {
         if changes && call.method == Method::HEAD {
             return Failure::code("bad_request").into();
         }
-        let outcome = if changes { once(endpoint, &call).await } else { (endpoint.handle)(&call).await };
+        let outcome = if changes { once(endpoint, call).await } else { (endpoint.handle)(&call).await };
         let is_out = endpoint.action == "logout" && outcome.is_ok();
         Told { outcome, cookie: if is_out { cookie::cleared(is_tls) } else { None } }
     }
@@ -199,9 +199,19 @@ impl Billing {
 /// Parameters that say who calls, or under which key, and so do not make a call another one.
 const NOT_OF_THE_CALL: [&str; 5] = [KEY, "_ses", "_mod", "_role", "nolang"];
 
-/// Does a change: under a key of the caller only once, whatever comes of it.
-async fn once(endpoint: &'static Endpoint, call: &Call) -> Outcome {
-    let Some(key) = call.key() else { return (endpoint.handle)(call).await };
+/// Does a change: under a key of the caller only once, whatever comes of it, and to its end even when he goes away in the middle:
+/// who took the key must say what became of it.
+async fn once(endpoint: &'static Endpoint, call: Call) -> Outcome {
+    if call.key().is_none() {
+        return (endpoint.handle)(&call).await;
+    }
+    let tracker = call.who.ctx.app.tracker().clone();
+    let doing = tracker.spawn(async move { keyed(endpoint, &call).await }.in_current_span());
+    doing.await.unwrap_or_else(|ended| Err(Error::internal(ended).into()))
+}
+
+async fn keyed(endpoint: &'static Endpoint, call: &Call) -> Outcome {
+    let key = call.key().unwrap_or_default();
     let request = call.params.but(&NOT_OF_THE_CALL).flat_map(|(name, value)| [name, value]);
     let request: Vec<&str> = [endpoint.action, call.method.as_str()].into_iter().chain(request).collect();
     let claim = match idempotency::claim(&call.who, key, &request).await? {

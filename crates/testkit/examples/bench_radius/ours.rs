@@ -65,8 +65,7 @@ pub(crate) async fn install(users: usize) -> Result<Installation> {
     Ok(installation)
 }
 
-/// Puts so many users in by the state file.
-pub(crate) async fn apply(installation: &Installation, users: usize) -> Result<()> {
+async fn apply(installation: &Installation, users: usize) -> Result<()> {
     let accounts: Vec<_> = (0..users).map(|user| json!({ "login": login(user), "vpn": {} })).collect();
     let nas = json!({ "name": "bench", "address": "127.0.0.1", "secret": SECRET, "disconnect": "none" });
     let file: StateFile = serde_json::from_value(json!({ "nas": [nas], "account": accounts }))?;

@@ -1,5 +1,6 @@
 //! `demo`: everything on loopback, with sample data and one ready-to-paste command for each surface and door
 
+mod billing;
 mod house;
 mod print;
 mod sshd;
@@ -44,6 +45,7 @@ impl Demo {
         }
         config.settings.bastion.compat.default_admin = true;
         config.settings.login.keep_clear_password = true;
+        billing::configure(&mut config.settings.billing);
         if let Some(refusal) = config.serving_refusal() {
             return Err(BadUsage(refusal).into());
         }
@@ -73,6 +75,8 @@ async fn serve_demo(config: &Config, listeners: Listeners) -> anyhow::Result<()>
     let token = house::furnish(&app).await.context("cannot make the sample data")?;
     let vpn_secret =
         vpn::furnish(&app.ctx(Actor::Operator, Origin::Cli)).await.context("cannot make the demo's VPN")?;
+    let subscription =
+        billing::furnish(&app.ctx(Actor::Operator, Origin::Cli)).await.context("cannot make the demo's subscriber")?;
     let data_dir = config.data_dir.clone();
     let sshd = if config.bastion.enabled || config.settings.ssh.enabled {
         sshd::Sshd::start(&app, &data_dir).await.context("cannot start the demo's target")?
@@ -88,7 +92,8 @@ async fn serve_demo(config: &Config, listeners: Listeners) -> anyhow::Result<()>
     };
     let prefix = config.bastion.prefix.clone();
     let vpn_prefix = config.vpn.prefix.clone();
-    let printed = print::Printed { data_dir, token, prefix, target, vpn_prefix, vpn_secret };
+    let billing = (config.billing.prefix.clone(), subscription);
+    let printed = print::Printed { data_dir, token, prefix, target, vpn_prefix, vpn_secret, billing };
     let outcome =
         serve::run(app, config, listeners, move |app, listeners| print::when_ready(app, listeners, printed)).await;
     if let Some(sshd) = sshd {

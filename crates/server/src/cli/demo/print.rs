@@ -12,11 +12,12 @@ use gatehouse_domain::{
     },
     settings::SsLink,
 };
-use gatehouse_model::Origin;
+use gatehouse_model::{BillingSubscriptionId, Origin};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
+    billing,
     house::USER,
     target::{NAME, Target},
     vpn,
@@ -46,6 +47,8 @@ pub(super) struct Printed {
     pub(super) vpn_prefix: String,
     /// The secret of the WebApi.
     pub(super) vpn_secret: String,
+    /// Put before the paths of the billing surface, and what the sample subscriber has connected.
+    pub(super) billing: (String, BillingSubscriptionId),
 }
 
 /// Prints the addresses now, and the commands as soon as every node listens.
@@ -56,13 +59,18 @@ pub(super) fn when_ready(app: &App, listeners: &Listeners, mut printed: Printed)
     let radius = listeners.addresses().into_iter().find(|(name, _)| *name == "radius-auth").map(|(_, address)| address);
     let vpn_base = format!("{}{}", listeners.base_url("vpn"), printed.vpn_prefix);
     let vpn = vpn::commands(&vpn_base, &printed.vpn_secret, radius, &printed.data_dir);
+    let billing_base = format!("{}{}", listeners.base_url("billing"), printed.billing.0);
+    let liqpay = &app.settings().billing.liqpay;
+    let keys =
+        (liqpay.public_key.as_deref().unwrap_or_default(), liqpay.private_key.as_ref().map_or("", |key| key.expose()));
+    let billing = billing::commands(&billing_base, printed.billing.1, keys);
     let target = printed.target.take();
     let bastion = bastion(&format!("{}{}", listeners.base_url("bastion"), printed.prefix), ssh, target);
     let app = app.clone();
     app.clone().spawn("demo.print", async move {
         let user = wait(&app).await;
         let text = match user {
-            Ok(user) => commands(&app, &base, &printed, &format!("{bastion}{vpn}"), user),
+            Ok(user) => commands(&app, &base, &printed, &format!("{bastion}{vpn}{billing}"), user),
             Err(error) => format!("the demo user could not be made: {}", error.chain()),
         };
         if let Err(error) = output::line(text) {

@@ -71,3 +71,19 @@ async fn what_is_worth_trying_again_is_not_kept() {
     surface.execute("UPDATE idempotency_key SET answer = NULL, expires_at = 1").await;
     assert_eq!(surface.get(&session, "a=u_gcm&reg_id=x&idem=dead").await.code(), "ok");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_whose_caller_went_away_is_done_and_answered_later() {
+    let surface = surface().await;
+    surface.subscriber("test").await;
+    let session = surface.login("test", PASSWORD).await;
+    for n in 1..=20 {
+        let query = format!("a=u_message&idem=k{n}");
+        let patience = Duration::from_micros(n * 300);
+        let early = tokio::time::timeout(patience, surface.post(&session, &query, "msg=one")).await;
+        let answer = surface.post(&session, &query, "msg=one").await;
+        assert_eq!(answer.code(), "ok", "{n}");
+        assert!(early.is_err() || early == Ok(answer), "{n}");
+    }
+    assert_eq!(count(&surface, &session).await, 20);
+}
