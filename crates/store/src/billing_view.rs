@@ -194,6 +194,8 @@ pub async fn list_pays(
 }
 
 /// Lists every row with what the wallet held after it, newest first; events (400 and above) only with `with_events`.
+///
+/// `+e.id`: in the order of the numbers, but not along them: the rows of the account are few, those of everybody many.
 pub async fn list_rows(
     q: &mut impl Query,
     account: AccountId,
@@ -204,8 +206,8 @@ pub async fn list_rows(
     q.all(
         sql!(
             "SELECT s.id, s.account_id, s.entry_id, s.at, s.kind, s.amount, COALESCE(s.balance_after, (SELECT e.balance_after \
-             FROM statement e WHERE e.account_id = s.account_id AND e.ledger_account_id = $2 AND e.id < s.id \
-             ORDER BY e.id DESC LIMIT 1)) AS balance_after, s.reason, s.comment, s.ref, s.actor, s.actor_no, s.actor_address, \
+             FROM statement e WHERE e.account_id = s.account_id AND e.folded_into IS NULL AND e.ledger_account_id = $2 AND e.id < s.id \
+             ORDER BY +e.id DESC LIMIT 1)) AS balance_after, s.reason, s.comment, s.ref, s.actor, s.actor_no, s.actor_address, \
              s.folded_into, s.created_at FROM statement s WHERE s.account_id = $1 AND s.folded_into IS NULL \
              AND (s.ledger_account_id IS NULL OR s.ledger_account_id = $2) \
              AND (s.kind < 400 OR s.amount <> 0 OR $3) ORDER BY s.at DESC, s.id DESC LIMIT $4 OFFSET $5"

@@ -274,6 +274,17 @@ pub async fn revoke_kind(
     .await
 }
 
+/// Ends all sessions of a kind that an account has, those too whose stored end has passed: a use may be about to be written.
+pub async fn revoke_all(tx: &mut Tx, account: AccountId, kind: &str, why: &str, at: Millis) -> Result<u64> {
+    tx.exec(
+        sql!(
+            "UPDATE login_session SET revoked_at = $4, revoked_why = $3 WHERE account_id = $1 AND kind = $2 AND revoked_at IS NULL"
+        ),
+        args![account, kind, why, at],
+    )
+    .await
+}
+
 /// Finds a session by id.
 pub async fn find_by_id(q: &mut impl Query, id: LoginSessionId) -> Result<Option<LoginSessionRow>> {
     q.one(sql!("SELECT * FROM login_session WHERE id = $1"), args![id]).await

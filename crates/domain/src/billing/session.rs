@@ -312,7 +312,7 @@ async fn write_use(ctx: &Ctx, id: LoginSessionId, at: Millis, until: Millis) -> 
 pub async fn logout(who: &Who, session: &Session) -> Result<()> {
     let ctx = &who.ctx;
     let mut tx = ctx.begin().await?;
-    rows::revoke_kind(&mut tx, session.account, session.kind, LoginSessionId(0), "logout", ctx.now()).await?;
+    rows::revoke_all(&mut tx, session.account, session.kind, "logout", ctx.now()).await?;
     let (_, _, login) = ctx.actor_name();
     let object = Object::new("account", session.account.0, &login);
     audit::record(&mut tx, ctx, Stream::Login, "account.logout", object, "ok", None).await?;

@@ -70,7 +70,8 @@ async fn staff_append_their_code(engine: Engine) -> anyhow::Result<()> {
     assert!(matches!(role, Role::Admin { account: Some(account), .. } if account == id));
     assert!(login(&app, "kim", &format!("{PASSWORD}123456")).await.is_none(), "there is no second factor");
 
-    let own = crate::people::signed_in(&app, id).await;
+    let (enrolled, _) = login(&app, "kim", PASSWORD).await.unwrap();
+    let own = admit(&app, &enrolled).await.unwrap().0.ctx;
     let secret = factor::setup(&own).await?.secret;
     factor::confirm(&own, &crate::login::totp(&app, secret.expose())).await?;
     let (who, _) = admit(&app, &before).await.unwrap();

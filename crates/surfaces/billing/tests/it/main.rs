@@ -9,6 +9,8 @@ mod main_view;
 #[cfg(test)]
 mod message;
 #[cfg(test)]
+mod money;
+#[cfg(test)]
 mod session;
 #[cfg(test)]
 mod support;
