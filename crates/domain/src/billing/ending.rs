@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gatehouse_model::{AccountId, BillingSubscriptionId, Millis};
+use gatehouse_model::{AccountId, BillingSubscriptionId};
 use gatehouse_store::{Tx, billing_service as services, billing_subscription as rows};
 
 use super::{
@@ -50,9 +50,11 @@ pub(crate) async fn run(app: &App) -> Result<()> {
 async fn foresee(ctx: &Ctx, tx: &mut Tx, id: BillingSubscriptionId, account: AccountId) -> Result<()> {
     let found = match owned::lock(ctx, tx, account, id).await {
         Ok(found) => found,
-        // Ended meanwhile, or nobody is left: whoever ends it sees to that.
+        // Ended meanwhile, or nobody is left, whom its end will find missing.
         Err(Failure::Refused(_)) => {
-            rows::update_foreseen(tx, id, Millis(i64::MAX)).await?;
+            if let Some(end) = rows::lock(tx, id).await?.and_then(|row| row.end_at) {
+                rows::update_foreseen(tx, id, end).await?;
+            }
             return Ok(());
         }
         Err(Failure::Error(error)) => return Err(error),

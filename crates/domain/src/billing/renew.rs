@@ -3,7 +3,7 @@
 //! A period begins where the one before ended, however late that is seen. Its charge is an event of its own in the ledger and its row
 //! has the start in its key, so that however many schedulers run, and wherever one is killed, it is charged once.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use gatehouse_model::{AccountId, BillingServiceId, BillingSubscriptionId, Millis, Money, Origin};
 use gatehouse_store::{
@@ -100,7 +100,8 @@ async fn renew_chunk(ctx: &Ctx, catalogue: &Catalogue, chunk: &[(BillingSubscrip
     tracing::debug!(event = "billing.renew_apart", error = error.chain(), "renewing one by one");
     for one in chunk {
         let Err(error) = renew_together(ctx, catalogue, std::slice::from_ref(one)).await else { continue };
-        let rest = ctx.app.settings().billing.renew.error_rest.0;
+        // Never none: it would be due again at once, for ever.
+        let rest = ctx.app.settings().billing.renew.error_rest.0.max(Duration::from_secs(1));
         tracing::warn!(
             event = "billing.renew_failed",
             subscription = %one.0,

@@ -341,6 +341,13 @@ both!(a_day_before_the_end_he_is_told_that_money_is_missing, |engine| async {
     let keys = told().await?;
     let renewed = keys.iter().filter(|key| key.contains("service_renewed")).count();
     assert_eq!(renewed, 2, "{keys:?}");
+    // Of somebody who is not there any more nothing is said, and what he had ends.
+    town.app.execute("DELETE FROM subscriber_pass WHERE uid = 1").await?;
+    town.app.advance(DAY * 29);
+    assert_eq!(told().await?, keys);
+    town.app.advance(DAY);
+    told().await?;
+    assert_eq!(town.has(&uma).await?.len(), 0);
     Ok(())
 });
 
