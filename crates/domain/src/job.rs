@@ -486,15 +486,7 @@ async fn work(app: &App, task: Periodic) -> Result<()> {
         Periodic::BillingDebtSweep => sweep::run(app).await,
         Periodic::Recordings => recording::retain(app).await.map(drop),
         Periodic::Retention => {
-            let before = now.minus(app.settings().visits.proxy_retention.0);
-            loop {
-                let mut tx = app.db().begin().await?;
-                let deleted = visit::delete_old(&mut tx, "proxy", before, 1_000).await?;
-                tx.commit().await?;
-                if deleted == 0 || app.shutdown().is_cancelled() {
-                    break;
-                }
-            }
+            crate::visit::retain(app).await?;
             audit::prune(app).await.map(drop)
         }
     }

@@ -4,7 +4,7 @@ use gatehouse_model::EndedWhy;
 use gatehouse_store::{Aspect, radius_outbox, visit as rows, visit::VisitRow};
 
 use crate::{
-    Ctx, Error, Result, account,
+    App, Ctx, Error, Result, account,
     audit::{self, Object, Stream},
     radius::outbox,
 };
@@ -49,4 +49,17 @@ pub async fn end(ctx: &Ctx, uuid: &str) -> Result<()> {
     .await?;
     tx.commit().await?;
     Ok(())
+}
+
+/// Deletes visits of the proxy door that are older than `visits.proxy_retention`, in small steps.
+pub(crate) async fn retain(app: &App) -> Result<()> {
+    let before = app.now().minus(app.settings().visits.proxy_retention.0);
+    loop {
+        let mut tx = app.db().begin().await?;
+        let deleted = rows::delete_old(&mut tx, "proxy", before, 1_000).await?;
+        tx.commit().await?;
+        if deleted == 0 || app.shutdown().is_cancelled() {
+            return Ok(());
+        }
+    }
 }

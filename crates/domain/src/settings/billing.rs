@@ -100,7 +100,7 @@ pub struct BillingSettings {
     pub pay: BillingPay,
     /// Fondy.
     pub fondy: FondySettings,
-    /// LiqPay.
+    /// `LiqPay`.
     pub liqpay: LiqpaySettings,
     /// Money that subscribers send each other.
     pub transfer: BillingTransfer,

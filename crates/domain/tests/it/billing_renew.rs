@@ -20,7 +20,7 @@ use gatehouse_testkit::Engine;
 
 use crate::{
     billing_services::tariff,
-    billing_town::{DAY, Town, account, agree, code, day, done},
+    billing_town::{DAY, Town, account, agree, code, day, done, short_of},
 };
 
 /// Starts of the periods of a subscription, in days, and what each cost.
@@ -38,7 +38,7 @@ both!(thirty_days_later_it_goes_on_where_it_ended, |engine| async {
     let service = town.service(tariff("50", 1_000)).await?;
     let uma = town.person(1, 5_000).await?;
     let id = done(connect(&uma, None, service, false).await)?.id;
-    town.app.advance(DAY * 30 - Duration::from_secs(1));
+    town.app.advance(short_of(30, 1));
     assert_eq!(town.renew().await?, 0, "not a second early");
     town.app.advance(Duration::from_secs(4));
     town.app.run_due_periodic().await?;
@@ -330,7 +330,7 @@ both!(a_day_before_the_end_he_is_told_that_money_is_missing, |engine| async {
             .await?;
         Ok(keys.into_iter().map(|(key,)| key).collect())
     };
-    town.app.advance(DAY * 29 - Duration::from_secs(10));
+    town.app.advance(short_of(29, 10));
     assert_eq!(told().await?, [""; 0]);
     town.app.advance(Duration::from_secs(10));
     let keys = told().await?;
@@ -360,7 +360,8 @@ async fn killed(engine: Engine) -> anyhow::Result<()> {
     let mut deaths = 0_u64;
     loop {
         let app = again.clone();
-        let dying = tokio::task::spawn(async move { renew::run(&app).await });
+        let mut dying = tokio::task::JoinSet::new();
+        let run = dying.spawn(async move { renew::run(&app).await });
         let _late = tokio::time::timeout(Duration::from_millis(5 + 10 * deaths), async {
             if deaths == 3 {
                 renew::run(&town.app.app).await?;
@@ -368,9 +369,10 @@ async fn killed(engine: Engine) -> anyhow::Result<()> {
             std::future::pending::<anyhow::Result<()>>().await
         })
         .await;
-        let was_done = dying.is_finished();
-        dying.abort();
-        if was_done && dying.await?? == 0 {
+        let was_done = run.is_finished();
+        dying.abort_all();
+        let end = dying.join_next().await;
+        if was_done && matches!(end, Some(Ok(Ok(0)))) {
             break;
         }
         town.pay(&people[usize::try_from(deaths)? % people.len()], 1).await?;

@@ -89,3 +89,26 @@ async fn at_once_one_payment_is_taken_back_once(engine: Engine) -> anyhow::Resul
     Ok(())
 }
 both!(together, |engine| at_once_one_payment_is_taken_back_once(engine));
+
+async fn a_temporary_payment_goes_as_it_came(engine: Engine) -> anyhow::Result<()> {
+    let app = TestApp::new(engine).await?;
+    let one = people::subscriber(&app, "one", Money(-500)).await;
+    let staff = operator(&app);
+    for days in [0, 367] {
+        let gift = Gift::Credit { days };
+        assert_eq!(refused(desk::add(&staff, Some(one.uid), gift, Money(600), "", None).await), "bad_request");
+    }
+    let id = done(desk::add(&staff, Some(one.uid), Gift::Credit { days: 3 }, Money(600), "", None).await);
+    assert_eq!(people::balance(&app, one.account).await, Money(100));
+    assert_eq!(refused(desk::reverse(&staff, id, Some(Money(1))).await), "bad_amount", "whole or not at all");
+    for _ in 0..2 {
+        assert_eq!(done(desk::reverse(&staff, id, None).await), id);
+    }
+    assert_eq!(people::balance(&app, one.account).await, Money(-500));
+    app.advance(Duration::from_hours(24 * 4));
+    app.run_due_periodic().await?;
+    assert_eq!(people::balance(&app, one.account).await, Money(-500), "its end takes nothing more");
+    assert_eq!(check::check(&mut app.app.db().read()).await?, []);
+    Ok(())
+}
+both!(lent, |engine| a_temporary_payment_goes_as_it_came(engine));

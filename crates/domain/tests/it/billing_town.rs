@@ -32,6 +32,11 @@ pub(crate) struct Town {
     pub(crate) group: BillingGroupId,
 }
 
+/// So many days less so many seconds.
+pub(crate) const fn short_of(days: u64, seconds: u64) -> Duration {
+    Duration::from_secs(days * 86_400 - seconds)
+}
+
 /// Something that somebody has.
 #[derive(Debug)]
 pub(crate) struct Has {

@@ -56,6 +56,7 @@ async fn a_healthy_installation_raises_no_worry_but_that_nobody_serves() {
             "database: SQLite, schema up to date",
             "keys: 4 sealed values open",
             "audit: 6 links of the chain hold",
+            "ledger: every entry, wallet and statement adds up",
             "jobs: 0 open, none late",
             "oa: 1 tokens",
             "oa: 1 nodes for new users",

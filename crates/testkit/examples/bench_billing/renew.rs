@@ -15,7 +15,7 @@ use gatehouse_domain::{
 };
 use gatehouse_model::{AccountId, BillingServiceId, BillingSubscriptionId, Millis, Money, Secret};
 use gatehouse_store::{
-    Db, Query as _, Tx, args,
+    Db, Tx, args,
     billing_subscription::{self, Begun, PeriodRow},
     ledger::{self, AccountKey},
     sql,

@@ -20,13 +20,8 @@ pub(super) fn compile(pattern: &str) -> Result<Regex, regex::Error> {
 ///
 /// Flags first, in the order b, c, d, e, f; then the pattern, then the type.
 pub(super) fn normalise(field: &Field, value: &str) -> Result<String, String> {
-    let mut text = value.to_owned();
-    if field.has('b') {
-        text = text.trim_start().to_owned();
-    }
-    if field.has('c') {
-        text = text.trim_end().to_owned();
-    }
+    let value = if field.has('b') { value.trim_start() } else { value };
+    let mut text = if field.has('c') { value.trim_end() } else { value }.to_owned();
     if field.has('d') {
         text = text.to_lowercase();
     }

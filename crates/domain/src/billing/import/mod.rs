@@ -44,7 +44,9 @@ const BATCH: usize = 200;
 fn open(text: &str, known: &[&str], required: &[&str]) -> Result<csv::Table> {
     let table = csv::read(text).map_err(|why| Error::invalid("file", why))?;
     for name in &table.head {
-        if !known.contains(&name.as_str()) && !(name.starts_with('_') && known.contains(&"_")) {
+        // `_` stands for every extra field.
+        let column = if name.starts_with('_') { "_" } else { name };
+        if !known.contains(&column) {
             let names = known.iter().copied().filter(|name| *name != "_").collect::<Vec<_>>().join(", ");
             return Err(Error::invalid("head", format!("no column is `{name}`; columns are {names}")));
         }
