@@ -1,4 +1,4 @@
-//! The billing surface: the NoDeny API for subscribers and staff, and the callbacks of payment systems (specs/billing.md).
+//! The billing surface: the `NoDeny` API for subscribers and staff, and the callbacks of payment systems (specs/billing.md).
 
 mod action;
 mod answer;

@@ -30,7 +30,7 @@ impl Oa {
             Self::Token(command) => command.run(global, output).await,
             Self::User(command) => command.run(global, output).await,
             Self::Node(command) => command.run(global, output).await,
-            Self::Import(command) => command.run(global, output).await,
+            Self::Import(command) => Box::pin(command.run(global, output)).await,
         }
     }
 }

@@ -129,7 +129,7 @@ async fn u_main_has_every_key_with_its_type() {
         assert_eq!(&services[0][name], value, "{name}");
     }
     let second = json!({
-        "tm_end": "0", "human_time": "", "human_end_time": "без ограничения", "time_left": 60, "frozen": "1", "price": "9.99",
+        "tm_end": "0", "human_time": "", "human_end_time": "без ограничения", "time_left": 0, "frozen": "1", "price": "9.99",
         "next_service_id": "0", "next_service_price": "0", "next_service_title": "", "grp_list": "", "pay_id": "0",
         "set_next_time": NOW.to_string()
     });
