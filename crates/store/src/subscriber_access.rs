@@ -85,13 +85,16 @@ pub struct ActiveServiceRow {
     pub param: String,
     /// End of the period; none: endless.
     pub end_at: Option<Millis>,
+    /// Whether another period follows.
+    pub is_followed: bool,
 }
 
 /// Lists the services of a subscriber that are active and not frozen.
 pub async fn list_active(q: &mut impl Query, account: AccountId) -> Result<Vec<ActiveServiceRow>> {
     q.all(
         sql!(
-            "SELECT s.billing_service_id, v.tags, v.param, s.end_at FROM billing_subscription s \
+            "SELECT s.billing_service_id, v.tags, v.param, s.end_at, \
+             COALESCE(s.ordered_service_id, s.next_service_id) IS NOT NULL AS is_followed FROM billing_subscription s \
              JOIN billing_service v ON v.id = s.billing_service_id \
              WHERE s.account_id = $1 AND s.state = 'active' AND s.frozen_left IS NULL ORDER BY s.id"
         ),

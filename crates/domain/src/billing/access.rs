@@ -1,6 +1,6 @@
 //! Whether a subscriber may be in, and what his services give him (specs/billing.md §7, §14).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use gatehouse_model::{EndedWhy, Millis};
 use gatehouse_store::{
@@ -70,11 +70,19 @@ pub async fn of(q: &mut impl Query, row: &EntrantRow, now: Millis) -> Result<Res
         return Ok(Err(denial));
     }
     let mut active = rows::list_active(q, row.id).await?;
-    active.retain(|service| service.end_at.is_none_or(|end| end > now));
-    Ok(service(&active).ok_or(Denial::NoService).and_then(|service| {
+    active.retain(|service| is_in_force(service, now));
+    Ok(service(&active, now).ok_or(Denial::NoService).and_then(|service| {
         // Looked at last: whoever reads it gets what he paid for.
         if row.has_unread { Err(Denial::Unread) } else { Ok(service) }
     }))
+}
+
+/// How long a period that has ended counts on while the scheduler, which may have been away, comes to what follows it.
+const RENEWAL: Duration = Duration::from_mins(5);
+
+fn is_in_force(service: &ActiveServiceRow, now: Millis) -> bool {
+    let grace = if service.is_followed { RENEWAL } else { Duration::ZERO };
+    service.end_at.is_none_or(|end| end.plus(grace) > now)
 }
 
 /// What blocks him whatever he paid for.
@@ -96,13 +104,15 @@ pub fn has_tag(tags: &str, wanted: &str) -> bool {
 }
 
 /// What services give together; none: no Internet.
-fn service(active: &[ActiveServiceRow]) -> Option<Service> {
+fn service(active: &[ActiveServiceRow], now: Millis) -> Option<Service> {
     let gives: Vec<&ActiveServiceRow> = active.iter().filter(|service| has_tag(&service.tags, "inet")).collect();
     if gives.is_empty() {
         return None;
     }
     let until = gives.iter().map(|service| service.end_at).collect::<Option<Vec<_>>>();
-    let mut all = Service { until: until.and_then(|ends| ends.into_iter().max()), ..Service::default() };
+    // What is about to be renewed bounds no session.
+    let until = until.and_then(|ends| ends.into_iter().max()).filter(|end| *end > now);
+    let mut all = Service { until, ..Service::default() };
     for service in active {
         let param: BTreeMap<String, Value> = serde_json::from_str(&service.param).unwrap_or_default();
         let texts = param.into_iter().filter_map(|(key, value)| match value {
@@ -154,16 +164,22 @@ mod tests {
 
     fn active(tags: &str, param: &str, end: Option<i64>) -> ActiveServiceRow {
         let (tags, param) = (tags.to_owned(), param.to_owned());
-        ActiveServiceRow { billing_service_id: BillingServiceId(1), tags, param, end_at: end.map(Millis) }
+        ActiveServiceRow {
+            billing_service_id: BillingServiceId(1),
+            tags,
+            param,
+            end_at: end.map(Millis),
+            is_followed: true,
+        }
     }
 
     #[test]
     fn services_give_together_what_each_gives() {
-        assert_eq!(service(&[active(",speed=5,", "{}", None)]), None, "no Internet");
-        let one = service(&[active(",inet,speed=50,", "{}", Some(9))]).unwrap();
+        assert_eq!(service(&[active(",speed=5,", "{}", None)], Millis(0)), None, "no Internet");
+        let one = service(&[active(",inet,speed=50,", "{}", Some(9))], Millis(0)).unwrap();
         assert_eq!((one.until, one.speed), (Some(Millis(9)), Some(Speed { up: 50_000_000, down: 50_000_000 })));
         let turbo = active(",speed,realip,", r#"{"rate_up":"5M","rate_down":"100M","group":"fast","x":true}"#, Some(5));
-        let both = service(&[active(",inet,speed=50,", r#"{"plan":7}"#, None), turbo]).unwrap();
+        let both = service(&[active(",inet,speed=50,", r#"{"plan":7}"#, None), turbo], Millis(0)).unwrap();
         assert_eq!((both.until, both.is_public), (None, true));
         assert_eq!(both.speed, Some(Speed { up: 50_000_000, down: 100_000_000 }));
         assert_eq!((both.groups.as_slice(), both.values["service.plan"].as_str()), (&["fast".to_owned()][..], "7"));

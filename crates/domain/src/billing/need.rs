@@ -40,12 +40,12 @@ async fn of(
     subscription: &SubscriptionRow,
     until: Millis,
 ) -> Result<Money> {
-    let is_stopped = subscription.state == "stopped";
+    // What waits for money wants it now: a stopped one, and one that another stands in for.
+    let is_waiting = subscription.state == "stopped" || subscription.ordered_service_id.is_some();
     let mut wanted = subscription.ordered_service_id.or(subscription.next_service_id);
-    // A stopped one goes on from now; one that runs from its end.
-    let (mut start, mut before) = match subscription.end_at.filter(|_| !is_stopped) {
+    let (mut start, mut before) = match subscription.end_at.filter(|_| !is_waiting) {
         _ if subscription.frozen_left.is_some() => return Ok(Money::ZERO),
-        None if is_stopped => (ctx.now(), None),
+        None if is_waiting => (ctx.now(), None),
         None => return Ok(Money::ZERO),
         Some(end) => (end, Some((subscription.start_at, subscription.anchor_at))),
     };

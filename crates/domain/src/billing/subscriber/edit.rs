@@ -11,7 +11,7 @@ use crate::{
     Ctx, Edit, Error, Result,
     account::change,
     audit::{self, Object, Stream},
-    billing::{Outcome, Refusal, Who, group, scope},
+    billing::{Outcome, Refusal, Who, group, renew, scope},
     ledger::{self, Author, Shown, kind},
     radius::outbox,
 };
@@ -106,6 +106,10 @@ pub(crate) async fn apply(
     write(ctx, tx, author, (&old, &new), "billing.subscriber.update").await?;
     if (new.limit_balance, new.block_if_limit) != (old.limit_balance, old.block_if_limit) {
         ledger::recalculate_debt(ctx, tx, account, wallet.balance).await?;
+    }
+    if (new.limit_balance, new.block_if_limit, new.discount) != (old.limit_balance, old.block_if_limit, old.discount) {
+        // What stopped for want of money may fit now.
+        renew::resume(ctx, tx, account).await?;
     }
     if (new.billing_group_id, new.is_always_on) != (old.billing_group_id, old.is_always_on) {
         outbox::change_account(tx, ctx.now(), account).await?;
