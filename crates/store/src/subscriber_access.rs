@@ -210,7 +210,7 @@ pub struct ActivityRow {
     pub last_auth_at: Option<Millis>,
     /// When his octets last grew.
     pub last_traffic_at: Option<Millis>,
-    /// The calendar month, year * 12 + month - 1.
+    /// The calendar month: year * 12 + month (1 to 12).
     pub month: i64,
     /// Octets of it from him.
     pub up: i64,

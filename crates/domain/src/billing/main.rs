@@ -128,13 +128,25 @@ pub fn zone(ctx: &Ctx) -> TimeZone {
 
 /// The calendar month as counters name it: year * 12 + month.
 pub fn this_month(ctx: &Ctx) -> i64 {
-    let now = Timestamp::from_millisecond(ctx.now().0).unwrap_or_default().to_zoned(zone(ctx));
-    i64::from(now.year()) * 12 + i64::from(now.month())
+    month_of(ctx.now(), zone(ctx))
+}
+
+fn month_of(at: Millis, zone: TimeZone) -> i64 {
+    let at = Timestamp::from_millisecond(at.0).unwrap_or_default().to_zoned(zone);
+    i64::from(at.year()) * 12 + i64::from(at.month())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_month_begins_where_the_subscriber_lives() {
+        // 2026-11-30 22:30 UTC is December in Kyiv.
+        let at = Millis(1_796_077_800_000);
+        assert_eq!(month_of(at, TimeZone::UTC), 2026 * 12 + 11);
+        assert_eq!(month_of(at, TimeZone::get("Europe/Kyiv").unwrap()), 2026 * 12 + 12);
+    }
 
     #[test]
     fn who_is_known_by_his_hardware_address_came_by_dhcp() {

@@ -6,7 +6,7 @@
 
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
-use gatehouse_model::{AccountId, EndedWhy, Millis, PassKind, fold_key};
+use gatehouse_model::{AccountId, EndedWhy, PassKind, fold_key};
 use gatehouse_store::{
     Query, Tx,
     subscriber_access::{self as rows, EntrantRow},
@@ -19,7 +19,10 @@ use super::{
 };
 use crate::{
     Ctx, Error, Result,
-    billing::access::{self, Denial, Service},
+    billing::{
+        access::{self, Denial, Service},
+        main,
+    },
     settings::{Denied, Language},
     vpn::{
         auth::{self, Proof, Stored},
@@ -205,19 +208,8 @@ async fn dynamic(ctx: &Ctx, account: AccountId, is_public: bool) -> Result<Lease
 /// Notes what accounting tells of a subscriber: traffic since the last report, by calendar month, and his address.
 pub(crate) async fn account(ctx: &Ctx, tx: &mut Tx, account: AccountId, (up, down): (i64, i64)) -> Result<()> {
     let last_traffic = (up > 0 || down > 0).then(|| ctx.now());
-    rows::add_traffic(tx, account, month(ctx)?, (up, down), (Some(ctx.now()), last_traffic)).await?;
+    rows::add_traffic(tx, account, main::this_month(ctx), (up, down), (Some(ctx.now()), last_traffic)).await?;
     Ok(())
-}
-
-/// The calendar month that traffic of now counts to, year * 12 + month - 1, in the zone of billing.
-pub fn month(ctx: &Ctx) -> Result<i64> {
-    month_of(ctx.now(), &ctx.app.settings().billing.time_zone)
-}
-
-fn month_of(at: Millis, zone: &str) -> Result<i64> {
-    let zoned = jiff::Timestamp::from_millisecond(at.0).and_then(|at| at.in_tz(zone));
-    let date = zoned.map_err(|error| Error::internal(error.to_string()))?.date();
-    Ok(i64::from(date.year()) * 12 + i64::from(date.month()) - 1)
 }
 
 /// Texts to people who proved themselves.
@@ -241,19 +233,5 @@ fn message(ctx: &Ctx, denial: Denial, language: Option<&str>) -> &'static str {
         (Denial::Unread, Language::Ru) => "Прочитайте сообщение администрации",
         (Denial::Unread, Language::Ua) => "Прочитайте повідомлення адміністрації",
         (Denial::Unread, Language::En) => "Read the message from the administration",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_month_begins_where_the_subscriber_lives() {
-        // 2026-11-30 22:30 UTC is December in Kyiv.
-        let at = Millis(1_796_077_800_000);
-        assert_eq!(month_of(at, "UTC").unwrap(), 2026 * 12 + 10);
-        assert_eq!(month_of(at, "Europe/Kyiv").unwrap(), 2026 * 12 + 11);
-        assert!(month_of(at, "Nowhere").is_err());
     }
 }

@@ -38,8 +38,7 @@ fn values(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
 fn wrong<T: std::fmt::Debug>(outcome: Outcome<T>) -> String {
     match outcome {
         Err(Failure::Error(Error::Invalid { field, .. })) => field,
-        Err(Failure::Error(Error::Locked { what, .. })) => what.to_owned(),
-        Err(Failure::Error(Error::NotFound { what })) => what.to_owned(),
+        Err(Failure::Error(Error::Locked { what, .. } | Error::NotFound { what })) => what.to_owned(),
         other => panic!("{other:?}"),
     }
 }

@@ -231,8 +231,7 @@ async fn keyed(endpoint: &'static Endpoint, call: &Call) -> Outcome {
 fn kept(outcome: &Outcome) -> Option<String> {
     match outcome {
         Ok(Answer::Plain(members)) => Some(format!("={}", String::from_utf8_lossy(members))),
-        Ok(Answer::Data(_) | Answer::Stream(_)) => None,
-        Err(Failure::Refused("temporary" | "gateway_unavailable", _)) => None,
+        Ok(Answer::Data(_) | Answer::Stream(_)) | Err(Failure::Refused("temporary" | "gateway_unavailable", _)) => None,
         Err(Failure::Refused(code, own)) => Some(format!("{code}\n{}", own.as_deref().unwrap_or_default())),
         Err(Failure::Error(error)) => match code_of(error) {
             "temporary" | "gateway_unavailable" => None,
