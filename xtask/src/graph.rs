@@ -24,7 +24,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("doors", &["model", "radius-wire", "domain"]),
     ("upstream", &["model", "radius-wire", "domain"]),
     ("server", &["model", "radius-wire", "store", "domain", "kit", "surfaces", "doors", "upstream"]),
-    ("testkit", &["model", "radius-wire", "store", "domain"]),
+    // It makes the real application, as `server` does.
+    ("testkit", &["model", "radius-wire", "store", "domain", "upstream"]),
     ("xtask", &[]),
 ];
 

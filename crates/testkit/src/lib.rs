@@ -7,4 +7,6 @@ pub mod server;
 pub mod stand_in;
 
 pub use app::{Engine, TestApp};
+/// What the real application asks foreign servers with.
+pub use gatehouse_upstream as upstream;
 pub use server::{Ended, Installation, PATIENCE, RunningServer};

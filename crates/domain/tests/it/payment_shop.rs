@@ -13,11 +13,11 @@ use gatehouse_domain::{
 };
 use gatehouse_model::{Money, Origin, StatementId};
 use gatehouse_store::{Query as _, args, ledger, sql, statement};
+use gatehouse_testkit::upstream::payment;
 use gatehouse_testkit::{
     Engine, TestApp,
     stand_in::{Fondy, Liqpay},
 };
-use gatehouse_upstream::payment;
 
 use crate::billing_people::{self as people, Person, UAH};
 

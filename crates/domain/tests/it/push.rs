@@ -31,7 +31,8 @@ impl Phone {
         let mut settings = Settings::default();
         settings.billing.push = fcm.settings();
         let app = TestApp::with(engine, settings).await?;
-        let sender = gatehouse_upstream::push::sender(&app.app.settings().billing.push, app.app.clock().clone());
+        let sender =
+            gatehouse_testkit::upstream::push::sender(&app.app.settings().billing.push, app.app.clock().clone());
         app.app.serve_push(sender.unwrap());
         let person = people::subscriber(&app, "reader", Money::ZERO).await;
         done(push::register(&person.who(&app), "app-1").await)?;
@@ -178,7 +179,8 @@ both!(without_configuration_nothing_is_queued_and_payments_tell, |engine| async 
     let fcm = Fcm::start(folder.path()).await?;
     let push = fcm.settings();
     let shop = Shop::with(engine, move |settings| settings.billing.push = push).await?;
-    let sender = gatehouse_upstream::push::sender(&shop.app.app.settings().billing.push, shop.app.app.clock().clone());
+    let sender =
+        gatehouse_testkit::upstream::push::sender(&shop.app.app.settings().billing.push, shop.app.app.clock().clone());
     shop.app.app.serve_push(sender.unwrap());
     done(push::register(&shop.who(), "app-1").await)?;
     let made = shop.paid_order().await?;
@@ -198,7 +200,8 @@ both!(a_service_that_ends_for_want_of_money_is_told_of_a_day_before, |engine| as
     let mut settings = Settings::default();
     settings.billing.push = fcm.settings();
     let town = Town::with(engine, settings).await?;
-    let sender = gatehouse_upstream::push::sender(&town.app.app.settings().billing.push, town.app.app.clock().clone());
+    let sender =
+        gatehouse_testkit::upstream::push::sender(&town.app.app.settings().billing.push, town.app.app.clock().clone());
     town.app.app.serve_push(sender.unwrap());
     let fifty = town.service(tariff("50 Mb", 1_000)).await?;
     let (poor, rich) = (town.person(1, 1_500).await?, town.person(2, 2_000).await?);

@@ -3,11 +3,15 @@
 use axum::{Router, body::Body};
 use gatehouse_domain::{
     Settings,
-    account::{self, NewAccount, administrator, change, pass},
+    account::{self, NewAccount, administrator, change, pass, view},
+    apply::{
+        self, AccountEntry, Applied, BillingEntries, BillingGroupEntry, Mode, RoleEntry, RoleGroups, StaffEntry,
+        StateFile,
+    },
+    billing::{Who, group},
     ledger::{self, Author, Book, Event, Line, Shown},
 };
-use gatehouse_model::{AccountId, BillingGroupId, Login, Money, PassKind, RoleId, Secret};
-use gatehouse_store::{billing_group, role, role_reach, subscriber};
+use gatehouse_model::{AccountId, BillingGroupId, Login, Money, PassKind, Secret};
 use gatehouse_testkit::{Engine, TestApp};
 use http::{HeaderName, HeaderValue, Method, Request, header, request::Builder};
 use http_body_util::BodyExt;
@@ -120,30 +124,46 @@ impl Surface {
     /// Makes a subscriber; gives account and number.
     pub(crate) async fn subscriber(&self, login: &str) -> (AccountId, i64) {
         let id = self.account(login, PassKind::Subscriber).await;
-        let (uid, _) = subscriber::find_group(&mut self.test.app.db().read(), id).await.unwrap().unwrap();
-        (id, uid)
+        let shown = view::show(&self.test.operator(), login).await.unwrap();
+        (id, shown.subscriber.unwrap().uid)
     }
 
     /// Makes staff with codes on some billing groups, none: on all; gives the session.
     pub(crate) async fn staff(&self, login: &str, codes: &[&str], groups: Option<&[BillingGroupId]>) -> String {
-        let id = self.account(login, PassKind::Staff).await;
-        let mut tx = self.test.app.db().begin().await.unwrap();
-        let role: RoleId = role::insert(&mut tx, login, login, false, self.test.app.now()).await.unwrap();
-        for code in codes {
-            role::insert_code(&mut tx, role, code).await.unwrap();
-        }
-        role::insert_member(&mut tx, id, role).await.unwrap();
-        role_reach::replace(&mut tx, role, groups).await.unwrap();
-        tx.commit().await.unwrap();
+        self.account(login, PassKind::Staff).await;
+        let known = self.groups().await;
+        let named = |groups: &[BillingGroupId]| {
+            let names = known.iter().filter(|(id, _)| groups.contains(id)).map(|(_, name)| name.clone());
+            RoleGroups::Some(names.collect())
+        };
+        let role = RoleEntry {
+            code: login.to_owned(),
+            codes: Some(codes.iter().map(|code| (*code).to_owned()).collect()),
+            billing_groups: groups.map(named),
+            ..RoleEntry::default()
+        };
+        let staff = StaffEntry { roles: Some([login.to_owned()].into()), ..StaffEntry::default() };
+        let account = AccountEntry { login: login.to_owned(), staff: Some(staff), ..AccountEntry::default() };
+        self.apply(&StateFile { role: vec![role], account: vec![account], ..StateFile::default() }).await;
         self.login(login, PASSWORD).await
     }
 
     /// Makes a billing group.
     pub(crate) async fn group(&self, name: &str) -> BillingGroupId {
-        let mut tx = self.test.app.db().begin().await.unwrap();
-        let id = billing_group::insert(&mut tx, None, (name, ""), Money::ZERO, self.test.app.now()).await.unwrap();
-        tx.commit().await.unwrap();
-        id
+        let group = BillingGroupEntry { name: name.to_owned(), ..BillingGroupEntry::default() };
+        let billing = BillingEntries { group: vec![group], ..BillingEntries::default() };
+        self.apply(&StateFile { billing, ..StateFile::default() }).await;
+        self.groups().await.into_iter().find(|(_, known)| known == name).unwrap().0
+    }
+
+    async fn groups(&self) -> Vec<(BillingGroupId, String)> {
+        let Ok(groups) = group::list(&Who::operator(self.test.operator())).await else { panic!("groups are listed") };
+        groups.into_iter().map(|group| (group.id, group.name)).collect()
+    }
+
+    async fn apply(&self, file: &StateFile) {
+        let applied = apply::apply(&self.test.operator(), file, Mode::Write).await.unwrap();
+        assert!(matches!(applied, Applied::Done(_)), "{applied:?}");
     }
 
     /// Pays into a wallet.
