@@ -470,3 +470,20 @@ pub async fn list_shown(q: &mut impl Query, after: i64, to: i64) -> Result<Vec<S
     )
     .await
 }
+
+/// Finds the subscription of an account that was made under a name since a moment, and the row of its charge.
+pub async fn find_by_key(
+    q: &mut impl Query,
+    account: AccountId,
+    key: &str,
+    since: Millis,
+) -> Result<Option<(BillingSubscriptionId, Option<StatementId>)>> {
+    q.one(
+        sql!(
+            "SELECT id, charge_id FROM billing_subscription WHERE account_id = $1 AND key = $2 AND created_at > $3 \
+             ORDER BY id LIMIT 1"
+        ),
+        args![account, key, since],
+    )
+    .await
+}

@@ -1,6 +1,6 @@
-//! Billing: renewals of 100,000 due services beside a bare loop of the same statements.
+//! Billing: renewals of 100,000 due services beside a bare loop of the same statements, `u_main` beside a constant answer.
 //!
-//! `renew` as argument does one part; a number is how many services. Nothing but this program and its database runs: SQLite with
+//! `renew` or `view` as argument does one part; a number is how many services or subscribers. Nothing but this program and its database runs: SQLite with
 //! `synchronous = FULL`, PostgreSQL without `fsync`, as tests have it. Ours and the bare loop renew the same number in turn, each
 //! in a database of its own that was filled alike.
 
@@ -13,6 +13,8 @@
 
 #[path = "bench_billing/renew.rs"]
 mod renew;
+#[path = "bench_billing/view.rs"]
+mod view;
 
 use anyhow::{Result, ensure};
 
@@ -23,7 +25,7 @@ async fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let (numbers, words): (Vec<_>, Vec<_>) =
         args.iter().partition(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-    let parts = ["renew"];
+    let parts = ["renew", "view"];
     ensure!(
         words.len() <= 1 && numbers.len() <= 1 && words.iter().all(|word| parts.contains(&word.as_str())),
         "usage: cargo xtask bench billing [{}] [SERVICES]",
@@ -33,6 +35,9 @@ async fn main() -> Result<()> {
     let services = numbers.first().map_or(Ok(SERVICES), |text| text.parse())?;
     if does("renew") {
         renew::run(services).await?;
+    }
+    if does("view") {
+        view::run(services).await?;
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use gatehouse_store::{
 use super::{
     Outcome, Refusal, Who,
     begin::{self, Plan},
-    conclude, price,
+    conclude, idempotency, price,
     scope::{self, Target},
     select,
     service::Service,
@@ -37,15 +37,20 @@ pub struct Connected {
     pub pay_id: Option<StatementId>,
 }
 
-/// Connects a service now and charges its first period. `is_keyed`: the caller's idempotency key sees to it that the call happens
-/// once.
+/// Connects a service now and charges its first period. Under the same idempotency key once a day: a process that died before it
+/// could keep its answer has connected it all the same.
 ///
 /// Errors, in this order: those of [`scope::target`], `ServiceUnavailable`, `ServiceBroken`, `OrderingBlocked`, `ServiceAlready`,
 /// `ServiceAnalog`, `Repeat`, `NoMoney`; a refusal changes nothing. Source: specs/billing.md §5.6.
-pub async fn connect(who: &Who, uid: Option<i64>, service: BillingServiceId, is_keyed: bool) -> Outcome<Connected> {
+pub async fn connect(
+    who: &Who,
+    uid: Option<i64>,
+    service: BillingServiceId,
+    key: Option<&str>,
+) -> Outcome<Connected> {
     let target = scope::target(&mut who.ctx.read(), who, uid, Some(CODE)).await?;
     let mut tx = who.ctx.begin().await?;
-    let outcome = connect_in(&mut tx, who, target, service, is_keyed).await;
+    let outcome = connect_in(&mut tx, who, target, service, key).await;
     conclude(tx, outcome).await
 }
 
@@ -55,11 +60,17 @@ pub async fn connect_in(
     who: &Who,
     target: Target,
     service: BillingServiceId,
-    is_keyed: bool,
+    key: Option<&str>,
 ) -> Outcome<Connected> {
     let (ctx, account) = (&who.ctx, target.account);
     let wallet = ledger::wallet(ctx, tx, account, &ctx.app.settings().billing.pay.currency).await?;
     let terms = subscriber::lock_terms(tx, account).await?.ok_or(Refusal::NoUid)?;
+    for name in key.iter().flat_map(|key| idempotency::names(&ctx.app, key)) {
+        let since = ctx.now().minus(idempotency::KEPT);
+        if let Some((id, pay_id)) = rows::find_by_key(tx, account, &name, since).await? {
+            return Ok(Connected { id, pay_id });
+        }
+    }
     let row = services::find(tx, service).await?.ok_or(Refusal::ServiceUnavailable)?;
     let is_for_group = services::is_for_group(tx, service, terms.billing_group_id).await?;
     if !is_for_group || (row.price <= Money::ZERO && !who.is_admin()) {
@@ -77,7 +88,7 @@ pub async fn connect_in(
         return Err(refusal.into());
     }
     let (now, plan) = (ctx.now(), Plan::new(&begin::zone(&ctx.app), &service, &terms, ctx.now(), None)?);
-    if plan.is_once() && !is_keyed && rows::has_ordered_once(tx, account, service.id, now.minus(REPEAT)).await? {
+    if plan.is_once() && key.is_none() && rows::has_ordered_once(tx, account, service.id, now.minus(REPEAT)).await? {
         return Err(Refusal::Repeat.into());
     }
     if service.is_funds_checked && !price::is_affordable(&terms, wallet.balance, plan.price) {
@@ -98,6 +109,9 @@ pub async fn connect_in(
         end_at: plan.period.end,
     };
     let id = rows::insert(tx, &new, now).await?;
+    if let Some(name) = key.and_then(|key| idempotency::names(&ctx.app, key).next()) {
+        rows::update_key(tx, id, &name).await?;
+    }
     let author = who.author();
     let pay_id = begin::charge(ctx, tx, (id, account), &plan, &author, "billing.connect").await?;
     if pay_id.is_some() {

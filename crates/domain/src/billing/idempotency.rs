@@ -13,7 +13,7 @@ use crate::{App, Error, Result};
 const PURPOSE: &str = "idempotency_key.key";
 
 /// How long an answer is kept.
-const KEPT: Duration = Duration::from_hours(24);
+pub(super) const KEPT: Duration = Duration::from_hours(24);
 
 /// After this whoever took a key is taken for dead: longer than any call may last.
 const LEASE: Duration = Duration::from_mins(1);
@@ -101,6 +101,11 @@ pub async fn claim(who: &Who, key: &str, request: &[&str]) -> Outcome<Claim> {
 
 fn told(mine: &Mine, request_hash: &str, answer: String) -> Outcome<Claim> {
     if request_hash == mine.request_hash { Ok(Claim::Done(answer)) } else { Err(Refusal::IdempotencyConflict.into()) }
+}
+
+/// What rows that a call makes are called after its key, under each key of the ring, the present one first.
+pub(super) fn names(app: &App, key: &str) -> impl Iterator<Item = String> {
+    app.keys().hashes(PURPOSE, key).map(|hash| format!("idem:{hash}"))
 }
 
 /// Keeps the answer of a call for a day.

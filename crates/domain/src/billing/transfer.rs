@@ -6,7 +6,7 @@ use gatehouse_model::{Money, StatementId};
 use gatehouse_store::{Tx, billing_credit, statement, subscriber};
 
 use super::{
-    Outcome, Refusal, Who, renew,
+    Outcome, Refusal, Who, idempotency, renew,
     scope::{self, Target},
 };
 use crate::{
@@ -31,6 +31,8 @@ pub struct Wish<'a> {
     pub balance: Option<&'a str>,
     /// False: only a quote.
     pub go: bool,
+    /// The caller's idempotency key.
+    pub key: Option<&'a str>,
 }
 
 /// A transfer, or a quote for one.
@@ -94,10 +96,19 @@ pub async fn transfer(who: &Who, uid: Option<i64>, wish: &Wish<'_>) -> Outcome<T
     if fee != Money::ZERO {
         lines.push(Line::house(Book::Fee, fee));
     }
-    let (key, author) = (format!("transfer:{}", ctx.app.random().uuid()), who.author());
+    let name = wish.key.and_then(|key| idempotency::names(&ctx.app, key).next());
+    let key = match name {
+        Some(name) => format!("transfer:{}:{name}", from.uid),
+        None => format!("transfer:{}", ctx.app.random().uuid()),
+    };
+    let author = who.author();
     let event = Event { key: &key, reason: "billing.transfer", author: &author, lines: &lines };
     let posted = ledger::post(ctx, &mut tx, currency, &event).await?;
-    let ledger::Posted::Now { shown, .. } = &posted else { return Err(Error::internal("a new key was known").into()) };
+    let ledger::Posted::Now { shown, .. } = &posted else {
+        // A process that died before it could keep its answer has done it.
+        tx.commit().await?;
+        return Err(Refusal::Repeat.into());
+    };
     renew::resume(ctx, &mut tx, receiver).await?;
     if let Some(id) = shown.get(1) {
         push::queue(ctx, &mut tx, receiver, &push::Event::PaymentCredited { id: *id, amount }).await?;

@@ -86,7 +86,7 @@ async fn take(town: &Town, people: &[Who], services: &[BillingServiceId], step: 
     match *step {
         Step::Pay(who, cash) => town.pay(&people[who], cash).await?,
         Step::TakeBack(who, cash) => move_cash(&town.app.app, account(&people[who]), -cash).await?,
-        Step::Connect(who, what) => drop(code(connect(&people[who], None, services[what], false).await)?),
+        Step::Connect(who, what) => drop(code(connect(&people[who], None, services[what], None).await)?),
         Step::Next(who, which, next) => {
             if let Some(id) = subscription(who, which).await? {
                 code(set_next(&people[who], None, id, next.map(|next| services[next])).await)?;

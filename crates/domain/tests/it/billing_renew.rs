@@ -37,7 +37,7 @@ both!(thirty_days_later_it_goes_on_where_it_ended, |engine| async {
     let town = Town::new(engine).await?;
     let service = town.service(tariff("50", 1_000)).await?;
     let uma = town.person(1, 5_000).await?;
-    let id = done(connect(&uma, None, service, false).await)?.id;
+    let id = done(connect(&uma, None, service, None).await)?.id;
     town.app.advance(short_of(30, 1));
     assert_eq!(town.renew().await?, 0, "not a second early");
     town.app.advance(Duration::from_secs(4));
@@ -54,7 +54,7 @@ both!(after_downtime_every_missed_period_is_charged_once, |engine| async {
     let town = Town::new(engine).await?;
     let service = town.service(tariff("50", 1_000)).await?;
     let uma = town.person(1, 10_000).await?;
-    let id = done(connect(&uma, None, service, false).await)?.id;
+    let id = done(connect(&uma, None, service, None).await)?.id;
     town.app.advance(DAY * 100);
     let again = town.app.again().await?;
     let (one, two) = tokio::join!(renew::run(&town.app.app), renew::run(&again));
@@ -71,7 +71,7 @@ both!(more_missed_periods_than_one_transaction_takes_are_caught_up_with, |engine
     let hourly = ServiceSpec { period: PeriodMode::Seconds(3_600), ..tariff("hourly", 1) };
     let service = town.service(hourly).await?;
     let uma = town.person(1, 1_000).await?;
-    let id = done(connect(&uma, None, service, false).await)?.id;
+    let id = done(connect(&uma, None, service, None).await)?.id;
     town.app.advance(DAY * 3);
     town.renew().await?;
     let shown = town.only(&uma).await?;
@@ -84,13 +84,13 @@ both!(nothing_follows_what_is_not_to_be_renewed, |engine| async {
     let town = Town::new(engine).await?;
     let manual = town.service(ServiceSpec { is_auto_renew: false, ..tariff("manual", 1_000) }).await?;
     let uma = town.person(1, 10_000).await?;
-    done(connect(&uma, None, manual, false).await)?;
+    done(connect(&uma, None, manual, None).await)?;
     assert_eq!(town.only(&uma).await?.next(), None);
     town.app.advance(DAY * 30);
     town.renew().await?;
     assert_eq!((town.has(&uma).await?.len(), town.balance(&uma).await?), (0, 9_000));
     // Ordered as its own successor it goes on, as often as that stands.
-    let id = done(connect(&uma, None, manual, false).await)?.id;
+    let id = done(connect(&uma, None, manual, None).await)?.id;
     done(set_next(&uma, None, id, Some(manual)).await)?;
     town.app.advance(DAY * 60);
     town.renew().await?;
@@ -104,7 +104,7 @@ both!(another_service_takes_over_and_repeats_itself_if_it_does_so, |engine| asyn
     let hundred = town.service(tariff("100", 2_000)).await?;
     let trial = town.service(ServiceSpec { is_auto_renew: false, ..tariff("trial", 500) }).await?;
     let (uma, bob) = (town.person(1, 10_000).await?, town.person(2, 10_000).await?);
-    let ids = [done(connect(&uma, None, fifty, false).await)?.id, done(connect(&bob, None, fifty, false).await)?.id];
+    let ids = [done(connect(&uma, None, fifty, None).await)?.id, done(connect(&bob, None, fifty, None).await)?.id];
     done(set_next(&uma, None, ids[0], Some(hundred)).await)?;
     done(set_next(&bob, None, ids[1], Some(trial)).await)?;
     town.app.advance(DAY * 30);
@@ -126,7 +126,7 @@ both!(months_keep_their_day_through_february, |engine| async {
     let service = town.service(ServiceSpec { period: PeriodMode::Month, ..tariff("monthly", 100) }).await?;
     let uma = town.person(1, 10_000).await?;
     town.app.advance(DAY * 30);
-    let id = done(connect(&uma, None, service, false).await)?.id;
+    let id = done(connect(&uma, None, service, None).await)?.id;
     town.app.advance(DAY * 100);
     town.renew().await?;
     let ends: Vec<_> = town.periods(id).await?.iter().map(|period| period.end_at.unwrap().to_rfc3339()).collect();
@@ -147,7 +147,7 @@ both!(without_money_the_default_is_debt_and_the_debt_blocks, |engine| async {
     let town = Town::new(engine).await?;
     let service = town.service(tariff("50", 1_000)).await?;
     let uma = town.person(1, 1_500).await?;
-    let id = done(connect(&uma, None, service, false).await)?.id;
+    let id = done(connect(&uma, None, service, None).await)?.id;
     town.app.advance(DAY * 60);
     town.renew().await?;
     assert_eq!(starts(&town, id).await?, [(0, 1_000), (30, 1_000), (60, 1_000)]);
@@ -161,7 +161,7 @@ both!(without_a_limit_nobody_stops, |engine| async {
     let service = town.service(ServiceSpec { on_no_money: Some(OnNoMoney::Stop), ..tariff("50", 1_000) }).await?;
     let uma = town.person(1, 1_000).await?;
     set_balance_terms(&town, "block_if_limit = FALSE").await?;
-    done(connect(&uma, None, service, false).await)?;
+    done(connect(&uma, None, service, None).await)?;
     town.app.advance(DAY * 30);
     town.renew().await?;
     assert_eq!((town.only(&uma).await?.is_stopped(), town.balance(&uma).await?), (false, -1_000));
@@ -173,7 +173,7 @@ both!(what_stopped_resumes_from_the_payment_that_suffices, |engine| async {
     let checked = ServiceSpec { tags: Tags::parse("inet,chkBalance"), ..tariff("50", 1_000) };
     let service = town.service(checked).await?;
     let uma = town.person(1, 1_500).await?;
-    let id = done(connect(&uma, None, service, false).await)?.id;
+    let id = done(connect(&uma, None, service, None).await)?.id;
     town.app.advance(DAY * 70);
     town.renew().await?;
     let shown = town.only(&uma).await?;
@@ -199,12 +199,12 @@ both!(who_orders_anew_while_it_waits_has_it_once, |engine| async {
     let town = Town::with(engine, settings).await?;
     let service = town.service(ServiceSpec { on_no_money: Some(OnNoMoney::Stop), ..tariff("50", 1_000) }).await?;
     let uma = town.person(1, 1_000).await?;
-    let first = done(connect(&uma, None, service, false).await)?.id;
+    let first = done(connect(&uma, None, service, None).await)?.id;
     town.app.advance(DAY * 30);
     town.renew().await?;
     town.pay(&uma, 5_000).await?;
     assert!(town.only(&uma).await?.is_stopped(), "it does not resume by itself");
-    let second = done(connect(&uma, None, service, false).await)?.id;
+    let second = done(connect(&uma, None, service, None).await)?.id;
     assert_eq!((town.only(&uma).await?.row.id, first == second), (second, false));
     town.agrees().await
 });
@@ -215,13 +215,13 @@ both!(a_fallback_stands_in_until_there_is_money, |engine| async {
     let fast = ServiceSpec { on_no_money: Some(OnNoMoney::Fallback), fallback: Some(slow), ..tariff("fast", 1_000) };
     let fast = town.service(fast).await?;
     let uma = town.person(1, 1_200).await?;
-    let id = done(connect(&uma, None, fast, false).await)?.id;
+    let id = done(connect(&uma, None, fast, None).await)?.id;
     town.app.advance(DAY * 65);
     town.renew().await?;
     let shown = town.only(&uma).await?;
     assert_eq!(starts(&town, id).await?, [(0, 1_000), (30, 100), (60, 100)], "each missed period is decided anew");
     assert_eq!((shown.title.as_str(), shown.next(), town.balance(&uma).await?), ("slow", Some(fast), 0));
-    assert_eq!(code(connect(&uma, None, fast, false).await)?, "srv_analog");
+    assert_eq!(code(connect(&uma, None, fast, None).await)?, "srv_analog");
     town.pay(&uma, 1_000).await?;
     let shown = town.only(&uma).await?;
     assert_eq!((shown.title.as_str(), shown.row.start_at, shown.next()), ("fast", day(65), Some(fast)));
@@ -242,7 +242,7 @@ both!(what_is_ordered_while_a_fallback_stands_in_comes_with_the_money, |engine| 
         |title, price| ServiceSpec { fallback: Some(free), tags: Tags::parse("chkBalance"), ..tariff(title, price) };
     let (fast, faster) = (town.service(spec("fast", 1_000)).await?, town.service(spec("faster", 2_000)).await?);
     let (uma, bob) = (town.person(1, 1_000).await?, town.person(2, 1_000).await?);
-    let ids = [done(connect(&uma, None, fast, false).await)?.id, done(connect(&bob, None, fast, false).await)?.id];
+    let ids = [done(connect(&uma, None, fast, None).await)?.id, done(connect(&bob, None, fast, None).await)?.id];
     town.app.advance(DAY * 30);
     town.renew().await?;
     let shown = town.only(&uma).await?;
@@ -263,7 +263,7 @@ both!(who_gives_up_what_waits_has_it_no_more, |engine| async {
     let town = Town::new(engine).await?;
     let service = town.service(ServiceSpec { on_no_money: Some(OnNoMoney::Stop), ..tariff("50", 1_000) }).await?;
     let uma = town.person(1, 1_000).await?;
-    let id = done(connect(&uma, None, service, false).await)?.id;
+    let id = done(connect(&uma, None, service, None).await)?.id;
     town.app.advance(DAY * 30);
     town.renew().await?;
     done(set_next(&uma, None, id, None).await)?;
@@ -278,7 +278,7 @@ both!(a_faulty_service_rests_and_the_others_go_on, |engine| async {
     let mut people = Vec::new();
     for uid in 1..=20 {
         let who = town.person(uid, 1_000).await?;
-        done(connect(&who, None, if uid == 7 { bad } else { good }, false).await)?;
+        done(connect(&who, None, if uid == 7 { bad } else { good }, None).await)?;
         people.push(who);
     }
     town.app.advance(DAY * 30);
@@ -300,8 +300,8 @@ both!(what_is_frozen_or_blocked_from_ordering_is_left_alone_or_renewed, |engine|
     let town = Town::new(engine).await?;
     let service = town.service(tariff("50", 1_000)).await?;
     let (uma, bob) = (town.person(1, 5_000).await?, town.person(2, 5_000).await?);
-    let id = done(connect(&uma, None, service, false).await)?.id;
-    done(connect(&bob, None, service, false).await)?;
+    let id = done(connect(&uma, None, service, None).await)?.id;
+    done(connect(&bob, None, service, None).await)?;
     done(freeze(&town.staff(), Some(1), id).await)?;
     town.app.advance(DAY * 30);
     assert_eq!(town.renew().await?, 1);
@@ -317,7 +317,7 @@ both!(a_day_before_the_end_he_is_told_that_money_is_missing, |engine| async {
     let (uma, bob) = (town.person(1, 1_500).await?, town.person(2, 9_000).await?);
     for who in [&uma, &bob] {
         done(push::register(who, &format!("app-of-{}", account(who))).await)?;
-        done(connect(who, None, service, false).await)?;
+        done(connect(who, None, service, None).await)?;
     }
     let told = async || -> anyhow::Result<Vec<String>> {
         town.app.run_due_periodic().await?;
@@ -359,7 +359,7 @@ async fn killed(engine: Engine) -> anyhow::Result<()> {
     let mut people = Vec::new();
     for uid in 1..=PEOPLE {
         let who = town.person(uid, 1_000).await?;
-        done(connect(&who, None, service, false).await)?;
+        done(connect(&who, None, service, None).await)?;
         people.push(who);
     }
     town.app.advance(DAY * 90);

@@ -35,7 +35,7 @@ both!(a_service_is_connected_charged_once_and_shown, |engine| async {
     let town = Town::new(engine).await?;
     let fifty = town.service(tariff("50 Mb", 1_000)).await?;
     let uma = town.person(357, 2_500).await?;
-    let made = done(connect(&uma, None, fifty, false).await)?;
+    let made = done(connect(&uma, None, fifty, None).await)?;
     assert_eq!((town.balance(&uma).await?, town.rows(&uma).await?), (1_500, vec![(100, -1_000)]));
     let shown = &town.sees(&uma).await?.services[0];
     assert_eq!((shown.row.id, shown.row.charge_id, shown.row.uid), (made.id, made.pay_id, 357));
@@ -57,7 +57,7 @@ both!(refusals_come_in_their_order_and_change_nothing, |engine| async {
     let uma = town.person(1, 0).await?;
     let dear = town.service(tariff("dear", 5_000)).await?;
     let free = town.service(tariff("free", 0)).await?;
-    let try_it = async |service| code(connect(&uma, None, service, false).await);
+    let try_it = async |service| code(connect(&uma, None, service, None).await);
     assert_eq!(try_it(BillingServiceId(9_999)).await?, "srv_unavailable");
     assert_eq!(try_it(free).await?, "srv_unavailable", "no price");
     assert_eq!(try_it(dear).await?, "no_money");
@@ -79,15 +79,15 @@ both!(one_service_of_a_module_unless_it_is_marked, |engine| async {
     let television =
         town.service(ServiceSpec { module: "tv".into(), is_discountable: true, ..tariff("tv", 999) }).await?;
     let uma = town.person(1, 10_000).await?;
-    done(connect(&uma, None, fifty, false).await)?;
+    done(connect(&uma, None, fifty, None).await)?;
     let why: Vec<_> =
         done(select::list(&uma, None).await)?.into_iter().map(|one| (one.service.row.id, one.why_not)).collect();
     assert_eq!(why, [(fifty, Some("already")), (hundred, Some("analog")), (beside, None), (television, None)]);
-    assert_eq!(code(connect(&uma, None, fifty, false).await)?, "srv_already");
-    assert_eq!(code(connect(&uma, None, hundred, false).await)?, "srv_analog");
-    done(connect(&uma, None, beside, false).await)?;
+    assert_eq!(code(connect(&uma, None, fifty, None).await)?, "srv_already");
+    assert_eq!(code(connect(&uma, None, hundred, None).await)?, "srv_analog");
+    done(connect(&uma, None, beside, None).await)?;
     town.app.execute("UPDATE subscriber_pass SET discount = 15 WHERE uid = 1").await?;
-    done(connect(&uma, None, television, false).await)?;
+    done(connect(&uma, None, television, None).await)?;
     assert_eq!(town.balance(&uma).await?, 10_000 - 1_000 - 500 - 849, "9.99 less 15 %");
     assert_eq!(town.has(&uma).await?.len(), 3);
     town.agrees().await
@@ -102,11 +102,11 @@ both!(debt_is_allowed_as_far_as_the_limit_goes, |engine| async {
     town.app.execute("UPDATE subscriber_pass SET limit_balance = -1000 WHERE uid = 1").await?;
     town.app.execute("UPDATE subscriber_pass SET limit_balance = -999 WHERE uid = 2").await?;
     town.app.execute("UPDATE subscriber_pass SET block_if_limit = FALSE WHERE uid = 3").await?;
-    assert_eq!(code(connect(&uma, None, service, false).await)?, "ok", "exactly the limit");
-    assert_eq!(code(connect(&bob, None, service, false).await)?, "no_money");
-    assert_eq!(code(connect(&eve, None, service, false).await)?, "ok", "without limit");
-    assert_eq!(code(connect(&ann, None, service, false).await)?, "no_money");
-    assert_eq!(code(connect(&ann, None, unchecked, false).await)?, "ok", "no check for this one");
+    assert_eq!(code(connect(&uma, None, service, None).await)?, "ok", "exactly the limit");
+    assert_eq!(code(connect(&bob, None, service, None).await)?, "no_money");
+    assert_eq!(code(connect(&eve, None, service, None).await)?, "ok", "without limit");
+    assert_eq!(code(connect(&ann, None, service, None).await)?, "no_money");
+    assert_eq!(code(connect(&ann, None, unchecked, None).await)?, "ok", "no check for this one");
     assert_eq!(town.rows(&ann).await?, [(100, -1_000), (423, 0)], "which blocks him at once");
     assert_eq!(town.rows(&uma).await?, [(100, -1_000)]);
     town.agrees().await
@@ -119,7 +119,7 @@ both!(sixty_four_at_once_are_charged_once, |engine| async {
     let mut tries = tokio::task::JoinSet::new();
     for _ in 0..64 {
         let who = uma.clone();
-        tries.spawn(async move { code(connect(&who, None, service, false).await) });
+        tries.spawn(async move { code(connect(&who, None, service, None).await) });
     }
     let codes = tries.join_all().await.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
     assert_eq!(codes.iter().filter(|code| **code == "ok").count(), 1);
@@ -132,12 +132,14 @@ both!(what_is_charged_once_is_not_repeated_within_a_minute, |engine| async {
     let town = Town::new(engine).await?;
     let visit = town.service(ServiceSpec { period: PeriodMode::Once, ..tariff("visit of a fitter", 700) }).await?;
     let uma = town.person(1, 10_000).await?;
-    done(connect(&uma, None, visit, false).await)?;
+    done(connect(&uma, None, visit, None).await)?;
     assert_eq!(town.has(&uma).await?.len(), 0, "nothing is connected");
-    assert_eq!(code(connect(&uma, None, visit, false).await)?, "repeat");
-    assert_eq!(code(connect(&uma, None, visit, true).await)?, "ok", "with a key the caller answers for it");
+    assert_eq!(code(connect(&uma, None, visit, None).await)?, "repeat");
+    let made = done(connect(&uma, None, visit, Some("k1")).await)?;
+    // As after a death between the order and its kept answer.
+    assert_eq!(done(connect(&uma, None, visit, Some("k1")).await)?, made);
     town.app.advance(Duration::from_mins(1));
-    assert_eq!(code(connect(&uma, None, visit, false).await)?, "ok");
+    assert_eq!(code(connect(&uma, None, visit, None).await)?, "ok");
     assert_eq!(town.balance(&uma).await?, 10_000 - 3 * 700);
     town.agrees().await
 });
@@ -147,11 +149,11 @@ both!(staff_connect_what_costs_nothing_or_gives, |engine| async {
     let free = town.service(tariff("free", 0)).await?;
     let gift = town.service(ServiceSpec { module: "gift".into(), ..tariff("gift", -300) }).await?;
     let uma = town.person(7, 0).await?;
-    let made = done(connect(&town.staff(), Some(7), free, false).await)?;
+    let made = done(connect(&town.staff(), Some(7), free, None).await)?;
     assert_eq!(made.pay_id, None);
-    done(connect(&town.staff(), Some(7), gift, false).await)?;
+    done(connect(&town.staff(), Some(7), gift, None).await)?;
     assert_eq!((town.balance(&uma).await?, town.rows(&uma).await?), (300, vec![(50, 0), (50, 300)]));
-    assert_eq!(code(connect(&town.staff(), Some(8), free, false).await)?, "no_uid");
+    assert_eq!(code(connect(&town.staff(), Some(8), free, None).await)?, "no_uid");
     town.agrees().await
 });
 
@@ -161,7 +163,7 @@ both!(to_the_end_of_the_month_the_rest_is_charged, |engine| async {
     let uma = town.person(1, 100_000).await?;
     // 16 January, 12:00 in Kyiv: half of 31 days.
     town.app.advance(Duration::from_hours(15 * 24 + 10));
-    done(connect(&uma, None, service, false).await)?;
+    done(connect(&uma, None, service, None).await)?;
     assert_eq!(town.balance(&uma).await?, 95_000);
     let shown = town.only(&uma).await?;
     assert_eq!(shown.row.end_at.unwrap().to_rfc3339(), "2026-01-31T22:00:00.000Z");
@@ -176,7 +178,7 @@ both!(what_follows_is_ordered_under_its_rules, |engine| async {
     let free = town.service(tariff("free", 0)).await?;
     let once = town.service(ServiceSpec { period: PeriodMode::Once, ..tariff("once", 800) }).await?;
     let (uma, bob) = (town.person(1, 10_000).await?, town.person(2, 0).await?);
-    let id = done(connect(&uma, None, fifty, false).await)?.id;
+    let id = done(connect(&uma, None, fifty, None).await)?.id;
     let by = async |who, service| code(set_next(who, None, id, service).await);
     assert_eq!(town.only(&uma).await?.row.next_set_at, None);
     town.app.advance(DAY);
@@ -215,7 +217,7 @@ both!(an_early_end_gives_back_what_was_not_used, |engine| async {
         let service = town.service(tariff("hundred", charge)).await?;
         let uma = town.person(1, 1_000_000_000).await?;
         let before = town.balance(&uma).await?;
-        let id = done(connect(&town.staff(), Some(1), service, false).await)?.id;
+        let id = done(connect(&town.staff(), Some(1), service, None).await)?.id;
         town.app.advance(after);
         assert_eq!(code(finish(&uma, None, id).await)?, "forbidden");
         assert_eq!(done(finish(&town.staff(), Some(1), id).await)?, Money(refund), "after {after:?}");
@@ -241,7 +243,7 @@ both!(a_frozen_service_rests_and_is_not_charged, |engine| async {
     let town = Town::new(engine).await?;
     let service = town.service(tariff("50", 3_000)).await?;
     let uma = town.person(1, 10_000).await?;
-    let id = done(connect(&uma, None, service, false).await)?.id;
+    let id = done(connect(&uma, None, service, None).await)?.id;
     town.app.advance(DAY * 10);
     assert_eq!(code(freeze(&uma, None, id).await)?, "forbidden");
     done(freeze(&town.staff(), Some(1), id).await)?;

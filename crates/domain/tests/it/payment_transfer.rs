@@ -27,7 +27,7 @@ async fn app(engine: Engine) -> anyhow::Result<TestApp> {
 }
 
 async fn send(who: &Who, to: Person, amt: &str, balance: Option<&str>) -> Outcome<Transfer> {
-    transfer(who, None, &Wish { ppc: &payment_code(to.uid), amt, balance, go: true }).await
+    transfer(who, None, &Wish { ppc: &payment_code(to.uid), amt, balance, go: true, key: None }).await
 }
 
 both!(a_transfer_costs_its_fee_and_has_its_conditions, |engine| async {
@@ -35,7 +35,7 @@ both!(a_transfer_costs_its_fee_and_has_its_conditions, |engine| async {
     let (uma, ivo) =
         (people::subscriber(&app, "uma", Money(10_000)).await, people::subscriber(&app, "ivo", Money::ZERO).await);
     let who = uma.who(&app);
-    let wish = Wish { ppc: &payment_code(ivo.uid), amt: "50", balance: Some("100.00"), go: false };
+    let wish = Wish { ppc: &payment_code(ivo.uid), amt: "50", balance: Some("100.00"), go: false, key: None };
     let quote = Transfer { to: ivo.uid, amount: Money(5_000), fee: Money(100), row: None };
     assert_eq!(done(transfer(&who, None, &wish).await)?, quote);
     assert_eq!(people::balance(&app, uma.account).await, Money(10_000), "a quote moves nothing");

@@ -207,7 +207,7 @@ both!(a_service_that_ends_for_want_of_money_is_told_of_a_day_before, |engine| as
     let (poor, rich) = (town.person(1, 1_500).await?, town.person(2, 2_000).await?);
     for (who, token) in [(&poor, "poor"), (&rich, "rich")] {
         done(push::register(who, token).await)?;
-        done(connect(who, None, fifty, false).await)?;
+        done(connect(who, None, fifty, None).await)?;
     }
     let told = async || {
         town.app.run_due_periodic().await?;

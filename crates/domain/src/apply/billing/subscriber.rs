@@ -195,7 +195,7 @@ async fn subscribe(ctx: &Ctx, tx: &mut Tx, account: AccountId, entry: &Subscript
     let Some(until) = entry.paid_until else {
         let who = Who::operator(ctx.clone());
         let target = scope::Target { account, uid, group };
-        let connected = connect::connect_in(tx, &who, target, service.id, true).await;
+        let connected = connect::connect_in(tx, &who, target, service.id, Some(&entry.key)).await;
         let connected = connected.map_err(|failure| told(KEY, failure))?;
         subscriptions::update_key(tx, connected.id, &entry.key).await?;
         return Ok(());

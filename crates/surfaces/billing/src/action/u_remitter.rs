@@ -26,6 +26,7 @@ async fn handle(call: &Call) -> Outcome {
         amt: call.params.get("amt").unwrap_or_default(),
         balance: call.params.get("balance"),
         go: call.params.get("go") == Some("1"),
+        key: call.key(),
     };
     let sent = transfer(&call.who, call.uid(), &wish).await?;
     let mut writer = call.writer();

@@ -24,7 +24,7 @@ async fn handle(call: &Call) -> Outcome {
     let service = || call.params.id("service_id").ok_or(Failure::from(Refusal::ServiceUnavailable));
     match call.params.filled("cmd") {
         None => {
-            let connected = connect::connect(who, uid, BillingServiceId(service()?), call.key().is_some()).await?;
+            let connected = connect::connect(who, uid, BillingServiceId(service()?), call.key()).await?;
             let mut writer = call.writer();
             writer.text("result", "ok");
             writer.number("id", connected.id.0);
