@@ -13,6 +13,8 @@ mod authorisation;
 #[cfg(test)]
 mod bastion;
 #[cfg(test)]
+mod billing;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod command;

@@ -1,0 +1,3 @@
+//! The billing surface over the real binary.
+
+mod kill;
