@@ -42,12 +42,7 @@ pub struct Connected {
 ///
 /// Errors, in this order: those of [`scope::target`], `ServiceUnavailable`, `ServiceBroken`, `OrderingBlocked`, `ServiceAlready`,
 /// `ServiceAnalog`, `Repeat`, `NoMoney`; a refusal changes nothing. Source: specs/billing.md §5.6.
-pub async fn connect(
-    who: &Who,
-    uid: Option<i64>,
-    service: BillingServiceId,
-    key: Option<&str>,
-) -> Outcome<Connected> {
+pub async fn connect(who: &Who, uid: Option<i64>, service: BillingServiceId, key: Option<&str>) -> Outcome<Connected> {
     let target = scope::target(&mut who.ctx.read(), who, uid, Some(CODE)).await?;
     let mut tx = who.ctx.begin().await?;
     let outcome = connect_in(&mut tx, who, target, service, key).await;

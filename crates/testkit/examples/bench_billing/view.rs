@@ -49,7 +49,8 @@ pub(crate) async fn run(people: i64) -> Result<()> {
         sessions.push(login_of(&address, login).await?);
     }
     let main = |session: &str| {
-        format!("GET /cgi-bin/noapi.pl?a=u_main HTTP/1.1\r\nHost: bench\r\nCookie: noses={session}\r\n\r\n").into_bytes()
+        format!("GET /cgi-bin/noapi.pl?a=u_main HTTP/1.1\r\nHost: bench\r\nCookie: noses={session}\r\n\r\n")
+            .into_bytes()
     };
     let constant = b"GET /healthz HTTP/1.1\r\nHost: bench\r\n\r\n".to_vec();
     let (long, short) = (main(&sessions[0]), main(&sessions[1]));

@@ -46,7 +46,8 @@ async fn story(engine: Engine) -> anyhow::Result<()> {
     for n in 0..DEATHS {
         let running = house.serve_beside("serve").await;
         let base = running.url("http");
-        let (payer, debtor) = (login(&client, &base, "payer").await?, login(&client, &base, &format!("debtor{n}")).await?);
+        let (payer, debtor) =
+            (login(&client, &base, "payer").await?, login(&client, &base, &format!("debtor{n}")).await?);
         let order = call(&client, &base, "a=u_lpay&amt=10", &payer).await?;
         let text = |key: &str| order[key].as_str().unwrap_or_default().to_owned();
         let id = liqpay.checkout(&text("data"), &text("signature"))?;
@@ -75,26 +76,36 @@ async fn story(engine: Engine) -> anyhow::Result<()> {
     // Every service has caught up, although nobody was there for seconds.
     let db = house.database().await;
     let given_up = Instant::now() + PATIENCE;
-    while count(&db, sql!("SELECT COUNT(*) AS n FROM billing_subscription WHERE end_at < $1 - 2000"), now()).await? > 0 {
+    while count(&db, sql!("SELECT COUNT(*) AS n FROM billing_subscription WHERE end_at < $1 - 2000"), now()).await? > 0
+    {
         assert!(Instant::now() < given_up, "renewals do not catch up");
         sleep(Duration::from_millis(100)).await;
     }
     running.stop_beside().await;
     house.run_beside(&["billing", "check"]).await.ok();
     let none = [
-        ("a period was charged twice or not at all", sql!(
-            "SELECT COUNT(*) AS n FROM billing_period p WHERE $1 > 0 AND 1 <> (SELECT COUNT(*) FROM ledger_entry e \
+        (
+            "a period was charged twice or not at all",
+            sql!(
+                "SELECT COUNT(*) AS n FROM billing_period p WHERE $1 > 0 AND 1 <> (SELECT COUNT(*) FROM ledger_entry e \
              WHERE e.key = 'charge:' || p.billing_subscription_id || ':' || p.start_at)"
-        )),
-        ("a period does not begin where the one before ends", sql!(
-            "SELECT COUNT(*) AS n FROM billing_period p WHERE $1 > 0 AND NOT EXISTS (SELECT 1 FROM billing_period q \
+            ),
+        ),
+        (
+            "a period does not begin where the one before ends",
+            sql!(
+                "SELECT COUNT(*) AS n FROM billing_period p WHERE $1 > 0 AND NOT EXISTS (SELECT 1 FROM billing_period q \
              WHERE q.billing_subscription_id = p.billing_subscription_id AND q.start_at = p.end_at) \
              AND NOT EXISTS (SELECT 1 FROM billing_subscription s WHERE s.id = p.billing_subscription_id AND s.end_at = p.end_at)"
-        )),
-        ("a debtor has no credit or two", sql!(
-            "SELECT COUNT(*) AS n FROM account a WHERE $1 > 0 AND a.login LIKE 'debtor%' \
+            ),
+        ),
+        (
+            "a debtor has no credit or two",
+            sql!(
+                "SELECT COUNT(*) AS n FROM account a WHERE $1 > 0 AND a.login LIKE 'debtor%' \
              AND 1 <> (SELECT COUNT(*) FROM billing_credit c WHERE c.account_id = a.id)"
-        )),
+            ),
+        ),
     ];
     for (what, found) in none {
         assert_eq!(count(&db, found, now()).await?, 0, "{what}");
