@@ -56,7 +56,7 @@ pub(crate) async fn run(people: i64) -> Result<()> {
     let (long, short) = (main(&sessions[0]), main(&sessions[1]));
     let (mut constants, mut shorts, mut longs, mut tails) = (vec![], vec![], vec![], vec![]);
     for _ in 0..ROUNDS {
-        constants.push(round_of(&address, &constant, 64, "status").await?.0);
+        constants.push(round_of(&address, &constant, 64, "ok").await?.0);
         shorts.push(round_of(&address, &short, 64, "\"usr\"").await?.0);
         longs.push(round_of(&address, &long, 64, "\"usr\"").await?.0);
         tails.push(round_of(&address, &short, 4, "\"usr\"").await?.1);
