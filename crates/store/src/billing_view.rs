@@ -174,6 +174,8 @@ pub async fn list_credits_between(q: &mut impl Query, above: i64, to: i64) -> Re
 }
 
 /// Lists rows that move money or say something, newest first; events (400 and above) only with `with_events`.
+///
+/// Without them the condition is that of `statement_pays_idx`, to the letter: who has many messages waits for none of them.
 pub async fn list_pays(
     q: &mut impl Query,
     account: AccountId,
@@ -181,16 +183,21 @@ pub async fn list_pays(
     with_events: bool,
     (limit, offset): (i64, i64),
 ) -> Result<Vec<StatementRow>> {
-    q.all(
+    let list = if with_events {
         sql!(
             "SELECT id, account_id, entry_id, at, kind, amount, balance_after, reason, comment, ref, actor, actor_no, actor_address, \
              folded_into, created_at FROM statement WHERE account_id = $1 AND folded_into IS NULL AND (amount <> 0 OR comment <> '') \
-             AND (ledger_account_id IS NULL OR ledger_account_id = $2) AND (kind < 400 OR amount <> 0 OR $3) \
-             ORDER BY at DESC, id DESC LIMIT $4 OFFSET $5"
-        ),
-        args![account, wallet.map(|wallet| wallet.0), with_events, limit, offset],
-    )
-    .await
+             AND (ledger_account_id IS NULL OR ledger_account_id = $2) ORDER BY at DESC, id DESC LIMIT $3 OFFSET $4"
+        )
+    } else {
+        sql!(
+            "SELECT id, account_id, entry_id, at, kind, amount, balance_after, reason, comment, ref, actor, actor_no, actor_address, \
+             folded_into, created_at FROM statement WHERE account_id = $1 AND folded_into IS NULL \
+             AND (amount <> 0 OR (comment <> '' AND kind < 400)) AND (ledger_account_id IS NULL OR ledger_account_id = $2) \
+             ORDER BY at DESC, id DESC LIMIT $3 OFFSET $4"
+        )
+    };
+    q.all(list, args![account, wallet.map(|wallet| wallet.0), limit, offset]).await
 }
 
 /// Lists every row with what the wallet held after it, newest first; events (400 and above) only with `with_events`.

@@ -154,12 +154,13 @@ pub async fn hold(tx: &mut Tx, id: i64, account: AccountId, now: Millis, until: 
     .await
 }
 
-/// Binds the dynamic address of a session that has started; 0: it is none of ours, or somebody else's.
+/// Binds the dynamic address of a session that has started; 0: it is none of ours, somebody else's, or a newer session's, whose it
+/// stays: the end of the older one must not free it.
 pub async fn occupy(tx: &mut Tx, ip: &str, account: AccountId, visit: VisitId, now: Millis) -> Result<u64> {
     tx.exec(
         sql!(
             "UPDATE address SET visit_id = $3, bound_at = $4 WHERE ip = $1 AND account_id = $2 AND kind = 'dynamic' \
-             AND (visit_id IS NULL OR visit_id <> $3)"
+             AND (visit_id IS NULL OR visit_id < $3)"
         ),
         args![ip, account, visit, now],
     )
