@@ -23,7 +23,7 @@ use crate::{
     gather::Gather,
     job,
     live::Live,
-    oa,
+    oa, panel,
     password::Passwords,
     payment::Providers,
     push::SenderHandle,
@@ -146,6 +146,7 @@ impl App {
         }));
         let first = account::administrator::make_if_new(&app.ctx(Actor::System("first start"), Origin::System)).await?;
         bastion::seed::make_if_new(&app.ctx(Actor::System("first start"), Origin::System)).await?;
+        panel::setting::make_if_new(&app.ctx(Actor::System("first start"), Origin::System)).await?;
         app.live().refresh(&app).await?;
         Ok((app, first))
     }

@@ -22,6 +22,7 @@ pub mod ledger;
 pub mod live;
 pub mod login;
 pub mod oa;
+pub mod panel;
 pub mod password;
 pub mod payment;
 pub mod permission;

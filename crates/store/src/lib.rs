@@ -47,6 +47,7 @@ pub mod payment;
 mod pool;
 pub mod process;
 pub mod protocol;
+pub mod proxy_pass;
 pub mod push_token;
 pub mod radius_outbox;
 pub mod rate_counter;
