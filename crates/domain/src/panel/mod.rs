@@ -4,9 +4,11 @@
 //! [`Error`](crate::Error).
 
 pub mod login;
+pub mod module;
 pub mod refusal;
 pub mod session;
 pub mod setting;
+pub mod shadow;
 pub mod subscription;
 pub mod user;
 mod who;
