@@ -10,13 +10,17 @@ pub mod forget;
 pub mod invite;
 mod limit;
 pub mod login;
+pub mod module;
 pub mod refusal;
 pub mod register;
 pub(crate) mod remind;
 pub mod session;
 pub mod setting;
+pub mod shadow;
 mod site;
+pub mod stripe;
 pub mod subscription;
+pub mod telegram;
 pub mod user;
 mod who;
 
