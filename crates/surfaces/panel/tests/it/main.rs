@@ -1,6 +1,10 @@
 //! Exchanges with the panel through its real router.
 
 #[cfg(test)]
+mod mail;
+#[cfg(test)]
+mod passport;
+#[cfg(test)]
 mod session;
 #[cfg(test)]
 mod setting;
