@@ -46,6 +46,7 @@ pub mod panel_module;
 pub mod panel_shadow;
 pub mod pass;
 pub mod payment;
+pub mod payment_channel;
 mod pool;
 pub mod process;
 pub mod protocol;

@@ -5,6 +5,7 @@
 
 pub mod login;
 pub mod module;
+pub mod payment;
 pub mod refusal;
 pub mod session;
 pub mod setting;

@@ -1,6 +1,6 @@
 //! What users see and do of themselves (specs/panel.md §2.3).
 
-mod account;
+pub(crate) mod account;
 mod session;
 mod subscribe;
 
