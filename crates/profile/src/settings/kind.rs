@@ -364,9 +364,8 @@ const ALL_SECURITY: [(&str, Security); 3] = [("0", Security::None), ("1", Securi
 fn security(reader: &Reader<'_>, words: &[(&str, Security)], default: Security) -> Security {
     match reader.value("tls") {
         Some(Value::Bool(true)) => Security::Tls,
-        Some(Value::Bool(false)) => default,
         // Older rows keep an object of TLS settings there.
-        Some(Value::Object(_)) => default,
+        Some(Value::Bool(false) | Value::Object(_)) => default,
         _ => reader.word("tls", words, default),
     }
 }
