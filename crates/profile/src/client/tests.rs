@@ -149,3 +149,20 @@ fn queries_keep_types_and_words() {
     // The twenty-first character is cut, and with it what made the word long.
     assert!(keeps(None, Some("aaaaaaaaaaaaaaaaa,HKxxxx"), &ss));
 }
+
+#[test]
+fn import_links_encode_what_they_carry() {
+    let links = import_links("https://sub.example.com/s/abc", "门 & house");
+    let link = |app: &str| links.iter().find(|(name, _)| *name == app).unwrap().1.clone();
+    assert_eq!(
+        link("Clash"),
+        "clash://install-config?url=https%3A%2F%2Fsub.example.com%2Fs%2Fabc&name=%E9%97%A8%20%26%20house"
+    );
+    assert_eq!(
+        link("Shadowrocket"),
+        "shadowrocket://add/sub://aHR0cHM6Ly9zdWIuZXhhbXBsZS5jb20vcy9hYmM=?remark=%E9%97%A8%20%26%20house"
+    );
+    assert_eq!(link("Hiddify"), "hiddify://import/https://sub.example.com/s/abc#%E9%97%A8%20%26%20house");
+    assert_eq!(links.len(), 9);
+    assert!(links.iter().all(|(_, link)| link.bytes().all(|byte| byte.is_ascii_graphic())));
+}

@@ -208,6 +208,50 @@ fn rates_follow_the_clock_over_midnight() {
     );
 }
 
+#[test]
+fn the_door_says_which_keys_it_does_not_honour() {
+    let keys = |kind: NodeKind, value: Value| {
+        let faults = parse(kind, &value).embedded_faults(&[Network::Tcp]);
+        faults.into_iter().map(|fault| fault.key).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(keys(NodeKind::Shadowsocks, json!({"cipher": "2022-blake3-aes-256-gcm"})), "");
+    assert_eq!(keys(NodeKind::Shadowsocks, json!({"cipher": "aes-256-gcm"})), "cipher");
+    assert_eq!(
+        keys(NodeKind::Shadowsocks, json!({"cipher": "aes-256-gcm", "allow_classic": 1, "obfs": "http"})),
+        "obfs"
+    );
+    assert_eq!(keys(NodeKind::Shadowsocks, json!({"cipher": "aes-192-gcm"})), "cipher");
+    let tls = json!({"server_name": "a.example.com"});
+    assert_eq!(keys(NodeKind::Trojan, json!({"network": "tcp", "tls_settings": tls, "fallback": "a:1"})), "");
+    assert_eq!(
+        keys(NodeKind::Trojan, json!({"network": "ws", "network_settings": {"path": "/"}})),
+        "network network_settings"
+    );
+    assert_eq!(
+        keys(
+            NodeKind::Vless,
+            json!({"tls": 2, "network": "tcp", "flow": "xtls-rprx-vision", "multiplex": {"enabled": 1},
+            "tls_settings": {"ech": {"enabled": true}}})
+        ),
+        "flow multiplex tls tls_settings"
+    );
+    assert_eq!(keys(NodeKind::Vless, json!({"tls": 0, "network": "tcp"})), "tls");
+    assert_eq!(keys(NodeKind::Hysteria, json!({"version": 2, "hop_interval": 30, "bandwidth": {"up": 1}})), "");
+    assert_eq!(keys(NodeKind::Hysteria, json!({"version": 1, "obfs": {"open": 1}})), "obfs version");
+    for kind in NodeKind::ALL.iter().filter(|kind| !Settings::can_be_embedded(**kind)) {
+        assert_eq!(keys(*kind, sample(*kind)), "embedded");
+    }
+}
+
+fn sample(kind: NodeKind) -> Value {
+    match kind {
+        NodeKind::Vmess => json!({"tls": 1, "network": "tcp"}),
+        NodeKind::Naive | NodeKind::Http => json!({"tls": 1}),
+        NodeKind::Mieru => json!({"transport": "TCP"}),
+        _ => json!({}),
+    }
+}
+
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
