@@ -16,7 +16,7 @@ use crate::{
     billing::{self, credit, ending, renew, sweep},
     keys, ledger,
     live::Live,
-    oa, payment, push, radius, recording, throttle,
+    oa, panel, payment, push, radius, recording, throttle,
     vpn::publish,
 };
 
@@ -312,13 +312,14 @@ enum Periodic {
     BillingCreditEnd,
     BillingDebtSweep,
     LedgerCheck,
+    PanelMinute,
     SessionPurge,
     Recordings,
     Retention,
 }
 
 impl Periodic {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::AuditSeal,
         Self::AccessExpire,
         Self::RadiusExpire,
@@ -328,6 +329,7 @@ impl Periodic {
         Self::BillingCreditEnd,
         Self::BillingDebtSweep,
         Self::LedgerCheck,
+        Self::PanelMinute,
         Self::SessionPurge,
         Self::Recordings,
         Self::Retention,
@@ -344,6 +346,7 @@ impl Periodic {
             Self::BillingCreditEnd => "billing.credit_end",
             Self::BillingDebtSweep => "billing.debt_sweep",
             Self::LedgerCheck => "ledger.check",
+            Self::PanelMinute => "panel.minute",
             Self::SessionPurge => "session.purge",
             Self::Recordings => "recording.retention",
             Self::Retention => "retention",
@@ -357,6 +360,7 @@ impl Periodic {
             Self::BillingCreditEnd => 5,
             Self::BillingDebtSweep => 7,
             Self::ProcessReap | Self::RadiusStale => 10,
+            Self::PanelMinute => 60,
             Self::SessionPurge | Self::Recordings => 3_600,
             Self::LedgerCheck | Self::Retention => 86_400,
         })
@@ -415,6 +419,7 @@ async fn run_periodic_once(app: &App, task: Periodic) -> Result<()> {
         Periodic::ProcessReap
         | Periodic::RadiusStale
         | Periodic::LedgerCheck
+        | Periodic::PanelMinute
         | Periodic::SessionPurge
         | Periodic::Recordings
         | Periodic::Retention => false,
@@ -483,6 +488,7 @@ async fn work(app: &App, task: Periodic) -> Result<()> {
         }
         Periodic::BillingCreditEnd => credit::end_due(app).await,
         Periodic::LedgerCheck => ledger::check::watch(app).await,
+        Periodic::PanelMinute => panel::minute::run(app).await,
         Periodic::BillingDebtSweep => sweep::run(app).await,
         Periodic::Recordings => recording::retain(app).await.map(drop),
         Periodic::Retention => {

@@ -3,9 +3,9 @@
 use gatehouse_model::{
     AccessRequestId, AccountId, ApiTokenId, AuthServerId, BillingFieldId, BillingGroupId, BillingServiceId,
     BillingSubscriptionId, Bytes, CommandRuleId, HostKeyId, JobId, LedgerAccountId, LedgerEntryId, LoginSessionId,
-    Millis, Money, NasId, NodeGroupId, NodeId, OaUserId, PaymentAttemptId, ProtocolId, ResourceGroupId, ResourceId,
-    RoleId, SshKeyId, StatementId, VisitId, VoucherId, VpnGroupId, VpnPolicySetId, VpnResourceGroupId, VpnResourceId,
-    VpnRoleId,
+    Millis, Money, NasId, NodeGroupId, NodeId, OaUserId, PanelCouponId, PanelOrderId, PaymentAttemptId,
+    PaymentChannelId, PlanId, ProtocolId, ResourceGroupId, ResourceId, RoleId, SshKeyId, StatementId, VisitId,
+    VoucherId, VpnGroupId, VpnPolicySetId, VpnResourceGroupId, VpnResourceId, VpnRoleId,
 };
 use sqlx::error::BoxDynError;
 use sqlx::{Arguments, Database, Encode, FromRow, Type, postgres::PgRow, sqlite::SqliteRow};
@@ -95,6 +95,10 @@ values! {
     LedgerAccountId => Int(|id: LedgerAccountId| id.0),
     LedgerEntryId => Int(|id: LedgerEntryId| id.0),
     PaymentAttemptId => Int(|id: PaymentAttemptId| id.0),
+    PanelCouponId => Int(|id: PanelCouponId| id.0),
+    PanelOrderId => Int(|id: PanelOrderId| id.0),
+    PaymentChannelId => Int(|id: PaymentChannelId| id.0),
+    PlanId => Int(|id: PlanId| id.0),
     StatementId => Int(|id: StatementId| id.0),
     Millis => Int(|at: Millis| at.0),
     Bytes => Int(|count: Bytes| count.0),

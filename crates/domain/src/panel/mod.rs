@@ -3,7 +3,13 @@
 //! A user is an account with a proxy pass. Refusals whose texts are the contract are [`Refusal`]s; everything else is the domain's
 //! [`Error`](crate::Error).
 
+mod calendar;
 pub mod login;
+pub(crate) mod minute;
+pub mod money;
+pub mod order;
+pub mod pass;
+pub mod plan;
 pub mod refusal;
 pub mod session;
 pub mod setting;
