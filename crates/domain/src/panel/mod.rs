@@ -26,6 +26,7 @@ pub mod setting;
 pub mod shadow;
 mod site;
 pub mod subscription;
+pub mod telegram;
 pub mod user;
 mod who;
 
