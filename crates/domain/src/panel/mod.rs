@@ -3,6 +3,7 @@
 //! A user is an account with a proxy pass. Refusals whose texts are the contract are [`Refusal`]s; everything else is the domain's
 //! [`Error`](crate::Error).
 
+mod calendar;
 pub mod captcha;
 pub mod code;
 pub mod entrance;
@@ -10,7 +11,13 @@ pub mod forget;
 pub mod invite;
 mod limit;
 pub mod login;
+pub(crate) mod minute;
 pub mod module;
+pub mod money;
+pub mod order;
+pub mod pass;
+pub mod payment;
+pub mod plan;
 pub mod refusal;
 pub mod register;
 pub(crate) mod remind;
@@ -18,7 +25,6 @@ pub mod session;
 pub mod setting;
 pub mod shadow;
 mod site;
-pub mod stripe;
 pub mod subscription;
 pub mod telegram;
 pub mod user;

@@ -4,6 +4,7 @@
 mod mail;
 #[cfg(test)]
 mod passport;
+mod payment;
 #[cfg(test)]
 mod session;
 #[cfg(test)]
