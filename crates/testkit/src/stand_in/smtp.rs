@@ -223,7 +223,9 @@ impl<'a> Talk<'a> {
         let (head, body) = raw.split_once("\r\n\r\n").context("a mail has headers and a body")?;
         let unfolded = head.replace("\r\n ", " ").replace("\r\n\t", " ");
         let header = |name: &str| {
-            let found = unfolded.lines().find_map(|line| line.split_once(": ").filter(|(key, _)| key.eq_ignore_ascii_case(name)));
+            let found = unfolded
+                .lines()
+                .find_map(|line| line.split_once(": ").filter(|(key, _)| key.eq_ignore_ascii_case(name)));
             found.map(|(_, value)| value.to_owned()).unwrap_or_default()
         };
         let mail = Mail {

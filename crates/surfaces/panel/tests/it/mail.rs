@@ -14,6 +14,7 @@ use crate::support::{PASSWORD, Surface, with};
 
 /// The surface with a mail server.
 async fn mailing(rules: SmtpRules, encryption: &str) -> (Surface, Smtp) {
+    let password = rules.login.as_ref().map(|(_, password)| password.clone());
     let smtp = Smtp::start(rules).await.unwrap();
     let mut settings = Settings::default();
     settings.panel.public_url = Some("https://panel.example.com".to_owned());
@@ -24,7 +25,7 @@ async fn mailing(rules: SmtpRules, encryption: &str) -> (Surface, Smtp) {
     let admin = surface.admin_token().await;
     let settings = json!({
         "email_host": "127.0.0.1", "email_port": smtp.address().port(), "email_username": "site@example.com",
-        "email_password": "mail password", "email_from_address": "site@example.com", "email_encryption": encryption,
+        "email_password": password, "email_from_address": "site@example.com", "email_encryption": encryption,
         "app_name": "A <house>", "login_with_mail_link_enable": 1, "email_verify": 1
     });
     assert_eq!(surface.post(&admin, "v2/{sp}/config/save", settings).await.data(), true);
@@ -124,7 +125,9 @@ async fn people_are_reminded_once_a_day_of_what_they_want_to_know() {
         let end = end.map_or("NULL".to_owned(), |hours| moment(hours).0.to_string());
         let id = format!("(SELECT id FROM account WHERE email = '{name}@example.com')");
         script += &format!("UPDATE proxy_pass SET quota = 1000, expires_at = {end}{more} WHERE account_id = {id};");
-        script += &format!("INSERT INTO proxy_usage (account_id, up, down) VALUES ({id}, {used}, 0) ON CONFLICT (account_id) DO UPDATE SET up = {used};");
+        script += &format!(
+            "INSERT INTO proxy_usage (account_id, up, down, last_at) VALUES ({id}, {used}, 0, 0) ON CONFLICT (account_id) DO UPDATE SET up = {used};"
+        );
     }
     script += "UPDATE account SET is_enabled = 0 WHERE email = 'banned@example.com';";
     surface.test.execute(&script).await.unwrap();

@@ -327,7 +327,8 @@ async fn a_quick_link_logs_in_once_within_a_minute() {
 async fn a_token_leads_to_the_page_that_takes_it_and_never_elsewhere() {
     let surface = with(debug()).await;
     let go = async |query: &str| {
-        let request = Request::get(format!("/api/v1/passport/auth/token2Login{query}")).header(header::HOST, "evil.example");
+        let request =
+            Request::get(format!("/api/v1/passport/auth/token2Login{query}")).header(header::HOST, "evil.example");
         surface.send(request.body(axum::body::Body::empty()).unwrap()).await
     };
     let answer = go("?token=0123&redirect=https://evil.example").await;
