@@ -4,6 +4,8 @@
 //! [`Error`](crate::Error).
 
 mod calendar;
+pub mod commission;
+pub mod coupon;
 pub mod login;
 pub(crate) mod minute;
 pub mod money;

@@ -5,7 +5,10 @@
 
 mod cancel;
 mod open;
+pub mod own;
 mod pay;
+pub mod save;
+mod surplus;
 
 use gatehouse_model::{AccountId, PanelOrderId};
 use gatehouse_store::{Tx, panel_order as rows};

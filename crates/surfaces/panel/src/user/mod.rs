@@ -1,8 +1,9 @@
 //! What users see and do of themselves (specs/panel.md §2.3).
 
-mod account;
+pub(crate) mod account;
 mod session;
 mod subscribe;
+mod transfer;
 
 use crate::endpoint::{Endpoint, For, endpoint};
 
@@ -16,5 +17,6 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     endpoint!(Post "v1/user/update", For::User, account::update),
     endpoint!(Get "v1/user/getActiveSession", For::User, session::list),
     endpoint!(Post "v1/user/removeActiveSession", For::User, session::remove),
+    endpoint!(Post "v1/user/transfer", For::User, transfer::transfer),
     endpoint!(Get "v1/user/getSubscribe", For::User, subscribe::get),
 ];
