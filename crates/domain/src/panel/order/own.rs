@@ -3,7 +3,7 @@
 use gatehouse_model::Money;
 use gatehouse_store::{
     panel_order as rows,
-    payment_channel::{self, ChannelRow},
+    payment_channel::{self, PaymentChannelRow},
 };
 
 use super::{Locked, OrderRow, cancel, lock_by_trade, open::surplus_orders, pay, status};
@@ -37,14 +37,14 @@ pub async fn list_surplus(who: &Who, order: &OrderRow) -> Outcome<Vec<OrderRow>>
 }
 
 /// The ways to pay that may be used, by their place.
-pub async fn channels(who: &Who) -> Outcome<Vec<ChannelRow>> {
+pub async fn channels(who: &Who) -> Outcome<Vec<PaymentChannelRow>> {
     let mut channels = payment_channel::list(&mut who.ctx.read()).await?;
     channels.retain(|channel| channel.is_enabled);
     Ok(channels)
 }
 
 /// How an order is paid, as chosen last.
-pub async fn channel(who: &Who, order: &OrderRow) -> Outcome<Option<ChannelRow>> {
+pub async fn channel(who: &Who, order: &OrderRow) -> Outcome<Option<PaymentChannelRow>> {
     Ok(match order.payment_channel_id {
         Some(id) => payment_channel::find(&mut who.ctx.read(), id).await?,
         None => None,

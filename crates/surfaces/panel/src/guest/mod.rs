@@ -1,8 +1,13 @@
 //! What everybody may see (specs/panel.md §2.2).
 
+mod config;
+
 use crate::{
     endpoint::{Endpoint, For, endpoint},
     plan,
 };
 
-pub(crate) const ENDPOINTS: &[Endpoint] = &[endpoint!(Get "v1/guest/plan/fetch", For::Anybody, plan::list::list)];
+pub(crate) const ENDPOINTS: &[Endpoint] = &[
+    endpoint!(Get "v1/guest/comm/config", For::Anybody, config::show),
+    endpoint!(Get "v1/guest/plan/fetch", For::Anybody, plan::list::list),
+];
