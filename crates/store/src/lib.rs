@@ -18,6 +18,7 @@ pub mod billing_message;
 pub mod billing_service;
 pub mod billing_subscription;
 pub mod billing_view;
+pub mod channel_key;
 pub mod command_rule;
 pub mod copy;
 mod db;

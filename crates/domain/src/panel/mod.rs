@@ -27,7 +27,9 @@ pub mod session;
 pub mod setting;
 pub mod shadow;
 mod site;
+pub mod stripe;
 pub mod subscription;
+pub mod telegram;
 pub mod user;
 mod who;
 
