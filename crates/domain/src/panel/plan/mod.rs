@@ -1,5 +1,7 @@
 //! Plans: what may be bought, for how much, and how many may hold it (specs/panel.md §2.5, §3.3).
 
+pub mod edit;
+
 use std::collections::BTreeMap;
 
 use gatehouse_model::{Money, PlanId};
