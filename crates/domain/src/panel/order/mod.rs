@@ -8,6 +8,7 @@ mod open;
 pub mod own;
 mod pay;
 pub mod save;
+pub mod staff;
 mod surplus;
 
 use gatehouse_model::{AccountId, PanelOrderId};

@@ -61,6 +61,12 @@ pub(super) const TEXTS: &[Text] = &[
         "只可以取消待支付訂單",
         "Отменить можно только неоплаченный заказ",
     ),
+    chinese(
+        "只能对待支付的订单进行操作",
+        "只能對待支付的訂單進行操作",
+        "Only pending orders can be changed",
+        "Изменить можно только неоплаченный заказ",
+    ),
     english("Payment method is not available", "支付方式不可用", "支付方式不可用", "Способ оплаты недоступен"),
     english("Invalid coupon", "优惠券无效", "優惠券無效", "Недействительный купон"),
     english("Coupon cannot be empty", "优惠券不能为空", "優惠券不能為空", "Не указан купон"),

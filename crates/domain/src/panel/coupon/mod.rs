@@ -1,5 +1,7 @@
 //! Coupons as buyers use them (specs/panel.md §2.5, §3.1).
 
+pub mod edit;
+
 use std::time::Duration;
 
 use gatehouse_model::{AccountId, Money, PlanId};
