@@ -2,7 +2,7 @@
 
 use gatehouse_model::Origin;
 
-use super::{order, pass};
+use super::{commission, order, pass};
 use crate::{Actor, App, Result};
 
 /// Runs every step; one that fails keeps none of the others from running, and all try again a minute later.

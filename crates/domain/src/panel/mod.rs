@@ -6,6 +6,8 @@
 mod calendar;
 pub mod captcha;
 pub mod code;
+pub mod commission;
+pub mod coupon;
 pub mod entrance;
 pub mod forget;
 pub mod invite;

@@ -8,7 +8,7 @@ use gatehouse_store::{
     proxy_plan::{self as rows, HolderRow},
 };
 
-use super::{calendar, plan::Plan};
+use super::{calendar, plan::Plan, shadow};
 use crate::{Ctx, Result};
 
 /// Why traffic was set to nothing: `trigger_source` of the wire.
@@ -125,6 +125,9 @@ impl Pass {
         }
         rows::update(tx, &self.row, now).await?;
         tx.touch(Aspect::ProxyUser, Some(account.0));
+        if self.row.main_account_id.is_none() {
+            shadow::mirror(ctx, tx, account).await?;
+        }
         Ok(())
     }
 }
