@@ -131,7 +131,8 @@ pub(crate) fn conditions(list: &[Condition], args: &mut Args) -> String {
             }
             (Test::In, Given::Any(values)) => {
                 // A list of any length is one parameter, and nothing in it a pattern.
-                let list = format!("|{}|", values.iter().map(|value| value.replace('|', "")).collect::<Vec<_>>().join("|"));
+                let list =
+                    format!("|{}|", values.iter().map(|value| value.replace('|', "")).collect::<Vec<_>>().join("|"));
                 let at = bind(list.into());
                 format!("replace(${at}, '|' || {whole} || '|', '') <> ${at}")
             }

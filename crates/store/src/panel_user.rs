@@ -221,7 +221,11 @@ pub async fn count_admins_beside(q: &mut impl Query, id: AccountId) -> Result<i6
 }
 
 /// The roles of an account that hold any code of the panel, or `panel.admin` alone.
-pub async fn list_panel_roles(q: &mut impl Query, id: AccountId, only_admin: bool) -> Result<Vec<(gatehouse_model::RoleId,)>> {
+pub async fn list_panel_roles(
+    q: &mut impl Query,
+    id: AccountId,
+    only_admin: bool,
+) -> Result<Vec<(gatehouse_model::RoleId,)>> {
     q.all(
         sql!(
             "SELECT DISTINCT x.role_id FROM account_role x JOIN role_code c ON c.role_id = x.role_id WHERE x.account_id = $1 \

@@ -35,6 +35,9 @@ mod who;
 pub use refusal::{Failure, Outcome, Refusal};
 pub use who::Who;
 
+/// Lists that staff filter and sort.
+pub use gatehouse_store::filter;
+
 use gatehouse_store::proxy_pass::{self, PanelUserRow};
 
 /// The caller's own row. Errors: a refusal where he has no pass.

@@ -2,9 +2,9 @@
 
 #[cfg(test)]
 mod mail;
+mod order;
 #[cfg(test)]
 mod passport;
-mod order;
 #[cfg(test)]
 mod payment;
 #[cfg(test)]
