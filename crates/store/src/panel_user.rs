@@ -1,6 +1,6 @@
 //! Users of the panel as staff list and change them.
 
-use gatehouse_model::{AccountId, Millis, Money, NodeGroupId};
+use gatehouse_model::{AccountId, Millis, Money};
 
 use crate::{
     Args, Query, Result, Tx, args,
@@ -204,7 +204,8 @@ pub async fn set_usage(tx: &mut Tx, id: AccountId, up: Option<i64>, down: Option
     .await
 }
 
-/// How many enabled accounts with a staff pass hold `panel.admin` for good, one of them left out.
+/// How many enabled accounts with a staff pass and an e-mail, which can log in at the panel, hold `panel.admin` for good; one of them
+/// left out.
 pub async fn count_admins_beside(q: &mut impl Query, id: AccountId) -> Result<i64> {
     let row: Option<(i64,)> = q
         .one(
@@ -212,7 +213,7 @@ pub async fn count_admins_beside(q: &mut impl Query, id: AccountId) -> Result<i6
                 "SELECT COUNT(DISTINCT x.account_id) AS count FROM account_role x JOIN role r ON r.id = x.role_id \
                  JOIN role_code c ON c.role_id = r.id JOIN staff_pass s ON s.account_id = x.account_id \
                  JOIN account a ON a.id = x.account_id WHERE x.account_id <> $1 AND r.is_enabled AND a.is_enabled \
-                 AND c.code = 'panel.admin' AND x.valid_until IS NULL"
+                 AND a.email IS NOT NULL AND c.code = 'panel.admin' AND x.valid_until IS NULL"
             ),
             args![id],
         )
@@ -220,24 +221,11 @@ pub async fn count_admins_beside(q: &mut impl Query, id: AccountId) -> Result<i6
     Ok(row.map_or(0, |(count,)| count))
 }
 
-/// The roles of an account that hold any code of the panel, or `panel.admin` alone.
-pub async fn list_panel_roles(
-    q: &mut impl Query,
-    id: AccountId,
-    only_admin: bool,
-) -> Result<Vec<(gatehouse_model::RoleId,)>> {
-    q.all(
-        sql!(
-            "SELECT DISTINCT x.role_id FROM account_role x JOIN role_code c ON c.role_id = x.role_id WHERE x.account_id = $1 \
-             AND (c.code = 'panel.admin' OR (NOT $2 AND c.code LIKE 'panel.%')) ORDER BY x.role_id"
-        ),
-        args![id, only_admin],
-    )
-    .await
-}
-
-/// The group of a plan.
-pub async fn find_group(q: &mut impl Query, id: NodeGroupId) -> Result<Option<String>> {
-    let row: Option<(String,)> = q.one(sql!("SELECT name FROM node_group WHERE id = $1"), args![id]).await?;
-    Ok(row.map(|(name,)| name))
+/// Deletes what a user has at the panel beside his pass, for an account that stays.
+pub async fn delete_belongings(tx: &mut Tx, id: AccountId) -> Result<()> {
+    tx.exec(sql!("DELETE FROM panel_invite_code WHERE account_id = $1"), args![id]).await?;
+    tx.exec(sql!("DELETE FROM panel_ticket WHERE account_id = $1"), args![id]).await?;
+    tx.exec(sql!("DELETE FROM panel_identity WHERE account_id = $1"), args![id]).await?;
+    tx.exec(sql!("DELETE FROM panel_usage_day WHERE account_id = $1"), args![id]).await?;
+    Ok(())
 }

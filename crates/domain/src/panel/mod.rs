@@ -19,6 +19,7 @@ pub mod money;
 pub mod order;
 pub mod pass;
 pub mod payment;
+pub mod people;
 pub mod plan;
 pub mod refusal;
 pub mod register;
