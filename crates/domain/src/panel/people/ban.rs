@@ -1,7 +1,9 @@
 //! Shutting users out, one or many; new secrets; the end.
 
 use gatehouse_model::AccountId;
-use gatehouse_store::{Tx, account as accounts, account::AccountRow, filter::Condition, login_session, panel_user as rows, proxy_pass};
+use gatehouse_store::{
+    Tx, account as accounts, account::AccountRow, filter::Condition, login_session, panel_user as rows, proxy_pass,
+};
 
 use super::{DENIED, UNKNOWN, guard, keep_last, target};
 use crate::{

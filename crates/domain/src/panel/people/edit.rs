@@ -187,7 +187,8 @@ async fn rename(ctx: &Ctx, tx: &mut Tx, account: &AccountRow, email: Option<&str
         panel_shadow::rename(tx, account.id, &email, &key, ctx.now()).await
     } else {
         let email = Some((email.as_str(), key.as_str()));
-        accounts::update_profile(tx, account.id, account.name.as_deref(), email, account.phone.as_deref(), ctx.now()).await
+        accounts::update_profile(tx, account.id, account.name.as_deref(), email, account.phone.as_deref(), ctx.now())
+            .await
     };
     match written.map_err(account::taken) {
         Ok(_) => {}

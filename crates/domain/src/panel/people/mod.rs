@@ -18,8 +18,8 @@ use gatehouse_store::{
 
 pub use ban::{Scope, ban, destroy, reset_secret};
 pub use edit::{Edit, update};
-pub use generate::{Made, NewUsers, generate, random_email};
 pub use gatehouse_store::panel_user::{FIELDS, StaffUserRow};
+pub use generate::{Made, NewUsers, generate, random_email};
 
 use super::{
     money,

@@ -33,7 +33,8 @@ pub(super) async fn set(
     let (was_admin, was_staff) = held(ctx, tx, account).await?;
     let is_admin = is_admin.filter(|wanted| *wanted != was_admin);
     // An administrator is staff, too: forms send back what they were shown.
-    let is_staff = is_staff.filter(|wanted| *wanted != was_staff && !(was_admin && !*wanted && is_admin != Some(false)));
+    let is_staff =
+        is_staff.filter(|wanted| *wanted != was_staff && !(was_admin && !*wanted && is_admin != Some(false)));
     if is_admin.is_none() && is_staff.is_none() {
         return Ok(());
     }
@@ -52,7 +53,8 @@ pub(super) async fn set(
         }
     }
     let (now_admin, now_staff) = held(ctx, tx, account).await?;
-    let is_kept = is_admin == Some(false) && now_admin || is_staff == Some(false) && is_admin != Some(true) && now_staff;
+    let is_kept =
+        is_admin == Some(false) && now_admin || is_staff == Some(false) && is_admin != Some(true) && now_staff;
     if is_kept {
         return Err(Refusal::rule("Another role of this account allows it").into());
     }

@@ -86,14 +86,16 @@ fn read(field: &Field, value: &Value) -> Option<(Test, Given)> {
     if let Value::Array(values) = value {
         let texts: Option<Vec<String>> = values.iter().map(|value| as_text(value).map(|text| fold(&text))).collect();
         let texts = texts.filter(|texts| texts.len() <= MOST_VALUES)?;
-        let is_plain = field.kind != Kind::Flag && texts.iter().all(|text| !text.contains(['|', '\0']) && text.len() <= 255);
+        let is_plain =
+            field.kind != Kind::Flag && texts.iter().all(|text| !text.contains(['|', '\0']) && text.len() <= 255);
         return is_plain.then_some((Test::In, Given::Any(texts)));
     }
     if value.is_number() && field.kind == Kind::Number {
         return Some((Test::Eq, Given::Number(as_integer(value)?)));
     }
     let text = as_text(value)?;
-    let (test, rest) = text.split_once(':').and_then(|(op, rest)| Some((test(op)?, rest))).unwrap_or((Test::Like, &text));
+    let (test, rest) =
+        text.split_once(':').and_then(|(op, rest)| Some((test(op)?, rest))).unwrap_or((Test::Like, &text));
     let rest = rest.trim();
     if rest.len() > 255 {
         return None;

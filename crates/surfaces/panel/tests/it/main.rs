@@ -8,6 +8,8 @@ mod passport;
 #[cfg(test)]
 mod payment;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
 mod session;
 #[cfg(test)]
 mod setting;
