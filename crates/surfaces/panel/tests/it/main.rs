@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod order;
 #[cfg(test)]
+mod paying;
+#[cfg(test)]
 mod payment;
 #[cfg(test)]
 mod session;
