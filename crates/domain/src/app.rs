@@ -26,7 +26,9 @@ use crate::{
     gather::Gather,
     job,
     live::Live,
+    mail::MailerHandle,
     oa,
+    panel::{self, captcha::CaptchaHandle, telegram::BotHandle},
     password::Passwords,
     payment::Providers,
     push::SenderHandle,
@@ -86,6 +88,9 @@ struct Inner {
     enforcer: OnceLock<EnforcerHandle>,
     payments: OnceLock<Providers>,
     push: OnceLock<SenderHandle>,
+    mailer: OnceLock<MailerHandle>,
+    captcha: OnceLock<CaptchaHandle>,
+    telegram: OnceLock<BotHandle>,
     recordings: Recordings,
     oa_entries: Arc<Gather<oa::EntryKey, oa::Entry>>,
     billing_sessions: Arc<Sessions>,
@@ -137,6 +142,9 @@ impl App {
             enforcer: OnceLock::new(),
             payments: OnceLock::new(),
             push: OnceLock::new(),
+            mailer: OnceLock::new(),
+            captcha: OnceLock::new(),
+            telegram: OnceLock::new(),
             recordings: Recordings::default(),
             oa_entries: Arc::default(),
             billing_sessions: Arc::new(Sessions::new(at_once)),
@@ -155,6 +163,7 @@ impl App {
         }));
         let first = account::administrator::make_if_new(&app.ctx(Actor::System("first start"), Origin::System)).await?;
         bastion::seed::make_if_new(&app.ctx(Actor::System("first start"), Origin::System)).await?;
+        panel::setting::make_if_new(&app.ctx(Actor::System("first start"), Origin::System)).await?;
         app.live().refresh(&app).await?;
         Ok((app, first))
     }
@@ -351,6 +360,39 @@ impl App {
     pub fn serve_push(&self, sender: SenderHandle) {
         // As with terminals.
         let _ = self.0.push.set(sender);
+    }
+
+    /// Who speaks to mail servers, if anybody does.
+    pub fn mailer(&self) -> Option<&MailerHandle> {
+        self.0.mailer.get()
+    }
+
+    /// Tells the outbox who speaks to mail servers. The first one stays.
+    pub fn serve_mail(&self, mailer: MailerHandle) {
+        // As with terminals.
+        let _ = self.0.mailer.set(mailer);
+    }
+
+    /// Who verifies that a person is one, if anybody does.
+    pub fn captcha(&self) -> Option<&CaptchaHandle> {
+        self.0.captcha.get()
+    }
+
+    /// Tells registrations who verifies captchas. The first one stays.
+    pub fn serve_captcha(&self, verifier: CaptchaHandle) {
+        // As with terminals.
+        let _ = self.0.captcha.set(verifier);
+    }
+
+    /// Who speaks to the service of the bot, if anybody does.
+    pub fn telegram(&self) -> Option<&BotHandle> {
+        self.0.telegram.get()
+    }
+
+    /// Tells pages who speaks to the service of the bot. The first one stays.
+    pub fn serve_telegram(&self, bot: BotHandle) {
+        // As with terminals.
+        let _ = self.0.telegram.set(bot);
     }
 
     /// The live snapshot.
