@@ -45,6 +45,7 @@ impl Doctor {
         findings.extend(found);
         findings.extend(certificates(ctx, config));
         findings.extend(external::servers(ctx).await);
+        findings.extend(external::push(ctx));
         output.table(["state", "area", "found", "advice"], &findings, |finding| {
             let state = match finding.level {
                 Level::Ok => "ok",
