@@ -16,12 +16,13 @@ const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
 const LAYERS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("radius-wire", &[]),
+    ("websocket", &[]),
     ("sshkey", &["model"]),
     ("store", &["model"]),
     ("domain", &["model", "radius-wire", "sshkey", "store"]),
-    ("kit", &["model", "domain"]),
+    ("kit", &["model", "websocket", "domain"]),
     ("surfaces", &["model", "domain", "kit"]),
-    ("doors", &["model", "radius-wire", "domain"]),
+    ("doors", &["model", "radius-wire", "websocket", "domain"]),
     ("upstream", &["model", "radius-wire", "domain"]),
     ("server", &["model", "radius-wire", "store", "domain", "kit", "surfaces", "doors", "upstream"]),
     // It makes the real application, as `server` does.

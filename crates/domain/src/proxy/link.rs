@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{
     credential::ss_client_password,
-    node::{Certificate, Node, Protocol, Tls},
+    node::{Node, Protocol, Tls, Transport},
 };
 use crate::settings::SsLink;
 
@@ -27,9 +27,9 @@ const PANEL_FRAGMENT: &AsciiSet = &UNRESERVED.remove(b'/');
 pub fn oa_type(node: &Node) -> Option<(&'static str, &'static str)> {
     match &node.protocol {
         Protocol::Shadowsocks { cipher, .. } => Some(("ss", cipher.as_str())),
-        Protocol::Trojan(_) => Some(("trojan", "")),
-        Protocol::Vless(_) => Some(("vless", "")),
-        Protocol::Remote(_) => None,
+        Protocol::Trojan(..) => Some(("trojan", "")),
+        Protocol::Vless(..) => Some(("vless", "")),
+        Protocol::Hysteria(_) | Protocol::Remote(_) => None,
     }
 }
 
@@ -66,16 +66,25 @@ pub fn of(node: &Node, uuid: Uuid, form: SsLink) -> Option<Secret> {
             let password = ss_client_password(uuid, *cipher, server_key);
             Some(Secret::new(shadowsocks(*cipher, password.expose(), &host, port, &node.name, form)))
         }
-        Protocol::Trojan(tls) => Some(Secret::new(format!(
-            "trojan://{}@{host}:{port}?security=tls&type=tcp{}#{}",
-            utf8_percent_encode(&uuid.hyphenated().to_string(), UNRESERVED),
+        Protocol::Trojan(tls, transport) => Some(Secret::new(format!(
+            "trojan://{}@{host}:{port}?security=tls&{}{}#{}",
+            uuid.hyphenated(),
+            transport_parameters(transport),
             tls_parameters(node, tls),
             utf8_percent_encode(&node.name, FRAGMENT),
         ))),
-        Protocol::Vless(tls) => Some(Secret::new(format!(
-            "vless://{}@{host}:{port}?encryption=none&security=tls&type=tcp{}#{}",
+        Protocol::Vless(tls, transport) => Some(Secret::new(format!(
+            "vless://{}@{host}:{port}?encryption=none&security=tls&{}{}#{}",
             uuid.hyphenated(),
+            transport_parameters(transport),
             tls_parameters(node, tls),
+            utf8_percent_encode(&node.name, FRAGMENT),
+        ))),
+        Protocol::Hysteria(hysteria) => Some(Secret::new(format!(
+            "hysteria2://{}@{host}:{port}?{}insecure={}#{}",
+            uuid.hyphenated(),
+            sni(node, &hysteria.tls).map(|name| format!("sni={name}&")).unwrap_or_default(),
+            u8::from(hysteria.tls.is_self_signed()),
             utf8_percent_encode(&node.name, FRAGMENT),
         ))),
         Protocol::Remote(_) => None,
@@ -84,16 +93,32 @@ pub fn of(node: &Node, uuid: Uuid, form: SsLink) -> Option<Secret> {
 
 /// `&sni=…` where the name is not the host itself, `&allowInsecure=1` for certificates made by us.
 fn tls_parameters(node: &Node, tls: &Tls) -> String {
-    let mut text = String::new();
-    let name = server_name(node, tls);
-    // Writing into a String cannot fail.
-    if name.parse::<std::net::IpAddr>().is_err() {
-        let _ = write!(text, "&sni={}", utf8_percent_encode(name, UNRESERVED));
-    }
-    if matches!(tls.certificate, Certificate::Content { is_self_signed: true, .. }) {
+    let mut text = sni(node, tls).map(|name| format!("&sni={name}")).unwrap_or_default();
+    if tls.is_self_signed() {
         text.push_str("&allowInsecure=1");
     }
     text
+}
+
+/// The name of the certificate, unless it is for an address.
+fn sni<'a>(node: &'a Node, tls: &'a Tls) -> Option<impl std::fmt::Display + use<'a>> {
+    let name = server_name(node, tls);
+    name.parse::<std::net::IpAddr>().is_err().then(|| utf8_percent_encode(name, UNRESERVED))
+}
+
+/// `type=tcp`, or `type=ws` with path and host.
+fn transport_parameters(transport: &Transport) -> String {
+    match transport {
+        Transport::Tcp => "type=tcp".to_owned(),
+        Transport::WebSocket { path, host } => {
+            let mut text = format!("type=ws&path={}", utf8_percent_encode(path, UNRESERVED));
+            if let Some(host) = host {
+                // Writing into a String cannot fail.
+                let _ = write!(text, "&host={}", utf8_percent_encode(host, UNRESERVED));
+            }
+            text
+        }
+    }
 }
 
 /// The name a node's certificate is for.

@@ -296,6 +296,8 @@ pub struct ProxySettings {
     pub egress_deny: Vec<IpNet>,
     /// Denied TCP ports.
     pub egress_deny_ports: Vec<u16>,
+    /// Proxies in front of WebSocket nodes whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
     /// Order of address families.
     pub ipv6: Ipv6Policy,
     /// How often counters go to the database, 1–60 s.
@@ -330,6 +332,7 @@ impl Default for ProxySettings {
             egress_allow: Vec::new(),
             egress_deny: Vec::new(),
             egress_deny_ports: vec![25],
+            trusted_proxies: Vec::new(),
             ipv6: Ipv6Policy::Fallback,
             flush_interval: seconds(1),
             handshake_timeout: seconds(10),

@@ -63,6 +63,10 @@ fn sing_box(protocol: &Protocol, port: u16) -> Value {
             "type": "vless", "listen": listen, "listen_port": port,
             "users": [{ "name": "user", "uuid": uuid }], "tls": tls,
         }),
+        Protocol::Hysteria { password, .. } => json!({
+            "type": "hysteria2", "listen": listen, "listen_port": port,
+            "users": [{ "name": "user", "password": password }], "tls": tls,
+        }),
     };
     json!({ "log": { "level": "info" }, "inbounds": [inbound], "outbounds": [{ "type": "direct" }] })
 }

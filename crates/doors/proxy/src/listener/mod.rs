@@ -9,6 +9,7 @@ pub(crate) mod ss2022;
 pub(crate) mod ss2022_udp;
 pub(crate) mod trojan;
 pub(crate) mod tunnel;
+pub(crate) mod upgrade;
 pub(crate) mod vless;
 pub(crate) mod xudp;
 
@@ -20,7 +21,7 @@ use std::{
     time::Duration,
 };
 
-use gatehouse_domain::proxy::node::{self, Node, Protocol};
+use gatehouse_domain::proxy::node::{self, Node, Protocol, Transport};
 use gatehouse_model::SsCipher;
 use tokio::{
     net::{TcpListener, TcpStream, UdpSocket},
@@ -28,7 +29,10 @@ use tokio::{
     time::{Instant, sleep, sleep_until, timeout_at},
 };
 
-use self::{classic::Trials, classic_udp::ClassicSessions, replay::Replay, ss2022_udp::Sessions2022, tunnel::Inner};
+use self::{
+    classic::Trials, classic_udp::ClassicSessions, replay::Replay, ss2022_udp::Sessions2022, tunnel::Inner,
+    upgrade::Site,
+};
 use crate::{
     door::{Door, NodeState},
     limit::GatePass,
@@ -253,8 +257,9 @@ pub(crate) async fn start(
             }
             Ok(Running { port, tls: None, trials: Some(trials), tasks })
         }
-        Protocol::Trojan(settings) => start_tls(door, state, node, settings, Inner::Trojan).await,
-        Protocol::Vless(settings) => start_tls(door, state, node, settings, Inner::Vless).await,
+        Protocol::Trojan(tls, transport) => start_tls(door, state, node, tls, transport, Inner::Trojan).await,
+        Protocol::Vless(tls, transport) => start_tls(door, state, node, tls, transport, Inner::Vless).await,
+        Protocol::Hysteria(_) => Err(StartError::Type),
         Protocol::Remote(_) => Err(StartError::Type),
     }
 }
@@ -264,6 +269,7 @@ async fn start_tls(
     state: &Arc<NodeState>,
     node: &Node,
     settings: &node::Tls,
+    transport: &Transport,
     inner: Inner,
 ) -> Result<Running, StartError> {
     let tls = Tls::load(&settings.certificate)?;
@@ -274,6 +280,10 @@ async fn start_tls(
         inner,
         acceptor: tls.acceptor(),
         fallback: settings.fallback.clone(),
+        site: match transport {
+            Transport::Tcp => None,
+            Transport::WebSocket { path, host } => Some(Site { path: path.clone(), host: host.clone() }),
+        },
     });
     let tasks = vec![spawn_accept(door, state, tcp, move |stranger| Arc::clone(&server).serve(stranger))];
     Ok(Running { port, tls: Some(tls), trials: None, tasks })

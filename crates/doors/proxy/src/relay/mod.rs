@@ -5,3 +5,4 @@ pub(crate) mod sealed;
 pub(crate) mod tcp;
 pub(crate) mod tls;
 pub(crate) mod udp;
+pub(crate) mod websocket;

@@ -1,4 +1,4 @@
-//! Real traffic over loopback: the crate's own clients for Shadowsocks, small ones for Trojan and VLESS.
+//! Real traffic over loopback: the crate's own clients for Shadowsocks, small ones for everything else.
 
 mod app;
 mod clients;
@@ -17,7 +17,7 @@ use gatehouse_domain::{
     Clock, Random,
     proxy::{
         egress::EgressRule,
-        node::{Certificate, Node, Protocol, Tls},
+        node::{Certificate, Node, Protocol, Tls, Transport},
         user::ProxyUser,
     },
     settings::ProxySettings,
@@ -44,9 +44,11 @@ enum Kind {
     Ss(SsCipher),
     Trojan,
     Vless,
+    TrojanWs,
+    VlessWs,
 }
 
-const KINDS: [Kind; 7] = [
+const KINDS: [Kind; 9] = [
     Kind::Ss(SsCipher::Blake3Aes256Gcm),
     Kind::Ss(SsCipher::Blake3Aes128Gcm),
     Kind::Ss(SsCipher::Aes256Gcm),
@@ -54,6 +56,8 @@ const KINDS: [Kind; 7] = [
     Kind::Ss(SsCipher::Chacha20IetfPoly1305),
     Kind::Trojan,
     Kind::Vless,
+    Kind::TrojanWs,
+    Kind::VlessWs,
 ];
 
 /// A door with one node, two users, and origins that echo.
@@ -145,6 +149,10 @@ fn row(id: i64) -> ProxyUser {
     testing::row(id, testing::uuid(id))
 }
 
+fn websocket() -> Transport {
+    Transport::WebSocket { path: "/chat".to_owned(), host: Some("node.example.net".to_owned()) }
+}
+
 fn testing_node(kind: Kind) -> Node {
     let (cert_pem, key_pem) = testing::certificate("node.example.net");
     let tls = Tls {
@@ -159,8 +167,10 @@ fn testing_node(kind: Kind) -> Node {
             classic_user_cap: None,
             server_key: if cipher.is_2022() { vec![9; cipher.key_len()] } else { Vec::new() },
         },
-        Kind::Trojan => Protocol::Trojan(tls),
-        Kind::Vless => Protocol::Vless(tls),
+        Kind::Trojan => Protocol::Trojan(tls, Transport::Tcp),
+        Kind::Vless => Protocol::Vless(tls, Transport::Tcp),
+        Kind::TrojanWs => Protocol::Trojan(tls, websocket()),
+        Kind::VlessWs => Protocol::Vless(tls, websocket()),
     };
     Node {
         id: NodeId(1),
@@ -181,6 +191,7 @@ fn testing_node(kind: Kind) -> Node {
         is_capped: false,
         protocol,
         bound_port: None,
+        routes: Arc::default(),
     }
 }
 

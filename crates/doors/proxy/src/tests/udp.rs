@@ -14,12 +14,15 @@ use shadowsocks::{
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpStream, UdpSocket},
+    net::UdpSocket,
     time::timeout,
 };
-use tokio_rustls::client::TlsStream;
 
-use super::{KINDS, Kind, World, assert_prompt, clients::cipher_kind, random, wait_for};
+use super::{
+    KINDS, Kind, World, assert_prompt,
+    clients::{Stream, cipher_kind},
+    random, wait_for,
+};
 use crate::addr::{be16, write_socks, write_vless};
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -27,11 +30,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// A client that sends datagrams through the door.
 enum Client {
     Ss(Box<ProxySocket<shadowsocks::net::UdpSocket>>, UdpSocketControlData),
-    Trojan(TlsStream<TcpStream>),
+    Trojan(Box<dyn Stream>),
     /// VLESS command 2, the head of the reply not read yet.
-    Vless(TlsStream<TcpStream>, bool),
+    Vless(Box<dyn Stream>, bool),
     /// XUDP, a session opened yet, the head of the reply not read yet.
-    Xudp(TlsStream<TcpStream>, bool, bool),
+    Xudp(Box<dyn Stream>, bool, bool),
 }
 
 impl Client {
@@ -43,14 +46,15 @@ impl Client {
             let socket = ProxySocket::connect(context, &world.ss_config(id)).await.unwrap();
             return Self::Ss(Box::new(socket), control);
         }
-        let mut stream = world.tls(world.dial([127, 0, 0, 1]).await).await;
+        let mut stream = world.carrier(world.dial([127, 0, 0, 1]).await).await;
         let command = match (world.kind, is_xudp) {
-            (Kind::Vless, false) => 2,
+            (Kind::Vless | Kind::VlessWs, false) => 2,
             _ => 3,
         };
         stream.write_all(&world.request(id, command, world.udp_echo)).await.unwrap();
+        stream.flush().await.unwrap();
         match (world.kind, is_xudp) {
-            (Kind::Trojan, _) => Self::Trojan(stream),
+            (Kind::Trojan | Kind::TrojanWs, _) => Self::Trojan(stream),
             (_, false) => Self::Vless(stream, true),
             (_, true) => Self::Xudp(stream, false, true),
         }
@@ -70,9 +74,11 @@ impl Client {
                 bytes.extend_from_slice(b"\r\n");
                 bytes.extend_from_slice(payload);
                 stream.write_all(&bytes).await.unwrap();
+                stream.flush().await.unwrap();
             }
             Self::Vless(stream, _) => {
                 stream.write_all(&[&length[..], payload].concat()).await.unwrap();
+                stream.flush().await.unwrap();
             }
             Self::Xudp(stream, is_open, _) => {
                 let mut meta = vec![0, 0, if *is_open { 2 } else { 1 }, 1];
@@ -90,6 +96,7 @@ impl Client {
                 bytes.extend_from_slice(&length);
                 bytes.extend_from_slice(payload);
                 stream.write_all(&bytes).await.unwrap();
+                stream.flush().await.unwrap();
             }
         }
     }
@@ -127,13 +134,13 @@ impl Client {
     }
 }
 
-async fn head(stream: &mut TlsStream<TcpStream>, is_first: &mut bool) {
+async fn head(stream: &mut Box<dyn Stream>, is_first: &mut bool) {
     if std::mem::take(is_first) {
         assert_eq!(read(stream, 2).await, [0, 0]);
     }
 }
 
-async fn read(stream: &mut TlsStream<TcpStream>, length: usize) -> Vec<u8> {
+async fn read(stream: &mut Box<dyn Stream>, length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length];
     timeout(PATIENCE, stream.read_exact(&mut bytes)).await.expect("a reply").unwrap();
     bytes
@@ -141,7 +148,7 @@ async fn read(stream: &mut TlsStream<TcpStream>, length: usize) -> Vec<u8> {
 
 /// Every protocol, VLESS both ways.
 fn cells() -> impl Iterator<Item = (Kind, bool)> {
-    KINDS.into_iter().map(|kind| (kind, false)).chain([(Kind::Vless, true)])
+    KINDS.into_iter().map(|kind| (kind, false)).chain([(Kind::Vless, true), (Kind::VlessWs, true)])
 }
 
 #[tokio::test]
@@ -172,7 +179,7 @@ async fn datagrams_come_back_with_their_source_and_are_counted_exactly() {
 async fn datagrams_to_denied_targets_are_lost_and_cost_nothing() {
     let forbidden = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     // VLESS command 2 cannot name another target.
-    for (kind, is_xudp) in cells().filter(|cell| *cell != (Kind::Vless, false)) {
+    for (kind, is_xudp) in cells().filter(|cell| !matches!(cell, (Kind::Vless | Kind::VlessWs, false))) {
         let world = World::new(kind).await;
         let mut client = Client::new(&world, 1, is_xudp).await;
         client.send(forbidden.local_addr().unwrap(), b"no").await;
@@ -284,12 +291,13 @@ async fn packets_with_a_wrong_clock_or_key_are_dropped() {
 #[tokio::test]
 async fn mux_sessions_other_than_udp_are_ended_with_an_error() {
     let world = World::new(Kind::Vless).await;
-    let mut stream = world.tls(world.dial([127, 0, 0, 1]).await).await;
+    let mut stream = world.carrier(world.dial([127, 0, 0, 1]).await).await;
     let mut bytes = world.request(1, 3, world.udp_echo);
     let mut meta = vec![0, 9, 1, 0, 1];
     write_vless(world.echo, &mut meta);
     bytes.extend_from_slice(&u16::try_from(meta.len()).unwrap().to_be_bytes());
     bytes.extend_from_slice(&meta);
     stream.write_all(&bytes).await.unwrap();
+    stream.flush().await.unwrap();
     assert_eq!(read(&mut stream, 8).await, [0, 0, 0, 4, 0, 9, 3, 2]);
 }

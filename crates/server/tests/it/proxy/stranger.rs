@@ -29,8 +29,9 @@ fn wrong(server: &Server) -> Vec<Server> {
             Protocol::Ss2022 { method, server_key: key(), user_key },
         ],
         Protocol::SsClassic { method, .. } => vec![Protocol::SsClassic { method, password: NOBODY.to_owned() }],
-        Protocol::Trojan { tls, .. } => vec![Protocol::Trojan { password: NOBODY.to_owned(), tls }],
-        Protocol::Vless { tls, .. } => vec![Protocol::Vless { uuid: NOBODY.to_owned(), tls }],
+        Protocol::Trojan { tls, path, .. } => vec![Protocol::Trojan { password: NOBODY.to_owned(), tls, path }],
+        Protocol::Vless { tls, path, .. } => vec![Protocol::Vless { uuid: NOBODY.to_owned(), tls, path }],
+        Protocol::Hysteria { tls, .. } => vec![Protocol::Hysteria { password: NOBODY.to_owned(), tls }],
     };
     protocols.into_iter().map(|protocol| Server { protocol, ..server.clone() }).collect()
 }
