@@ -29,7 +29,8 @@ pub fn oa_type(node: &Node) -> Option<(&'static str, &'static str)> {
         Protocol::Shadowsocks { cipher, .. } => Some(("ss", cipher.as_str())),
         Protocol::Trojan(..) => Some(("trojan", "")),
         Protocol::Vless(..) => Some(("vless", "")),
-        Protocol::Hysteria(_) | Protocol::Remote(_) => None,
+        Protocol::Hysteria(_) => Some(("hysteria2", "")),
+        Protocol::Remote(_) => None,
     }
 }
 

@@ -105,6 +105,14 @@ async fn every_client_gets_through_vless() {
 }
 
 #[tokio::test]
+async fn every_client_gets_through_hysteria() {
+    let certificate = SelfSigned::new(SERVER_NAME).unwrap();
+    let protocol = Protocol::Hysteria { password: UUID.into(), tls: Tls::new(SERVER_NAME, certificate.der()) };
+    let (peer, server) = RealServer::SingBox.start(protocol, &certificate).await.unwrap();
+    every_client_passes(&server, &peer).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_wrong_password_leads_to_the_fallback_site() {
     let certificate = SelfSigned::new(SERVER_NAME).unwrap();
     let site = Origin::start(b"a site".to_vec()).await.unwrap();

@@ -34,7 +34,7 @@ use tokio_tungstenite::{
     tungstenite::{Error, Message},
 };
 
-use super::{Kind, World, testing};
+use super::{Kind, World, hysteria, testing};
 use crate::addr::{write_socks, write_vless};
 
 pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -158,8 +158,12 @@ impl World {
     }
 
     pub(super) async fn connect_from(&self, from: [u8; 4], id: i64, target: SocketAddr) -> Box<dyn Stream> {
+        if self.kind == Kind::Hysteria {
+            return hysteria::connect(self, from, id, target).await;
+        }
         let tcp = self.dial(from).await;
         match self.kind {
+            Kind::Hysteria => panic!("not over TCP"),
             Kind::Ss(_) => {
                 let context = SsContext::new_shared(ServerType::Local);
                 Box::new(ProxyClientStream::from_stream(context, tcp, &self.ss_config(id), target))

@@ -2,6 +2,7 @@
 
 mod app;
 mod clients;
+mod hysteria;
 mod limits;
 mod strangers;
 mod tcp;
@@ -17,7 +18,7 @@ use gatehouse_domain::{
     Clock, Random,
     proxy::{
         egress::EgressRule,
-        node::{Certificate, Node, Protocol, Tls, Transport},
+        node::{Certificate, Hysteria, Node, Protocol, Tls, Transport},
         user::ProxyUser,
     },
     settings::ProxySettings,
@@ -46,9 +47,10 @@ enum Kind {
     Vless,
     TrojanWs,
     VlessWs,
+    Hysteria,
 }
 
-const KINDS: [Kind; 9] = [
+const KINDS: [Kind; 10] = [
     Kind::Ss(SsCipher::Blake3Aes256Gcm),
     Kind::Ss(SsCipher::Blake3Aes128Gcm),
     Kind::Ss(SsCipher::Aes256Gcm),
@@ -58,6 +60,7 @@ const KINDS: [Kind; 9] = [
     Kind::Vless,
     Kind::TrojanWs,
     Kind::VlessWs,
+    Kind::Hysteria,
 ];
 
 /// A door with one node, two users, and origins that echo.
@@ -171,6 +174,9 @@ fn testing_node(kind: Kind) -> Node {
         Kind::Vless => Protocol::Vless(tls, Transport::Tcp),
         Kind::TrojanWs => Protocol::Trojan(tls, websocket()),
         Kind::VlessWs => Protocol::Vless(tls, websocket()),
+        Kind::Hysteria => {
+            Protocol::Hysteria(Hysteria { tls, up_mbps: 0, down_mbps: 0, ignore_client_bandwidth: false })
+        }
     };
     Node {
         id: NodeId(1),
