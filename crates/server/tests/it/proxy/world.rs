@@ -3,7 +3,10 @@
 use std::{collections::BTreeSet, fmt::Write as _};
 
 use anyhow::{Context as _, Result, ensure};
-use gatehouse_domain::proxy::{manage::NodeSpec, settings::{NetworkSettings, NodeSettings}};
+use gatehouse_domain::proxy::{
+    manage::NodeSpec,
+    settings::{NetworkSettings, NodeSettings},
+};
 use gatehouse_model::{NodeKind, SsCipher};
 use gatehouse_testkit::{
     Engine, Installation, RunningServer,
