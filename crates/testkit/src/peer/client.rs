@@ -130,7 +130,10 @@ impl Client {
         match self {
             Self::SingBox | Self::Mihomo => true,
             Self::Xray => !matches!(protocol, Protocol::Hysteria { .. }),
-            Self::V2ray => !matches!(protocol, Protocol::Ss2022 { .. } | Protocol::Hysteria { .. }),
+            // It forgets what it has not passed on yet when a WebSocket is closed.
+            Self::V2ray => {
+                protocol.path().is_none() && !matches!(protocol, Protocol::Ss2022 { .. } | Protocol::Hysteria { .. })
+            }
             Self::SsLocal | Self::Pproxy => matches!(protocol, Protocol::SsClassic { .. }),
             Self::SslocalRust => matches!(protocol, Protocol::Ss2022 { .. }),
             Self::Trojan => matches!(protocol, Protocol::Trojan { path: None, .. }),

@@ -91,7 +91,8 @@ pub(crate) async fn relay<W: Wire>(wire: &mut W, mut target: TcpStream, flow: &F
 
 /// Connects to the target of a flow; `None`: it cannot be reached, or the flow was cut meanwhile.
 pub(crate) async fn connect(flow: &Flow, target: &Address) -> Option<TcpStream> {
-    let connect = flow.door().egress.connect(target);
+    let routes = flow.routes();
+    let connect = flow.door().egress.connect(target, &routes);
     let result = flow.token().run_until_cancelled(connect).await?;
     result.inspect_err(|error| flow.unreachable(error)).ok()
 }

@@ -106,6 +106,16 @@ impl World {
         Self { door, state, node: row, running, echo: echo_at, udp_echo: udp_at, kind }
     }
 
+    /// Another node on the same door, with the same origins.
+    async fn beside(world: &Self, kind: Kind, id: i64) -> Self {
+        let node = Node { id: NodeId(id), ..testing_node(kind) };
+        let state = NodeState::new(&node, &CancellationToken::new());
+        let memory = |cipher, _| Arc::new(Replay::new(cipher));
+        let running = listener::start(&world.door, &state, &node, memory).await.unwrap();
+        let (echo, udp_echo) = (world.echo, world.udp_echo);
+        Self { door: Arc::clone(&world.door), state, node, running, echo, udp_echo, kind }
+    }
+
     fn server(&self) -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], self.running.port))
     }

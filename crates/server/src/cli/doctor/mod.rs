@@ -13,7 +13,7 @@ use clap::Args;
 use gatehouse_domain::{
     Ctx,
     doctor::{self, Finding, Level},
-    proxy::node::{Certificate, Protocol},
+    proxy::node::Certificate,
 };
 use gatehouse_model::Millis;
 

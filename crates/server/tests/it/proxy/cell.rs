@@ -58,7 +58,7 @@ async fn every_client_gets_through_vless() {
 
 #[tokio::test]
 async fn every_client_gets_through_websockets() {
-    let clients = [Client::SingBox, Client::Xray, Client::Mihomo, Client::V2ray];
+    let clients = [Client::SingBox, Client::Xray, Client::Mihomo];
     every_client_gets_through(TROJAN_WS, &clients).await;
     every_client_gets_through(VLESS_WS, &clients).await;
 }

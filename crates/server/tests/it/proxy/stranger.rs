@@ -48,7 +48,7 @@ async fn a_wrong_credential_reaches_nothing_and_costs_nobody() {
         (CLASSIC, Client::SsLocal),
         (TROJAN, Client::Trojan),
         (VLESS, Client::SingBox),
-        (VLESS_WS, Client::V2ray),
+        (VLESS_WS, Client::Xray),
         (HYSTERIA, Client::SingBox),
     ];
     for (name, client) in nodes {

@@ -124,8 +124,12 @@ impl World {
         for port in [origin.port(), echo.port()].into_iter().chain(setup.allowed) {
             write!(allow, "\"127.0.0.1/32:{port}\", \"::1/128:{port}\", ")?;
         }
-        let oa = if setup.sections.contains("[oa]") { "" } else { "[oa]\nextra_node_types = [\"hysteria2\"]\n" };
-        let config = format!("{oa}{}\n[proxy]\negress_allow = [{allow}]\n{}\n", setup.sections, setup.proxy);
+        let listed = "[oa]\nextra_node_types = [\"hysteria2\"]\n";
+        let sections = match setup.sections.strip_prefix("[oa]\n") {
+            Some(more) => format!("{listed}{more}"),
+            None => format!("{listed}{}", setup.sections),
+        };
+        let config = format!("{sections}\n[proxy]\negress_allow = [{allow}]\n{}\n", setup.proxy);
         let installation = Installation::on(GATEHOUSE, setup.engine);
         installation.write("gatehouse.toml", &config);
         installation.save(&setup.nodes).await?;
