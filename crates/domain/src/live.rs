@@ -19,6 +19,10 @@ use tokio::sync::{Mutex, broadcast, watch};
 
 use crate::{
     App, Result,
+    panel::{
+        module::{self, Modules},
+        setting::{self, PanelSettings},
+    },
     proxy::{node::Node, row},
     radius::nas::{self, NasSet},
 };
@@ -79,6 +83,8 @@ pub struct Live {
     access_changes: watch::Sender<u64>,
     nas: ArcSwap<NasSet>,
     nas_changes: watch::Sender<u64>,
+    panel: ArcSwap<PanelSettings>,
+    modules: ArcSwap<Modules>,
     users: broadcast::Sender<UserChange>,
     followed: Mutex<HashMap<String, i64>>,
     answered_at: AtomicI64,
@@ -92,6 +98,8 @@ impl Live {
             access_changes: watch::Sender::new(0),
             nas: ArcSwap::default(),
             nas_changes: watch::Sender::new(0),
+            panel: ArcSwap::default(),
+            modules: ArcSwap::default(),
             users: broadcast::Sender::new(BACKLOG),
             followed: Mutex::default(),
             answered_at: AtomicI64::new(0),
@@ -123,6 +131,16 @@ impl Live {
         self.nas_changes.subscribe()
     }
 
+    /// The panel's settings as of the last revision followed.
+    pub fn panel(&self) -> Arc<PanelSettings> {
+        self.panel.load_full()
+    }
+
+    /// The panel's modules as of the last revision followed.
+    pub fn modules(&self) -> Arc<Modules> {
+        self.modules.load_full()
+    }
+
     /// Changes of proxy users from now on. Subscribe first, load everybody second.
     pub fn user_changes(&self) -> UserFeed {
         UserFeed(self.users.subscribe())
@@ -147,6 +165,9 @@ impl Live {
             if aspect == Aspect::Node.as_str() {
                 self.nodes.store(Arc::new(NodeSet { nodes: row::load_nodes(app).await? }));
                 self.node_changes.send_modify(|n| *n += 1);
+            } else if aspect == Aspect::Setting.as_str() {
+                self.panel.store(setting::load(app).await?);
+                self.modules.store(module::load(app).await?);
             } else if aspect == Aspect::Access.as_str() {
                 self.access_changes.send_modify(|n| *n += 1);
             } else if aspect == Aspect::Nas.as_str() {

@@ -51,10 +51,36 @@ ids! {
     NodeGroupId,
     /// A proxy node, embedded or remote.
     NodeId,
+    /// A route rule of nodes.
+    NodeRouteId,
     /// A user row of the oa surface.
     OaUserId,
+    /// An article of the panel's knowledge base.
+    PanelArticleId,
+    /// A coupon of the panel.
+    PanelCouponId,
+    /// A gift card: one code that is redeemed.
+    PanelGiftCodeId,
+    /// What gift cards of one kind give.
+    PanelGiftTemplateId,
+    /// A redemption of a gift card.
+    PanelGiftUsageId,
+    /// A code that invites to the panel.
+    PanelInviteCodeId,
+    /// A notice that the panel shows everybody.
+    PanelNoticeId,
+    /// An order of the panel; people know it by its trade number.
+    PanelOrderId,
+    /// A ticket of the panel.
+    PanelTicketId,
+    /// A message of a ticket.
+    PanelTicketMessageId,
     /// An order at a payment channel.
     PaymentAttemptId,
+    /// A way to pay at the panel: a driver with its credentials.
+    PaymentChannelId,
+    /// A plan: what a proxy pass may be bought as.
+    PlanId,
     /// A protocol that resources speak; SSH is 1.
     ProtocolId,
     /// A resource group.

@@ -14,8 +14,10 @@ pub use address::{IpRange, ParseIpRangeError, client_of};
 pub use ids::{
     AccessRequestId, AccountId, ApiTokenId, AuthServerId, BillingFieldId, BillingGroupId, BillingServiceId,
     BillingSubscriptionId, CommandRuleId, HostKeyId, JobId, LedgerAccountId, LedgerEntryId, LoginSessionId, NasId,
-    NodeGroupId, NodeId, OaUserId, PaymentAttemptId, ProtocolId, ResourceGroupId, ResourceId, RoleId, SshKeyId,
-    StatementId, VisitId, VoucherId, VpnGroupId, VpnPolicySetId, VpnResourceGroupId, VpnResourceId, VpnRoleId,
+    NodeGroupId, NodeId, NodeRouteId, OaUserId, PanelArticleId, PanelCouponId, PanelGiftCodeId, PanelGiftTemplateId,
+    PanelGiftUsageId, PanelInviteCodeId, PanelNoticeId, PanelOrderId, PanelTicketId, PanelTicketMessageId,
+    PaymentAttemptId, PaymentChannelId, PlanId, ProtocolId, ResourceGroupId, ResourceId, RoleId, SshKeyId, StatementId,
+    VisitId, VoucherId, VpnGroupId, VpnPolicySetId, VpnResourceGroupId, VpnResourceId, VpnRoleId,
 };
 pub use login::{Login, LoginError, email_key, fold_key};
 pub use node::{NodeKind, SsCipher};

@@ -203,6 +203,59 @@ pub async fn find_billing(q: &mut impl Query, secret_hash: &str) -> Result<Optio
     .await
 }
 
+/// A session of the panel with what decides on it.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct PanelSessionRow {
+    /// The session.
+    #[sqlx(flatten)]
+    pub session: LoginSessionRow,
+    /// The account's login.
+    pub login: String,
+    /// Its display name.
+    pub name: Option<String>,
+    /// Its epoch now.
+    pub account_epoch: i64,
+    /// Its status now; of a shadow also that of its main account.
+    pub account_enabled: bool,
+    /// Whether a new password is due.
+    pub must_change_password: bool,
+    /// Set: it has a proxy pass.
+    pub proxy_id: Option<AccountId>,
+    /// Set: whose IPv6 shadow it is.
+    pub main_account_id: Option<AccountId>,
+    /// Set: it has a staff pass.
+    pub staff_id: Option<AccountId>,
+    /// Set: it has a second factor.
+    pub factor_confirmed_at: Option<Millis>,
+}
+
+/// Finds a session by its public name, with what decides on one of the panel.
+pub async fn find_panel(q: &mut impl Query, uuid: &str) -> Result<Option<PanelSessionRow>> {
+    q.one(
+        sql!(
+            "SELECT s.*, a.login, a.name, a.epoch AS account_epoch, (a.is_enabled AND COALESCE(m.is_enabled, a.is_enabled)) AS account_enabled, \
+             a.must_change_password, p.account_id AS proxy_id, p.main_account_id, t.account_id AS staff_id, \
+             f.confirmed_at AS factor_confirmed_at FROM login_session s JOIN account a ON a.id = s.account_id \
+             LEFT JOIN proxy_pass p ON p.account_id = a.id LEFT JOIN account m ON m.id = p.main_account_id \
+             LEFT JOIN staff_pass t ON t.account_id = a.id LEFT JOIN second_factor f ON f.account_id = a.id WHERE s.uuid = $1"
+        ),
+        args![uuid],
+    )
+    .await
+}
+
+/// Lists the sessions of a kind that an account has and that still count, the last one used first.
+pub async fn list_open(q: &mut impl Query, account: AccountId, kind: &str, at: Millis) -> Result<Vec<LoginSessionRow>> {
+    q.all(
+        sql!(
+            "SELECT * FROM login_session WHERE account_id = $1 AND kind = $2 AND revoked_at IS NULL AND expires_at > $3 \
+             ORDER BY last_used_at DESC, id DESC LIMIT 200"
+        ),
+        args![account, kind, at],
+    )
+    .await
+}
+
 /// Writes whether something is still owed by a session, or it may only read.
 pub async fn update_limited(tx: &mut Tx, id: LoginSessionId, is_limited: bool) -> Result<u64> {
     tx.exec(sql!("UPDATE login_session SET is_limited = $2 WHERE id = $1"), args![id, is_limited]).await

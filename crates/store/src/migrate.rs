@@ -26,7 +26,8 @@ macro_rules! migrations {
 }
 
 /// In order. Released ones are never edited.
-const MIGRATIONS: &[Migration] = migrations!["0001_spine", "0002_oa", "0003_bastion", "0004_vpn", "0005_billing"];
+const MIGRATIONS: &[Migration] =
+    migrations!["0001_spine", "0002_oa", "0003_bastion", "0004_vpn", "0005_billing", "0006_panel"];
 
 /// How long to wait for another process that migrates the same SQLite file.
 const PATIENCE: Duration = Duration::from_mins(1);

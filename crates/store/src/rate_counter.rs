@@ -58,3 +58,16 @@ pub async fn delete_old(tx: &mut Tx, before: Millis, long_scope: &str, long_befo
     )
     .await
 }
+
+/// Counts an event in a window that each event starts anew; one that `expired` begins again.
+pub async fn extend(tx: &mut Tx, scope: &str, key_hash: &str, now: Millis, expired: Millis) -> Result<Counter> {
+    let statement = sql!(
+        "INSERT INTO rate_counter (scope, key_hash, window_at, count) VALUES ($1, $2, $3, 1) \
+         ON CONFLICT (scope, key_hash) DO UPDATE SET \
+         count = CASE WHEN rate_counter.window_at <= $4 THEN 1 ELSE rate_counter.count + 1 END, window_at = $3 \
+         RETURNING window_at, count"
+    );
+    let row = tx.one(statement, args![scope, key_hash, now, expired]).await?;
+    // Either arm of the statement returns a row.
+    Ok(row.unwrap_or(Counter { window_at: now, count: 1 }))
+}

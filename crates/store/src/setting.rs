@@ -76,3 +76,26 @@ pub async fn update_plain(tx: &mut Tx, name: &str, value: &str, at: Millis) -> R
 pub async fn delete(tx: &mut Tx, name: &str) -> Result<u64> {
     tx.exec(sql!("DELETE FROM setting WHERE name = $1"), args![name]).await
 }
+
+/// Lists the settings whose names begin so.
+pub async fn list_with_prefix(q: &mut impl Query, prefix: &str) -> Result<Vec<SettingRow>> {
+    q.all(
+        sql!(
+            "SELECT name, value, value_sealed, seal_ref FROM setting WHERE substr(name, 1, CAST(length($1) AS INTEGER)) = $1 ORDER BY name"
+        ),
+        args![prefix],
+    )
+    .await
+}
+
+/// Sets a setting, plain or sealed.
+pub async fn replace(tx: &mut Tx, row: &SettingRow, at: Millis) -> Result<u64> {
+    tx.exec(
+        sql!(
+            "INSERT INTO setting (name, value, value_sealed, seal_ref, updated_at) VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT (name) DO UPDATE SET value = $2, value_sealed = $3, seal_ref = $4, updated_at = $5"
+        ),
+        args![&row.name, row.value.as_deref(), row.value_sealed.as_deref(), &row.seal_ref, at],
+    )
+    .await
+}

@@ -122,6 +122,12 @@ pub async fn balance(q: &mut impl Query, owner: AccountId, currency: &str) -> Re
     Ok(found.map_or(Money::ZERO, |(_, balance)| balance))
 }
 
+/// What an account earned by inviting others, for showing; nothing where there is none.
+pub async fn commission(q: &mut impl Query, owner: AccountId, currency: &str) -> Result<Money> {
+    let found = rows::find_account(q, Book::Commission(owner).key(currency)).await?;
+    Ok(found.map_or(Money::ZERO, |(_, balance)| balance))
+}
+
 /// Enters an event. Whoever decided on a balance holds the wallet by [`wallet`]; others need not.
 ///
 /// Shape: an [`Event`] → whether it was entered now. Units: hundredths of `currency`. Errors: `Internal` for lines that do not

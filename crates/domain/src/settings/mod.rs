@@ -2,6 +2,7 @@
 
 mod bastion;
 mod billing;
+mod panel;
 mod radius;
 mod vpn;
 
@@ -22,6 +23,7 @@ pub use billing::{
     BillingSettings, BillingTransfer, Checkout, Denied, Envelope, FondySettings, Language, LiqpaySettings, Numbers,
     PushSettings,
 };
+pub use panel::PanelConfig;
 pub use radius::RadiusSettings;
 pub use vpn::{ApplyMode, EditOmitted, Messages, VpnSettings};
 
@@ -55,6 +57,8 @@ pub struct Settings {
     pub radius: RadiusSettings,
     /// `[billing]`
     pub billing: BillingSettings,
+    /// `[panel]`
+    pub panel: PanelConfig,
     /// Dotted names of the keys that file or environment set: staff cannot change them while the server runs.
     #[serde(skip)]
     pub pinned: BTreeSet<String>,

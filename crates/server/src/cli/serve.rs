@@ -45,6 +45,9 @@ pub(crate) struct Addresses {
     /// Own listener of the billing surface
     #[arg(long, value_name = "ADDRESS:PORT")]
     billing_listen: Option<String>,
+    /// Own listener of the panel surface
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    panel_listen: Option<String>,
     /// Address and port of the ssh door [default: 127.0.0.1:2222]
     #[arg(long, value_name = "ADDRESS:PORT")]
     ssh_listen: Option<String>,
@@ -68,6 +71,7 @@ impl Addresses {
         sources.flag("--bastion-listen", "bastion.listen", self.bastion_listen);
         sources.flag("--vpn-listen", "vpn.listen", self.vpn_listen);
         sources.flag("--billing-listen", "billing.listen", self.billing_listen);
+        sources.flag("--panel-listen", "panel.listen", self.panel_listen);
         sources.flag("--ssh-listen", "ssh.listen", self.ssh_listen);
         sources.flag("--radius-auth", "radius.auth", self.radius_auth);
         sources.flag("--radius-acct", "radius.acct", self.radius_acct);

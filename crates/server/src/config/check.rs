@@ -44,6 +44,7 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
         ("bastion.time_zone", &config.bastion.time_zone),
         ("vpn.time_zone", &config.vpn.time_zone),
         ("billing.time_zone", &config.billing.time_zone),
+        ("panel.time_zone", &config.panel.time_zone),
     ] {
         let known = zone.as_deref().is_none_or(|zone| jiff::tz::TimeZone::get(zone).is_ok());
         need(known, key, "a zone of the IANA database such as \"Asia/Shanghai\"");
@@ -52,6 +53,7 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
         ("oa.prefix", config.oa.prefix.as_str()),
         ("vpn.prefix", config.vpn.prefix.as_str()),
         ("billing.prefix", config.billing.prefix.as_str()),
+        ("panel.prefix", config.panel.prefix.as_str()),
     ];
     for (key, prefix) in prefixes {
         let is_path =
@@ -63,6 +65,7 @@ pub(super) fn check(config: &Config) -> Vec<Problem> {
         ("bastion.host", &config.bastion.host),
         ("vpn.host", &config.vpn.host),
         ("billing.host", &config.billing.host),
+        ("panel.host", &config.panel.host),
     ] {
         let is_name = host.as_deref().is_none_or(|host| !host.is_empty() && !host.contains(['/', ' ']));
         need(is_name, key, "a host name without scheme and path");

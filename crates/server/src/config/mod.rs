@@ -65,6 +65,8 @@ pub(crate) struct Config {
     pub(crate) vpn: SurfaceConfig,
     /// The keys of `[billing]` that every surface has.
     pub(crate) billing: SurfaceConfig,
+    /// The keys of `[panel]` that every surface has.
+    pub(crate) panel: SurfaceConfig,
     /// Where the ssh door listens.
     pub(crate) ssh: SshListen,
     /// Where the radius door listens.
@@ -146,6 +148,7 @@ impl Config {
             bastion: layers.surface("bastion", problems),
             vpn: layers.surface("vpn", problems),
             billing: layers.surface("billing", problems),
+            panel: layers.surface("panel", problems),
             radius: layers.part("radius", &RadiusListen::KEYS, problems),
             ssh: layers.part("ssh", &SshListen::KEYS, problems),
             http: layers.section("http", problems),
@@ -165,6 +168,7 @@ impl Config {
                 ssh: layers.section("ssh", problems),
                 vpn: layers.section("vpn", problems),
                 billing: layers.section("billing", problems),
+                panel: layers.section("panel", problems),
                 radius: layers.section("radius", problems),
                 pinned,
             },
@@ -185,6 +189,9 @@ impl Config {
         }
         if let Some(zone) = self.vpn.time_zone.as_ref().or(self.time_zone.as_ref()) {
             settings.vpn.time_zone.clone_from(zone);
+        }
+        if let Some(zone) = self.panel.time_zone.as_ref().or(self.time_zone.as_ref()) {
+            settings.panel.time_zone.clone_from(zone);
         }
         // Not the zone at the top: renewals are moments of the country that the subscribers live in.
         if let Some(zone) = &self.billing.time_zone {
@@ -236,6 +243,7 @@ impl Config {
             ("bastion.listen", &self.bastion.listen),
             ("vpn.listen", &self.vpn.listen),
             ("billing.listen", &self.billing.listen),
+            ("panel.listen", &self.panel.listen),
             ("ssh.listen", &self.ssh.listen),
             ("radius.auth", &self.radius.auth),
             ("radius.acct", &self.radius.acct),

@@ -5,8 +5,8 @@ use std::{cell::RefCell, collections::BTreeSet, path::Path, rc::Rc};
 use gatehouse_domain::settings::{
     AuditSettings, BastionSettings, BillingApi, BillingCredit, BillingMessage, BillingPay, BillingRadius, BillingRenew,
     BillingSession, BillingSettings, FondySettings, HostKeySettings, LiqpaySettings, LoginSettings, OaSettings,
-    ProxySettings, PushSettings, RadiusSettings, RecordingSettings, SshSettings, TerminalSettings, VisitSettings,
-    VpnSettings,
+    PanelConfig, ProxySettings, PushSettings, RadiusSettings, RecordingSettings, SshSettings, TerminalSettings,
+    VisitSettings, VpnSettings,
 };
 use serde::{
     Deserializer,
@@ -102,6 +102,8 @@ fn the_example_file_names_every_key() {
         ("billing.liqpay", keys::<LiqpaySettings>()),
         ("billing.push", keys::<PushSettings>()),
         ("billing.radius", keys::<BillingRadius>()),
+        ("panel", keys::<PanelConfig>()),
+        ("panel", keys::<SurfaceConfig>()),
         ("radius", keys::<RadiusSettings>()),
         ("radius", keys::<RadiusListen>()),
     ];

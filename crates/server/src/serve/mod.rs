@@ -44,6 +44,7 @@ pub(crate) struct Listeners {
     bastion: Vec<TcpListener>,
     vpn: Vec<TcpListener>,
     billing: Vec<TcpListener>,
+    panel: Vec<TcpListener>,
     ssh: Vec<TcpListener>,
     radius: gatehouse_radius::Listening,
     metrics: Vec<TcpListener>,
@@ -59,6 +60,7 @@ impl Listeners {
         let bastion = if config.bastion.enabled { &config.bastion.listen } else { &none };
         let vpn = if config.vpn.enabled { &config.vpn.listen } else { &none };
         let billing = if config.billing.enabled { &config.billing.listen } else { &none };
+        let panel = if config.panel.enabled { &config.panel.listen } else { &none };
         let ssh = if config.settings.ssh.enabled { &config.ssh.listen } else { &none };
         let metrics = if config.metrics.enabled { &config.metrics.listen } else { &none };
         Ok(Self {
@@ -68,6 +70,7 @@ impl Listeners {
             bastion: listen::bind(bastion, "bastion.listen")?,
             vpn: listen::bind(vpn, "vpn.listen")?,
             billing: listen::bind(billing, "billing.listen")?,
+            panel: listen::bind(panel, "panel.listen")?,
             ssh: listen::bind(ssh, "ssh.listen")?,
             radius: radius::bind(config)?,
             metrics: listen::bind(metrics, "metrics.listen")?,
@@ -83,6 +86,7 @@ impl Listeners {
             ("bastion", &self.bastion),
             ("vpn", &self.vpn),
             ("billing", &self.billing),
+            ("panel", &self.panel),
             ("ssh", &self.ssh),
         ];
         let listeners = named.into_iter().flat_map(|(name, list)| list.iter().map(move |listener| (name, listener)));
@@ -175,6 +179,7 @@ pub(crate) async fn run(
         (listeners.bastion, &public, sites.bastion),
         (listeners.vpn, &public, sites.vpn),
         (listeners.billing, &public, sites.billing),
+        (listeners.panel, &public, sites.panel),
         (listeners.metrics, &private, metrics),
     ] {
         for listener in list {
@@ -227,6 +232,7 @@ struct Sites {
     bastion: Arc<Site>,
     vpn: Arc<Site>,
     billing: Arc<Site>,
+    panel: Arc<Site>,
 }
 
 /// The shared site, and those of the surfaces' own listeners.
@@ -236,6 +242,7 @@ fn sites(app: &App, config: &Config) -> Sites {
     let mut bastion = Site::new(Router::new());
     let mut vpn = Site::new(Router::new());
     let mut billing = Site::new(Router::new());
+    let mut panel = Site::new(Router::new());
     match (config.oa.enabled, config.oa.listen.0.is_empty()) {
         (true, true) => shared.add(gatehouse_oa::router(app.clone()), &config.oa),
         (true, false) => oa = Site::own(gatehouse_oa::own_router(app.clone()), &config.oa),
@@ -251,6 +258,11 @@ fn sites(app: &App, config: &Config) -> Sites {
         (true, false) => billing = Site::own(gatehouse_billing::own_router(app.clone()), &config.billing),
         (false, _) => {}
     }
+    match (config.panel.enabled, config.panel.listen.0.is_empty()) {
+        (true, true) => shared.add(gatehouse_panel::router(app.clone()), &config.panel),
+        (true, false) => panel = Site::own(gatehouse_panel::own_router(app.clone()), &config.panel),
+        (false, _) => {}
+    }
     // The surface itself puts its prefix before its paths, as it also stands in its cookies.
     let (prefix, placed) = (&config.bastion.prefix, SurfaceConfig { prefix: String::new(), ..config.bastion.clone() });
     match (config.bastion.enabled, config.bastion.listen.0.is_empty()) {
@@ -264,6 +276,7 @@ fn sites(app: &App, config: &Config) -> Sites {
         bastion: Arc::new(bastion),
         vpn: Arc::new(vpn),
         billing: Arc::new(billing),
+        panel: Arc::new(panel),
     }
 }
 

@@ -1,0 +1,5 @@
+//! Staff's `coupon/*` (specs/panel.md §4.3).
+
+use crate::endpoint::Endpoint;
+
+pub(crate) const ENDPOINTS: &[Endpoint] = &[];

@@ -1,0 +1,5 @@
+//! Texts of the area `module`.
+
+use super::Text;
+
+pub(super) const TEXTS: &[Text] = &[];

@@ -1,0 +1,101 @@
+//! Texts of logins and registrations (specs/panel.md §2.1).
+
+use super::{Text, english};
+
+pub(super) const TEXTS: &[Text] = &[
+    english("Incorrect email or password", "邮箱或密码错误", "電子郵件或密碼錯誤", "Неверный адрес или пароль"),
+    english(
+        "Your account has been suspended",
+        "该账户已被停止使用",
+        "該帳戶已被停止使用",
+        "Учётная запись заблокирована",
+    ),
+    english(
+        "There are too many password errors, please try again after :minute minutes.",
+        "密码错误次数过多，请 :minute 分钟后再试",
+        "密碼錯誤次數過多，請 :minute 分鐘後再試",
+        "Слишком много неверных паролей, попробуйте через :minute мин.",
+    ),
+    english("Email can not be empty", "邮箱不能为空", "電子郵件不能為空", "Укажите адрес почты"),
+    english("Email format is incorrect", "邮箱格式不正确", "電子郵件格式不正確", "Неверный адрес почты"),
+    english("Password can not be empty", "密码不能为空", "密碼不能為空", "Укажите пароль"),
+    english(
+        "Password must be greater than 8 digits",
+        "密码必须大于 8 位",
+        "密碼必須大於 8 位",
+        "Пароль должен быть не короче 8 знаков",
+    ),
+    english("The old password is wrong", "旧密码有误", "舊密碼有誤", "Старый пароль неверен"),
+    english("Old password cannot be empty", "旧密码不能为空", "舊密碼不能為空", "Укажите старый пароль"),
+    english("New password cannot be empty", "新密码不能为空", "新密碼不能為空", "Укажите новый пароль"),
+    english(
+        "Register frequently, please try again after :minute minute",
+        "注册频繁，请等待 :minute 分钟后再次尝试",
+        "註冊頻繁，請等待 :minute 分鐘後再試",
+        "Слишком много регистраций, попробуйте через :minute мин.",
+    ),
+    english("Invalid code is incorrect", "验证码有误", "驗證碼有誤", "Проверка на человека не пройдена"),
+    english("Invalid captcha type", "验证码类型有误", "驗證碼類型有誤", "Неверный вид проверки"),
+    english(
+        "Email suffix is not in the Whitelist",
+        "邮箱后缀不处于白名单中",
+        "電子郵件後綴不在白名單中",
+        "Домена почты нет в списке разрешённых",
+    ),
+    english(
+        "Email suffix is not in whitelist",
+        "邮箱后缀不处于白名单中",
+        "電子郵件後綴不在白名單中",
+        "Домена почты нет в списке разрешённых",
+    ),
+    english(
+        "Gmail alias is not supported",
+        "不支持 Gmail 别名邮箱",
+        "不支援 Gmail 別名郵箱",
+        "Псевдонимы Gmail не поддерживаются",
+    ),
+    english("Registration has closed", "本站已关闭注册", "本站已關閉註冊", "Регистрация закрыта"),
+    english(
+        "You must use the invitation code to register",
+        "必须使用邀请码才可以注册",
+        "必須使用邀請碼才可以註冊",
+        "Для регистрации нужен код приглашения",
+    ),
+    english(
+        "Email verification code cannot be empty",
+        "邮箱验证码不能为空",
+        "電子郵件驗證碼不能為空",
+        "Укажите код из письма",
+    ),
+    english("Incorrect email verification code", "邮箱验证码有误", "電子郵件驗證碼有誤", "Неверный код из письма"),
+    english("Email already exists", "邮箱已在系统中存在", "電子郵件已在系統中存在", "Такой адрес уже есть"),
+    english("Invalid invitation code", "邀请码无效", "邀請碼無效", "Неверный код приглашения"),
+    english("Token error", "令牌有误", "令牌有誤", "Неверный токен"),
+    english("User not found", "用户不存在", "用戶不存在", "Пользователь не найден"),
+    english("Invalid request", "请求无效", "請求無效", "Неверный запрос"),
+    english(
+        "Email verification code has been sent, please request again later",
+        "验证码已发送，请过一会再请求",
+        "驗證碼已發送，請過一會再請求",
+        "Код уже отправлен, попробуйте позже",
+    ),
+    english("Mail is not configured", "邮件服务未配置", "郵件服務未設定", "Почта не настроена"),
+    english(
+        "Reset failed, Please try again later",
+        "重置失败，请稍后再试",
+        "重置失敗，請稍後再試",
+        "Сброс не удался, попробуйте позже",
+    ),
+    english(
+        "This email is not registered in the system",
+        "该邮箱不存在系统中",
+        "該電子郵件不存在系統中",
+        "Такой адрес не зарегистрирован",
+    ),
+    english(
+        "Sending frequently, please try again later",
+        "发送频繁，请稍后再试",
+        "發送頻繁，請稍後再試",
+        "Слишком часто, попробуйте позже",
+    ),
+];
