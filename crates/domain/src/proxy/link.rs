@@ -152,7 +152,66 @@ fn shadowsocks(cipher: SsCipher, password: &str, host: &str, port: u16, name: &s
 
 #[cfg(test)]
 mod tests {
+    use gatehouse_model::NodeId;
+
     use super::*;
+    use crate::proxy::node::{Certificate, Hysteria};
+
+    fn node(protocol: Protocol) -> Node {
+        Node {
+            id: NodeId(1),
+            code: None,
+            name: "n 1".to_owned(),
+            remark: None,
+            host: "192.0.2.10".to_owned(),
+            port: 443,
+            server_port: 0,
+            listen_ip: None,
+            rate: 100,
+            is_embedded: true,
+            is_enabled: true,
+            is_shown: true,
+            sort: None,
+            group_ids: [].into(),
+            transfer_cap: None,
+            is_capped: false,
+            protocol,
+            bound_port: None,
+            routes: [].into(),
+        }
+    }
+
+    #[test]
+    fn tls_links_carry_transport_name_and_the_insecure_flag() {
+        let uuid: Uuid = "11111111-2222-4333-8444-555555555555".parse().unwrap();
+        let tls = |server_name: &str, is_self_signed| Tls {
+            server_name: server_name.to_owned(),
+            fallback: None,
+            certificate: Certificate::Content { cert_pem: String::new(), key_pem: String::new(), is_self_signed },
+        };
+        let link = |protocol| of(&node(protocol), uuid, SsLink::Legacy).unwrap().expose().to_owned();
+        let websocket =
+            |host: Option<&str>| Transport::WebSocket { path: "/a&b".to_owned(), host: host.map(str::to_owned) };
+        assert_eq!(
+            link(Protocol::Vless(tls("cdn.example.com", false), websocket(Some("cdn.example.com")))),
+            "vless://11111111-2222-4333-8444-555555555555@192.0.2.10:443?encryption=none&security=tls&type=ws&path=%2Fa%26b\
+             &host=cdn.example.com&sni=cdn.example.com#n%201"
+        );
+        assert_eq!(
+            link(Protocol::Trojan(tls("", true), websocket(None))),
+            "trojan://11111111-2222-4333-8444-555555555555@192.0.2.10:443?security=tls&type=ws&path=%2Fa%26b\
+             &allowInsecure=1#n%201"
+        );
+        let hysteria = |tls| Hysteria { tls, up_mbps: 0, down_mbps: 0, ignore_client_bandwidth: false };
+        assert_eq!(
+            link(Protocol::Hysteria(hysteria(tls("vpn.example.com", true)))),
+            "hysteria2://11111111-2222-4333-8444-555555555555@192.0.2.10:443?sni=vpn.example.com&insecure=1#n%201"
+        );
+        assert_eq!(
+            link(Protocol::Hysteria(hysteria(tls("", false)))),
+            "hysteria2://11111111-2222-4333-8444-555555555555@192.0.2.10:443?insecure=0#n%201"
+        );
+    }
 
     /// specs/oa.md §4.4, row by row.
     #[test]

@@ -223,3 +223,60 @@ fn is_host_port(text: &str) -> bool {
     text.rsplit_once(':')
         .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port != 0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(kind: NodeKind, json: &str) -> Result<()> {
+        serde_json::from_str::<NodeSettings>(json).unwrap().check(kind)
+    }
+
+    #[test]
+    fn a_websocket_needs_a_plain_path_and_goes_with_trojan_and_vless_only() {
+        for good in [
+            r#"{"network":"tcp"}"#,
+            r#"{"network":"ws"}"#,
+            r#"{"network":"ws","network_settings":{"path":"/a/b","headers":{"Host":"cdn.example.com"}}}"#,
+        ] {
+            assert!(check(NodeKind::Trojan, good).is_ok() && check(NodeKind::Vless, good).is_ok(), "{good}");
+            assert!(check(NodeKind::Shadowsocks, good).is_err() && check(NodeKind::Hysteria, good).is_err(), "{good}");
+        }
+        for bad in [
+            r#"{"network":"grpc"}"#,
+            r#"{"network":"tcp","network_settings":{"path":"/"}}"#,
+            r#"{"network_settings":{"path":"/"}}"#,
+            r#"{"network":"ws","network_settings":{"path":"a"}}"#,
+            r#"{"network":"ws","network_settings":{"path":"/a?ed=2048"}}"#,
+            r#"{"network":"ws","network_settings":{"path":"/a b"}}"#,
+            r#"{"network":"ws","network_settings":{"headers":{"Host":""}}}"#,
+        ] {
+            assert!(check(NodeKind::Vless, bad).is_err(), "{bad}");
+        }
+        let settings: NodeSettings = serde_json::from_str(r#"{"network":"ws"}"#).unwrap();
+        assert_eq!(settings.transport(), Transport::WebSocket { path: "/".to_owned(), host: None });
+        assert_eq!(NodeSettings::default().transport(), Transport::Tcp);
+    }
+
+    #[test]
+    fn hysteria_is_version_2_without_obfuscation_or_fallback() {
+        for good in [
+            "{}",
+            r#"{"version":2,"bandwidth":{"up":100,"down":200},"ignore_client_bandwidth":true,"obfs":{"open":false}}"#,
+        ] {
+            assert!(check(NodeKind::Hysteria, good).is_ok(), "{good}");
+        }
+        for bad in [
+            r#"{"version":1}"#,
+            r#"{"obfs":{"open":true}}"#,
+            r#"{"fallback":"127.0.0.1:80"}"#,
+            r#"{"allow_classic":true}"#,
+        ] {
+            assert!(check(NodeKind::Hysteria, bad).is_err(), "{bad}");
+        }
+        for foreign in [r#"{"version":2}"#, r#"{"bandwidth":{}}"#, r#"{"ignore_client_bandwidth":true}"#] {
+            assert!(check(NodeKind::Vless, foreign).is_err() && check(NodeKind::Shadowsocks, foreign).is_err());
+        }
+        assert!(check(NodeKind::Vmess, "{}").is_err());
+    }
+}

@@ -330,3 +330,19 @@ async fn sessions_keep_to_their_own_user() {
     wait_for(|| sessions(1) == 0).await;
     assert_eq!(sessions(2), 2);
 }
+
+#[tokio::test]
+async fn a_listener_that_closes_lets_flows_finish_and_idle_connections_go() {
+    let world = World::new(Kind::Hysteria).await;
+    let idle = Client::of(&world, [127, 0, 0, 1], 1).await.unwrap();
+    let busy = Client::of(&world, [127, 0, 0, 1], 2).await.unwrap();
+    let mut stream = busy.open(&world.echo.to_string()).await.unwrap();
+    answer(&mut stream).await.unwrap();
+    world.state.close();
+    timeout(Duration::from_secs(5), idle.connection.closed()).await.expect("nothing flows on it");
+    stream.write_all(b"hello").await.unwrap();
+    stream.read_exact(&mut [0; 5]).await.unwrap();
+    assert!(busy.connection.close_reason().is_none());
+    stream.shutdown().await.unwrap();
+    timeout(Duration::from_secs(5), busy.connection.closed()).await.expect("its last flow is over");
+}

@@ -19,6 +19,7 @@ use quinn::{
     congestion::BbrConfig, crypto::rustls::QuicServerConfig,
 };
 use tokio::time::{Instant, timeout_at};
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use self::session::Session;
@@ -166,6 +167,7 @@ impl Server {
             user: known.user,
             peer,
             connection: connection.clone(),
+            tasks: TaskTracker::new(),
         });
         // A cut connection needs no farewell.
         let _ = known.flow.token().run_until_cancelled(session.run()).await;

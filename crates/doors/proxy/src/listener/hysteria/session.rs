@@ -2,8 +2,10 @@
 
 use std::{
     collections::HashMap,
+    future::Future,
     io,
     net::{IpAddr, SocketAddr},
+    pin::pin,
     sync::Arc,
     time::Duration,
 };
@@ -14,6 +16,8 @@ use tokio::{
     sync::mpsc,
     time::{Instant, timeout},
 };
+
+use tokio_util::task::TaskTracker;
 
 use super::{
     padding,
@@ -46,16 +50,24 @@ pub(super) struct Session {
     /// The address the connection was authenticated from; it may wander, the device stays the same.
     pub(super) peer: IpAddr,
     pub(super) connection: Connection,
+    /// The connection's streams and sessions.
+    pub(super) tasks: TaskTracker,
 }
 
 impl Session {
-    /// Serves until the connection is over.
+    /// Serves until the connection is over, or nothing flows on it any more once the listener takes no new ones.
     pub(super) async fn run(self: Arc<Self>) {
         let mut datagrams = Datagrams { session: Arc::clone(&self), sessions: HashMap::new() };
+        let mut drained = pin!(async {
+            self.node.listening.cancelled().await;
+            self.tasks.close();
+            self.tasks.wait().await;
+        });
         loop {
             tokio::select! {
+                () = &mut drained => return,
                 stream = self.connection.accept_bi() => match stream {
-                    Ok((send, recv)) => drop(self.door.tasks.spawn(Arc::clone(&self).stream(send, recv))),
+                    Ok((send, recv)) => self.spawn(Arc::clone(&self).stream(send, recv)),
                     Err(_) => return,
                 },
                 datagram = self.connection.read_datagram() => match datagram {
@@ -64,6 +76,10 @@ impl Session {
                 },
             }
         }
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.door.tasks.spawn(self.tasks.track_future(task));
     }
 
     /// One TCP connection of the client.
@@ -168,16 +184,13 @@ impl Datagrams {
 
     /// Hands a packet to its session; starts one if none runs.
     fn send(&mut self, id: u32, packet: Packet) {
-        let Session { door, node, user, peer, connection } = &*self.session;
+        let Session { door, node, user, peer, connection, .. } = &*self.session;
         let known = self.sessions.entry(id).or_default();
         if !known.is_running() {
             let Ok(flow) = admit(door, node, user, *peer, Network::Udp) else { return };
             let (packets, receiver) = udp::queue();
-            door.tasks.spawn(udp::run(
-                flow,
-                receiver,
-                Answers { connection: connection.clone(), session: id, packet: 0 },
-            ));
+            let answers = Answers { connection: connection.clone(), session: id, packet: 0 };
+            self.session.spawn(udp::run(flow, receiver, answers));
             known.packets = Some(packets);
         }
         if let Some(packets) = &known.packets {
