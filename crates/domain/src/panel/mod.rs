@@ -3,15 +3,23 @@
 //! A user is an account with a proxy pass. Refusals whose texts are the contract are [`Refusal`]s; everything else is the domain's
 //! [`Error`](crate::Error).
 
+mod calendar;
 pub mod captcha;
 pub mod code;
+pub mod commission;
+pub mod coupon;
 pub mod entrance;
 pub mod forget;
 pub mod invite;
 mod limit;
 pub mod login;
+pub(crate) mod minute;
 pub mod module;
+pub mod money;
+pub mod order;
+pub mod pass;
 pub mod payment;
+pub mod plan;
 pub mod refusal;
 pub mod register;
 pub(crate) mod remind;
@@ -20,6 +28,7 @@ pub mod setting;
 pub mod shadow;
 mod site;
 pub mod subscription;
+pub mod telegram;
 pub mod user;
 mod who;
 

@@ -2,6 +2,12 @@
 
 mod config;
 
-use crate::endpoint::{Endpoint, For, endpoint};
+use crate::{
+    endpoint::{Endpoint, For, endpoint},
+    plan,
+};
 
-pub(crate) const ENDPOINTS: &[Endpoint] = &[endpoint!(Get "v1/guest/comm/config", For::Anybody, config::show)];
+pub(crate) const ENDPOINTS: &[Endpoint] = &[
+    endpoint!(Get "v1/guest/comm/config", For::Anybody, config::show),
+    endpoint!(Get "v1/guest/plan/fetch", For::Anybody, plan::list::list),
+];

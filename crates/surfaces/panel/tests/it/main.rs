@@ -1,11 +1,15 @@
 //! Exchanges with the panel through its real router.
 
 #[cfg(test)]
+mod order;
+#[cfg(test)]
 mod payment;
 #[cfg(test)]
 mod session;
 #[cfg(test)]
 mod setting;
+#[cfg(test)]
+mod shop;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
