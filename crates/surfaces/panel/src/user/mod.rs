@@ -1,7 +1,7 @@
 //! What users see and do of themselves (specs/panel.md §2.3).
 
-mod account;
-mod session;
+pub(crate) mod account;
+pub(crate) mod session;
 mod subscribe;
 
 use crate::endpoint::{Endpoint, For, endpoint};
