@@ -80,11 +80,8 @@ pub async fn list_categories(q: &mut impl Query, language: Option<&str>) -> Resu
 
 /// Lists all articles, one page.
 pub async fn list(q: &mut impl Query, (limit, offset): (i64, i64)) -> Result<Vec<ArticleRow>> {
-    q.all(
-        sql!("SELECT * FROM panel_article ORDER BY sort NULLS LAST, id LIMIT $1 OFFSET $2"),
-        args![limit, offset],
-    )
-    .await
+    q.all(sql!("SELECT * FROM panel_article ORDER BY sort NULLS LAST, id LIMIT $1 OFFSET $2"), args![limit, offset])
+        .await
 }
 
 /// Counts all articles.

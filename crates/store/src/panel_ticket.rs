@@ -60,13 +60,7 @@ pub struct TicketFilter<'a> {
 }
 
 /// Opens a ticket. `Conflict panel_ticket_account_id_key` while the account has an open one.
-pub async fn insert(
-    tx: &mut Tx,
-    account: AccountId,
-    subject: &str,
-    level: i64,
-    at: Millis,
-) -> Result<PanelTicketId> {
+pub async fn insert(tx: &mut Tx, account: AccountId, subject: &str, level: i64, at: Millis) -> Result<PanelTicketId> {
     let row: Option<(PanelTicketId,)> = tx
         .one(
             sql!(
@@ -88,18 +82,16 @@ pub async fn insert_message(
     at: Millis,
 ) -> Result<u64> {
     tx.exec(
-        sql!("INSERT INTO panel_ticket_message (panel_ticket_id, author_id, message, created_at) VALUES ($1, $2, $3, $4)"),
+        sql!(
+            "INSERT INTO panel_ticket_message (panel_ticket_id, author_id, message, created_at) VALUES ($1, $2, $3, $4)"
+        ),
         args![ticket, author, message, at],
     )
     .await
 }
 
 /// Finds a ticket, of everybody or of one account.
-pub async fn find(
-    q: &mut impl Query,
-    id: PanelTicketId,
-    account: Option<AccountId>,
-) -> Result<Option<TicketRow>> {
+pub async fn find(q: &mut impl Query, id: PanelTicketId, account: Option<AccountId>) -> Result<Option<TicketRow>> {
     q.one(
         sql!(
             "SELECT t.*, a.email FROM panel_ticket t JOIN account a ON a.id = t.account_id \
@@ -198,11 +190,7 @@ pub async fn claim_mail(tx: &mut Tx, id: PanelTicketId, since: Millis, at: Milli
 
 /// Closes a ticket; 0: there is none.
 pub async fn close(tx: &mut Tx, id: PanelTicketId, at: Millis) -> Result<u64> {
-    tx.exec(
-        sql!("UPDATE panel_ticket SET is_closed = $2, updated_at = $3 WHERE id = $1"),
-        args![id, true, at],
-    )
-    .await
+    tx.exec(sql!("UPDATE panel_ticket SET is_closed = $2, updated_at = $3 WHERE id = $1"), args![id, true, at]).await
 }
 
 /// Closes answered tickets that nobody wrote in since a moment.

@@ -3,9 +3,10 @@
 use gatehouse_model::{
     AccessRequestId, AccountId, ApiTokenId, AuthServerId, BillingFieldId, BillingGroupId, BillingServiceId,
     BillingSubscriptionId, Bytes, CommandRuleId, HostKeyId, JobId, LedgerAccountId, LedgerEntryId, LoginSessionId,
-    Millis, Money, NasId, NodeGroupId, NodeId, OaUserId, PanelArticleId, PanelGiftCodeId, PanelGiftTemplateId, PanelGiftUsageId, PanelNoticeId, PanelTicketId, PanelTicketMessageId, PaymentAttemptId, PlanId, ProtocolId, ResourceGroupId, ResourceId,
-    RoleId, SshKeyId, StatementId, VisitId, VoucherId, VpnGroupId, VpnPolicySetId, VpnResourceGroupId, VpnResourceId,
-    VpnRoleId,
+    Millis, Money, NasId, NodeGroupId, NodeId, OaUserId, PanelArticleId, PanelGiftCodeId, PanelGiftTemplateId,
+    PanelGiftUsageId, PanelNoticeId, PanelTicketId, PanelTicketMessageId, PaymentAttemptId, PlanId, ProtocolId,
+    ResourceGroupId, ResourceId, RoleId, SshKeyId, StatementId, VisitId, VoucherId, VpnGroupId, VpnPolicySetId,
+    VpnResourceGroupId, VpnResourceId, VpnRoleId,
 };
 use sqlx::error::BoxDynError;
 use sqlx::{Arguments, Database, Encode, FromRow, Type, postgres::PgRow, sqlite::SqliteRow};

@@ -46,12 +46,7 @@ pub struct Article {
 ///
 /// Shape: `keyword`: part of title or text, nothing in it a wildcard; `no_access`: what stands for passages that only subscribers
 /// read. Source: specs/panel.md §2.7.
-pub async fn list(
-    who: &Who,
-    language: &str,
-    keyword: Option<&str>,
-    no_access: &str,
-) -> Outcome<Vec<ArticleRow>> {
+pub async fn list(who: &Who, language: &str, keyword: Option<&str>, no_access: &str) -> Outcome<Vec<ArticleRow>> {
     let pattern = keyword.map(|keyword| like::contains(&keyword.to_ascii_lowercase()));
     let mut found = rows::list_shown(&mut who.ctx.read(), language, pattern.as_deref(), MOST).await?;
     let reader = Reader::of(who).await?;

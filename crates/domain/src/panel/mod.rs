@@ -4,6 +4,8 @@
 //! [`Error`](crate::Error).
 
 pub mod article;
+pub mod device;
+pub mod identity;
 pub mod login;
 pub mod module;
 pub mod notice;
@@ -12,6 +14,7 @@ pub mod session;
 pub mod setting;
 pub mod shadow;
 pub mod subscription;
+pub mod system;
 pub mod ticket;
 pub mod user;
 mod who;

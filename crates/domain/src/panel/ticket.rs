@@ -12,8 +12,9 @@ use super::{
     refusal::{Outcome, Refusal},
 };
 use crate::{
-    App, Ctx, Error, ledger,
+    App, Ctx, Error,
     audit::{self, Object},
+    ledger,
     permission::{self, Change},
 };
 
@@ -149,11 +150,7 @@ pub async fn withdraw(who: &Who, method: &str, account: &str, wording: &Wording)
 }
 
 /// Tickets as staff look for them, the newest first, and how many there are. Errors: `Forbidden`.
-pub async fn list(
-    ctx: &Ctx,
-    filter: &TicketFilter<'_>,
-    (page, size): (i64, i64),
-) -> Outcome<(Vec<TicketRow>, i64)> {
+pub async fn list(ctx: &Ctx, filter: &TicketFilter<'_>, (page, size): (i64, i64)) -> Outcome<(Vec<TicketRow>, i64)> {
     ctx.require("panel.ticket")?;
     let q = &mut ctx.read();
     let offset = page.saturating_sub(1).saturating_mul(size);

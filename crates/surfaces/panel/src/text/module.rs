@@ -17,12 +17,7 @@ pub(super) const TEXTS: &[Text] = &[
         "IPv6 訂閱尚未設定",
         "Подписка IPv6 не настроена",
     ),
-    english(
-        "An active subscription is needed",
-        "需要有效的订阅",
-        "需要有效的訂閱",
-        "Нужна действующая подписка",
-    ),
+    english("An active subscription is needed", "需要有效的订阅", "需要有效的訂閱", "Нужна действующая подписка"),
     english(
         "Your plan does not include an IPv6 subscription",
         "您的套餐不包含 IPv6 订阅",

@@ -3,12 +3,7 @@
 use super::{Text, chinese, english};
 
 pub(super) const TEXTS: &[Text] = &[
-    chinese(
-        "存在未关闭的工单",
-        "存在未關閉的工單",
-        "There are other unresolved tickets",
-        "Есть незакрытое обращение",
-    ),
+    chinese("存在未关闭的工单", "存在未關閉的工單", "There are other unresolved tickets", "Есть незакрытое обращение"),
     english("Ticket does not exist", "工单不存在", "工單不存在", "Обращение не существует"),
     english("Ticket subject cannot be empty", "工单主题不能为空", "工單主題不能為空", "Укажите тему обращения"),
     english("Ticket level cannot be empty", "工单级别不能为空", "工單級別不能為空", "Укажите важность обращения"),

@@ -1,6 +1,8 @@
 //! Exchanges with the panel through its real router.
 
 #[cfg(test)]
+mod content;
+#[cfg(test)]
 mod session;
 #[cfg(test)]
 mod setting;
@@ -8,3 +10,5 @@ mod setting;
 mod support;
 #[cfg(test)]
 mod sweep;
+#[cfg(test)]
+mod ticket;
