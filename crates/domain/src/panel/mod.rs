@@ -9,10 +9,22 @@ pub mod identity;
 pub mod login;
 pub mod module;
 pub mod notice;
+pub mod captcha;
+pub mod code;
+pub mod entrance;
+pub mod forget;
+pub mod invite;
+mod limit;
+pub mod login;
+pub mod module;
+pub mod payment;
 pub mod refusal;
+pub mod register;
+pub(crate) mod remind;
 pub mod session;
 pub mod setting;
 pub mod shadow;
+mod site;
 pub mod subscription;
 pub mod system;
 pub mod ticket;
@@ -25,4 +37,10 @@ pub use who::Who;
 /// A pattern that finds a folded text anywhere, nothing in it a wildcard: for filters of staff.
 pub fn pattern(folded: &str) -> String {
     gatehouse_store::like::contains(folded)
+use gatehouse_store::proxy_pass::{self, PanelUserRow};
+
+/// The caller's own row. Errors: a refusal where he has no pass.
+pub(crate) async fn proxy_row(who: &Who) -> Outcome<PanelUserRow> {
+    let row = proxy_pass::find(&mut who.ctx.read(), who.account).await?;
+    Ok(row.ok_or(Refusal::rule("The user does not exist"))?)
 }

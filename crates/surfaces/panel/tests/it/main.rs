@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod content;
+mod payment;
 #[cfg(test)]
 mod session;
 #[cfg(test)]
