@@ -4,19 +4,17 @@
 //! [`Error`](crate::Error).
 
 pub mod article;
-pub mod device;
-pub mod identity;
-pub mod login;
-pub mod module;
-pub mod notice;
 pub mod captcha;
 pub mod code;
+pub mod device;
 pub mod entrance;
 pub mod forget;
+pub mod identity;
 pub mod invite;
 mod limit;
 pub mod login;
 pub mod module;
+pub mod notice;
 pub mod payment;
 pub mod refusal;
 pub mod register;
@@ -34,10 +32,12 @@ mod who;
 pub use refusal::{Failure, Outcome, Refusal};
 pub use who::Who;
 
+use gatehouse_store::proxy_pass::{self, PanelUserRow};
+
 /// A pattern that finds a folded text anywhere, nothing in it a wildcard: for filters of staff.
 pub fn pattern(folded: &str) -> String {
     gatehouse_store::like::contains(folded)
-use gatehouse_store::proxy_pass::{self, PanelUserRow};
+}
 
 /// The caller's own row. Errors: a refusal where he has no pass.
 pub(crate) async fn proxy_row(who: &Who) -> Outcome<PanelUserRow> {

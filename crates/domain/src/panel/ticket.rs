@@ -15,6 +15,7 @@ use crate::{
     App, Ctx, Error,
     audit::{self, Object},
     ledger,
+    mail::{self, Template},
     permission::{self, Change},
 };
 
@@ -28,6 +29,8 @@ const SUBJECT: usize = 255;
 const MESSAGE: usize = 20_000;
 /// Answered tickets close after this time without a word of their users.
 const IDLE: Duration = Duration::from_hours(24);
+/// A user is not told of answers more often.
+const MAIL: Duration = Duration::from_mins(30);
 
 const MISSING: Refusal = Refusal::rule("Ticket does not exist");
 const OPEN: Refusal = Refusal::rule("存在未关闭的工单");
@@ -177,8 +180,21 @@ pub async fn answer(ctx: &Ctx, id: PanelTicketId, message: &str) -> Outcome<()> 
     let author = ctx.account().unwrap_or(AccountId(0));
     rows::update_replied(&mut tx, id, author, (true, false), ctx.now()).await?;
     rows::insert_message(&mut tx, id, author, message, ctx.now()).await?;
+    tell(&ctx, &mut tx, &ticket, message).await?;
     audit::changed(&mut tx, &ctx, "panel.ticket.reply", Object::new("panel_ticket", id.0, &ticket.subject)).await?;
     Ok(tx.commit().await?)
+}
+
+/// Mails the user of a ticket that it was answered, unless he was told a moment ago.
+async fn tell(ctx: &Ctx, tx: &mut Tx, ticket: &TicketRow, message: &str) -> crate::Result<()> {
+    let Some(email) = &ticket.email else { return Ok(()) };
+    if rows::claim_mail(tx, ticket.id, ctx.now().minus(MAIL), ctx.now()).await? == 0 {
+        return Ok(());
+    }
+    let is_chinese = ctx.app.settings().panel.locale.starts_with("zh");
+    let (subject, answer) = if is_chinese { ("主题", "回复") } else { ("Subject", "Answer") };
+    let content = format!("{subject}: {}\n{answer}: {message}", ticket.subject);
+    mail::queue(ctx, tx, email, Template::Notify, &[("content", &content)], mail::LIFE).await
 }
 
 /// Closes a ticket. Errors: a rule for an unknown one; `Forbidden`. Source: specs/panel.md §4.3.

@@ -11,7 +11,7 @@ use gatehouse_model::{AccountId, Secret};
 use gatehouse_store::{
     Query, Tx,
     panel_identity::{self as rows, NewIdentity},
-    proxy_pass, rate_counter,
+    proxy_pass,
 };
 
 pub use gatehouse_store::panel_identity::IdentityRow;
@@ -19,6 +19,7 @@ pub use gatehouse_store::panel_identity::IdentityRow;
 use self::number::{Fault, IdentityNumber};
 use super::{
     Who,
+    limit::{self, Limit},
     module::{self, Module},
     refusal::{Outcome, Refusal},
 };
@@ -30,9 +31,7 @@ use crate::{
 
 /// What keyed hashes of numbers are for.
 pub(crate) const PURPOSE: &str = "panel_identity.number";
-const TRIES: &str = "panel.identity";
-const MOST_TRIES: i64 = 5;
-const DAY: Duration = Duration::from_hours(24);
+const TRIES: Limit = Limit { scope: "panel.identity", most: 5, window: Duration::from_hours(24) };
 
 fn place<'a>(column: &'static str, row: &'a str) -> Place<'a> {
     Place { table: "panel_identity", column, row }
@@ -120,14 +119,15 @@ const TAKEN: Refusal = Refusal::rule("This identity is used by another account")
 
 /// Counts a try, in a transaction of its own: refused ones count as well, as they tell whether a number is known.
 async fn count(ctx: &Ctx, account: AccountId) -> Outcome<()> {
-    let key = ctx.app.keys().hash(TRIES, &account.to_string());
-    let mut tx = ctx.begin().await?;
-    let counter = rate_counter::count(&mut tx, TRIES, &key, ctx.now(), ctx.now().minus(DAY)).await?;
-    tx.commit().await?;
-    if counter.count > MOST_TRIES {
-        return Err(Refusal::often("Too many requests, please try again later").into());
+    let often = Refusal::often("Too many requests, please try again later");
+    let key = account.to_string();
+    if limit::is_used_up(ctx, TRIES, &key).await? {
+        return Err(often.into());
     }
-    Ok(())
+    let mut tx = ctx.begin().await?;
+    let is_allowed = limit::take(ctx, &mut tx, TRIES, &key).await?;
+    tx.commit().await?;
+    if is_allowed { Ok(()) } else { Err(often.into()) }
 }
 
 async fn write(who: &Who, name: &str, number: &IdentityNumber, (is_unique, is_approved): (bool, bool)) -> Outcome<()> {
