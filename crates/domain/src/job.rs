@@ -324,6 +324,7 @@ enum Periodic {
     BillingCreditEnd,
     BillingDebtSweep,
     LedgerCheck,
+    PanelMinute,
     SessionPurge,
     PanelRemind,
     Recordings,
@@ -331,7 +332,7 @@ enum Periodic {
 }
 
 impl Periodic {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::AuditSeal,
         Self::AccessExpire,
         Self::RadiusExpire,
@@ -341,6 +342,7 @@ impl Periodic {
         Self::BillingCreditEnd,
         Self::BillingDebtSweep,
         Self::LedgerCheck,
+        Self::PanelMinute,
         Self::SessionPurge,
         Self::PanelRemind,
         Self::Recordings,
@@ -358,6 +360,7 @@ impl Periodic {
             Self::BillingCreditEnd => "billing.credit_end",
             Self::BillingDebtSweep => "billing.debt_sweep",
             Self::LedgerCheck => "ledger.check",
+            Self::PanelMinute => "panel.minute",
             Self::SessionPurge => "session.purge",
             Self::PanelRemind => "panel.remind",
             Self::Recordings => "recording.retention",
@@ -372,7 +375,7 @@ impl Periodic {
             Self::BillingCreditEnd => 5,
             Self::BillingDebtSweep => 7,
             Self::ProcessReap | Self::RadiusStale => 10,
-            Self::PanelRemind => 60,
+            Self::PanelMinute | Self::PanelRemind => 60,
             Self::SessionPurge | Self::Recordings => 3_600,
             Self::LedgerCheck | Self::Retention => 86_400,
         })
@@ -432,6 +435,7 @@ async fn run_periodic_once(app: &App, task: Periodic) -> Result<()> {
         Periodic::ProcessReap
         | Periodic::RadiusStale
         | Periodic::LedgerCheck
+        | Periodic::PanelMinute
         | Periodic::SessionPurge
         | Periodic::Recordings
         | Periodic::Retention => false,
@@ -501,6 +505,7 @@ async fn work(app: &App, task: Periodic) -> Result<()> {
         }
         Periodic::BillingCreditEnd => credit::end_due(app).await,
         Periodic::LedgerCheck => ledger::check::watch(app).await,
+        Periodic::PanelMinute => panel::minute::run(app).await,
         Periodic::BillingDebtSweep => sweep::run(app).await,
         Periodic::PanelRemind => panel::remind::run(app).await,
         Periodic::Recordings => recording::retain(app).await.map(drop),

@@ -4,6 +4,7 @@
 //! [`Error`](crate::Error).
 
 pub mod article;
+mod calendar;
 pub mod captcha;
 pub mod code;
 pub mod device;
@@ -13,9 +14,14 @@ pub mod identity;
 pub mod invite;
 mod limit;
 pub mod login;
+pub(crate) mod minute;
 pub mod module;
+pub mod money;
 pub mod notice;
+pub mod order;
+pub mod pass;
 pub mod payment;
+pub mod plan;
 pub mod refusal;
 pub mod register;
 pub(crate) mod remind;
@@ -25,6 +31,7 @@ pub mod shadow;
 mod site;
 pub mod subscription;
 pub mod system;
+pub mod telegram;
 pub mod ticket;
 pub mod user;
 mod who;

@@ -68,8 +68,7 @@ pub(super) async fn records(call: &Call) -> Outcome {
         return Err(wrong("status"));
     }
     let page = input.page("current", "pageSize", 10, 500);
-    let (rows, total) =
-        reviewing::list(&call.ctx, status.as_deref(), input.text("keyword").as_deref(), page).await?;
+    let (rows, total) = reviewing::list(&call.ctx, status.as_deref(), input.text("keyword").as_deref(), page).await?;
     let mut body: Map<String, Value> = beside(total, page);
     body.insert("data".to_owned(), rows.iter().map(shown).collect());
     Ok(Answer::Bare(Value::Object(body)))

@@ -39,12 +39,7 @@ pub(super) const TEXTS: &[Text] = &[
     english("Please enter your name", "请输入姓名", "請輸入姓名", "Укажите имя"),
     english("The name is not valid", "姓名格式不正确", "姓名格式不正確", "Неверное имя"),
     english("Please enter your identity number", "请输入身份证号", "請輸入身分證號", "Укажите номер документа"),
-    english(
-        "The identity number is not valid",
-        "身份证号格式不正确",
-        "身分證號格式不正確",
-        "Неверный номер документа",
-    ),
+    english("The identity number is not valid", "身份证号格式不正确", "身分證號格式不正確", "Неверный номер документа"),
     english(
         "The check digit of the identity number is wrong",
         "身份证号校验码错误",
@@ -87,7 +82,12 @@ pub(super) const TEXTS: &[Text] = &[
         "該用戶沒有實名認證紀錄",
         "У этого пользователя нет данных проверки",
     ),
-    english("This verification is not pending", "该认证不在待审核状态", "該認證不在待審核狀態", "Эти данные не ждут проверки"),
+    english(
+        "This verification is not pending",
+        "该认证不在待审核状态",
+        "該認證不在待審核狀態",
+        "Эти данные не ждут проверки",
+    ),
     english("Please enter the reason of the rejection", "请填写驳回原因", "請填寫駁回原因", "Укажите причину отказа"),
     english("Real-name verification", "实名认证", "實名認證", "Проверка личности"),
     english(
@@ -144,8 +144,18 @@ pub(super) const TEXTS: &[Text] = &[
         "校驗身分證校驗碼",
         "Отклонять номера с неверной контрольной цифрой",
     ),
-    english("Minimum age in years, 0: none", "最低年龄，0 为不限", "最低年齡，0 為不限", "Наименьший возраст, 0 — любой"),
-    english("One account per identity", "一个身份仅限一个账号", "一個身分僅限一個帳號", "Одна учётная запись на человека"),
+    english(
+        "Minimum age in years, 0: none",
+        "最低年龄，0 为不限",
+        "最低年齡，0 為不限",
+        "Наименьший возраст, 0 — любой",
+    ),
+    english(
+        "One account per identity",
+        "一个身份仅限一个账号",
+        "一個身分僅限一個帳號",
+        "Одна учётная запись на человека",
+    ),
     english("Notice shown to users", "向用户显示的提示", "向用戶顯示的提示", "Подсказка для пользователей"),
     english(
         "Plan of IPv6 accounts, empty: the same plan",

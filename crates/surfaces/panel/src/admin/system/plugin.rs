@@ -89,7 +89,8 @@ pub(super) async fn list(call: &Call) -> Outcome {
         plugins.extend(Module::ALL.map(|module| feature(module, &modules, call.language)));
     }
     if let Some(providers) = call.ctx.app.payments().filter(|_| wants("payment")) {
-        let description = text::of("A payment system; its credentials are set with the payment methods.", call.language);
+        let description =
+            text::of("A payment system; its credentials are set with the payment methods.", call.language);
         let shown = providers
             .drivers()
             .map(|driver| plugin(driver.name(), (driver.name(), &description), "payment", true, &json!({})));
