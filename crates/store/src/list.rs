@@ -4,3 +4,8 @@
 pub(crate) fn json(ids: impl IntoIterator<Item = i64>) -> String {
     serde_json::Value::from_iter(ids).to_string()
 }
+
+/// Writes texts as a JSON array.
+pub(crate) fn json_texts(texts: &[String]) -> String {
+    serde_json::json!(texts).to_string()
+}

@@ -10,6 +10,7 @@ pub mod code;
 pub mod device;
 pub mod entrance;
 pub mod forget;
+pub mod gift;
 pub mod identity;
 pub mod invite;
 mod limit;

@@ -2,6 +2,8 @@
 
 #[cfg(test)]
 mod content;
+#[cfg(test)]
+mod module;
 mod payment;
 #[cfg(test)]
 mod session;
