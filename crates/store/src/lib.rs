@@ -44,6 +44,7 @@ pub mod oa_user;
 pub mod one_time;
 pub mod own_account;
 pub mod panel_article;
+pub mod panel_commission;
 pub mod panel_coupon;
 pub mod panel_device;
 pub mod panel_gift;

@@ -2,7 +2,7 @@
 
 use gatehouse_model::Origin;
 
-use super::{order, pass, shadow, ticket};
+use super::{commission, order, pass, shadow, ticket};
 use crate::{Actor, App, Result};
 
 /// Runs every step; one that fails keeps none of the others from running, and all try again a minute later.
@@ -10,6 +10,7 @@ pub(crate) async fn run(app: &App) -> Result<()> {
     let ctx = app.ctx(Actor::System("panel.minute"), Origin::System);
     let steps = [
         ("orders", order::heal(&ctx).await),
+        ("commissions", commission::pay_due(&ctx).await),
         ("traffic resets", pass::reset_due(&ctx).await),
         ("tickets", ticket::close_idle(app).await),
         ("shared quotas", shadow::cut_exhausted(app).await),

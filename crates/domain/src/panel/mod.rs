@@ -8,6 +8,8 @@ mod calendar;
 pub mod captcha;
 pub mod code;
 pub mod device;
+pub mod commission;
+pub mod coupon;
 pub mod entrance;
 pub mod forget;
 pub mod gift;

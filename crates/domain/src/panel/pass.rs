@@ -126,6 +126,9 @@ impl Pass {
         rows::update(tx, &self.row, now).await?;
         shadow::mirror(ctx, tx, account).await?;
         tx.touch(Aspect::ProxyUser, Some(account.0));
+        if self.row.main_account_id.is_none() {
+            shadow::mirror(ctx, tx, account).await?;
+        }
         Ok(())
     }
 }

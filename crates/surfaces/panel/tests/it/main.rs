@@ -4,11 +4,15 @@
 mod content;
 #[cfg(test)]
 mod module;
+mod order;
+#[cfg(test)]
 mod payment;
 #[cfg(test)]
 mod session;
 #[cfg(test)]
 mod setting;
+#[cfg(test)]
+mod shop;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
