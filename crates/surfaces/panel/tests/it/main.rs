@@ -1,6 +1,9 @@
 //! Exchanges with the panel through its real router.
 
 #[cfg(test)]
+mod content;
+#[cfg(test)]
+mod module;
 mod order;
 #[cfg(test)]
 mod paying;
@@ -16,3 +19,5 @@ mod shop;
 mod support;
 #[cfg(test)]
 mod sweep;
+#[cfg(test)]
+mod ticket;
