@@ -1,10 +1,12 @@
 //! Stand-ins of services that only exist elsewhere: the payment systems and the push service, spoken to over HTTP on the loopback
 //! interface. They sign and verify by code of their own, so that a mistake of ours is not made twice.
 
+mod captcha;
 mod epay;
 mod fcm;
 mod fondy;
 mod liqpay;
+mod smtp;
 mod stripe;
 
 use std::{
@@ -22,6 +24,8 @@ pub use fcm::{Fcm, Pushed};
 pub use fondy::{Fondy, FondyOrder};
 pub use liqpay::{Liqpay, LiqpayOrder};
 pub use stripe::Stripe;
+pub use captcha::CaptchaService;
+pub use smtp::{Mail, Smtp, SmtpRules};
 
 /// A web server until it is dropped.
 #[derive(Debug)]

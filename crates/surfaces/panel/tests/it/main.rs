@@ -2,9 +2,12 @@
 
 #[cfg(test)]
 mod content;
+mod mail;
 #[cfg(test)]
 mod module;
 mod order;
+#[cfg(test)]
+mod passport;
 #[cfg(test)]
 mod paying;
 #[cfg(test)]
