@@ -19,13 +19,13 @@ use anyhow::Result;
 use axum::Router;
 use tokio::{net::TcpListener, task::JoinSet};
 
+pub use captcha::CaptchaService;
 pub use epay::Epay;
 pub use fcm::{Fcm, Pushed};
 pub use fondy::{Fondy, FondyOrder};
 pub use liqpay::{Liqpay, LiqpayOrder};
-pub use stripe::Stripe;
-pub use captcha::CaptchaService;
 pub use smtp::{Mail, Smtp, SmtpRules};
+pub use stripe::Stripe;
 
 /// A web server until it is dropped.
 #[derive(Debug)]
