@@ -2,10 +2,12 @@
 //! interface. They sign and verify by code of their own, so that a mistake of ours is not made twice.
 
 mod captcha;
+mod epay;
 mod fcm;
 mod fondy;
 mod liqpay;
 mod smtp;
+mod stripe;
 
 use std::{
     collections::BTreeMap,
@@ -18,10 +20,12 @@ use axum::Router;
 use tokio::{net::TcpListener, task::JoinSet};
 
 pub use captcha::CaptchaService;
+pub use epay::Epay;
 pub use fcm::{Fcm, Pushed};
 pub use fondy::{Fondy, FondyOrder};
 pub use liqpay::{Liqpay, LiqpayOrder};
 pub use smtp::{Mail, Smtp, SmtpRules};
+pub use stripe::Stripe;
 
 /// A web server until it is dropped.
 #[derive(Debug)]

@@ -1,10 +1,15 @@
 //! Exchanges with the panel through its real router.
 
 #[cfg(test)]
+mod content;
 mod mail;
+#[cfg(test)]
+mod module;
 mod order;
 #[cfg(test)]
 mod passport;
+#[cfg(test)]
+mod paying;
 #[cfg(test)]
 mod payment;
 #[cfg(test)]
@@ -19,3 +24,5 @@ mod shop;
 mod support;
 #[cfg(test)]
 mod sweep;
+#[cfg(test)]
+mod ticket;
