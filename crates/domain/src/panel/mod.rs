@@ -12,6 +12,7 @@ pub mod coupon;
 pub mod device;
 pub mod entrance;
 pub mod forget;
+pub mod guess;
 pub mod gift;
 pub mod identity;
 pub mod invite;

@@ -7,6 +7,8 @@ mod mail;
 mod module;
 mod order;
 #[cfg(test)]
+mod page;
+#[cfg(test)]
 mod passport;
 #[cfg(test)]
 mod paying;
