@@ -64,7 +64,12 @@ impl Template {
     }
 
     /// Subject and content of the built-in template in the language of the site.
-    fn built_in(self, is_chinese: bool) -> (&'static str, String) {
+    fn built_in(self, ctx: &Ctx) -> (String, String) {
+        let (subject, content) = self.worded(ctx.app.settings().panel.locale.starts_with("zh"));
+        (subject.to_owned(), content)
+    }
+
+    fn worded(self, is_chinese: bool) -> (&'static str, String) {
         let (subject, text) = match (self, is_chinese) {
             (Self::Verify, true) => (
                 "{{name}} 邮箱验证码",
@@ -117,10 +122,7 @@ pub(super) async fn render(
 ) -> Result<(String, String)> {
     let (subject, content) = match rows::find_template(q, template.as_str()).await? {
         Some(row) => (row.subject, row.content),
-        None => {
-            let (subject, content) = template.built_in(ctx.app.settings().panel.locale.starts_with("zh"));
-            (subject.to_owned(), content)
-        }
+        None => template.built_in(ctx),
     };
     let settings = ctx.app.live().panel();
     let base = crate::panel::subscription::base(&ctx.app);
@@ -168,13 +170,10 @@ pub struct Shown {
 /// Shows a template. Errors: `Forbidden`. Source: specs/panel.md §4.1 mail/template.
 pub async fn show(ctx: &Ctx, template: Template) -> Result<Shown> {
     ctx.require("panel.config")?;
-    Ok(match rows::find_template(&mut ctx.read(), template.as_str()).await? {
-        Some(row) => Shown { template, subject: row.subject, content: row.content, is_own: true },
-        None => {
-            let (subject, content) = template.built_in(ctx.app.settings().panel.locale.starts_with("zh"));
-            Shown { template, subject: subject.to_owned(), content, is_own: false }
-        }
-    })
+    let own = rows::find_template(&mut ctx.read(), template.as_str()).await?;
+    let is_own = own.is_some();
+    let (subject, content) = own.map_or_else(|| template.built_in(ctx), |row| (row.subject, row.content));
+    Ok(Shown { template, subject, content, is_own })
 }
 
 /// Writes a template. A broken one is refused: an open `{{`, an unknown variable, one without what it is for.
@@ -239,7 +238,7 @@ mod tests {
     fn every_built_in_template_is_one_that_may_be_saved() {
         for template in Template::ALL {
             for is_chinese in [true, false] {
-                let (subject, content) = template.built_in(is_chinese);
+                let (subject, content) = template.worded(is_chinese);
                 for text in [subject, &content] {
                     let names = variables(text).unwrap();
                     assert!(names.iter().all(|name| template.knows(name)), "{text}");

@@ -16,10 +16,7 @@ pub(super) fn count(file: &StateFile) -> usize {
 
 /// The codes that a file needs for what it says of the panel.
 pub(super) fn needs(file: &StateFile) -> impl Iterator<Item = &'static str> {
-    [
-        (!file.panel.settings.0.is_empty(), "panel.config"),
-        (user::named(file).next().is_some(), "panel.user"),
-    ]
+    [(!file.panel.settings.0.is_empty(), "panel.config"), (user::named(file).next().is_some(), "panel.user")]
         .into_iter()
         .filter_map(|(is_named, code)| is_named.then_some(code))
 }
