@@ -134,6 +134,7 @@ pub async fn apply(ctx: &Ctx, file: &StateFile, mode: Mode) -> Result<Applied> {
         vpn::ensure(ctx, &mut tx, file, &mut work).await?;
         billing::ensure(ctx, &mut tx, file, &mut work).await?;
         account::write(ctx, &mut tx, accounts, &names, &mut work).await?;
+        panel::users(ctx, &mut tx, file, &mut work).await?;
         billing::devices(ctx, &mut tx, file, &mut work).await?;
         oa::users(ctx, &mut tx, &oa_users, Presence::Present, &mut work).await?;
         bastion::ensure(ctx, &mut tx, file, secrets, &mut work).await?;

@@ -13,6 +13,7 @@ pub mod device;
 pub mod entrance;
 pub mod forget;
 pub mod gift;
+pub mod guess;
 pub mod identity;
 pub mod invite;
 mod limit;

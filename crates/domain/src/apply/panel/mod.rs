@@ -2,6 +2,7 @@
 
 pub(super) mod file;
 mod setting;
+mod user;
 
 use gatehouse_store::Tx;
 
@@ -10,12 +11,15 @@ use crate::{Ctx, Result};
 
 /// How many entries of these kinds a file has.
 pub(super) fn count(file: &StateFile) -> usize {
-    file.panel.settings.0.len()
+    file.panel.settings.0.len() + user::named(file).count()
 }
 
 /// The codes that a file needs for what it says of the panel.
 pub(super) fn needs(file: &StateFile) -> impl Iterator<Item = &'static str> {
-    [(!file.panel.settings.0.is_empty(), "panel.config")]
+    [
+        (!file.panel.settings.0.is_empty(), "panel.config"),
+        (user::named(file).next().is_some(), "panel.user"),
+    ]
         .into_iter()
         .filter_map(|(is_named, code)| is_named.then_some(code))
 }
@@ -23,9 +27,15 @@ pub(super) fn needs(file: &StateFile) -> impl Iterator<Item = &'static str> {
 /// Every rule that the file alone breaks.
 pub(super) fn check(file: &StateFile, problems: &mut Problems) {
     setting::check(&file.panel.settings, problems);
+    user::check(file, problems);
 }
 
 /// Makes and changes what accounts need to be there.
 pub(super) async fn ensure(ctx: &Ctx, tx: &mut Tx, file: &StateFile, work: &mut Work) -> Result<()> {
     setting::ensure(ctx, tx, &file.panel.settings, work).await
+}
+
+/// Writes what the panel keeps with passes, once every account is there.
+pub(super) async fn users(ctx: &Ctx, tx: &mut Tx, file: &StateFile, work: &mut Work) -> Result<()> {
+    user::ensure(ctx, tx, file, work).await
 }

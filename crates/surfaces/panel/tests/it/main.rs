@@ -7,11 +7,15 @@ mod mail;
 mod module;
 mod order;
 #[cfg(test)]
+mod page;
+#[cfg(test)]
 mod passport;
 #[cfg(test)]
 mod paying;
 #[cfg(test)]
 mod payment;
+#[cfg(test)]
+mod people;
 #[cfg(test)]
 mod session;
 #[cfg(test)]
