@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod content;
 #[cfg(test)]
+mod gift;
+#[cfg(test)]
 mod module;
 mod order;
 #[cfg(test)]
