@@ -6,6 +6,6 @@ pub(crate) fn json(ids: impl IntoIterator<Item = i64>) -> String {
 }
 
 /// Writes texts as a JSON array.
-pub(crate) fn json_texts(texts: &[String]) -> String {
-    serde_json::json!(texts).to_string()
+pub(crate) fn texts(texts: &[impl AsRef<str>]) -> String {
+    serde_json::Value::from_iter(texts.iter().map(AsRef::as_ref)).to_string()
 }

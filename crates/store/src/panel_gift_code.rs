@@ -64,7 +64,7 @@ pub async fn insert_many(
                        updated_at) SELECT $1, value, $3, 0, $5, 0, $4, $6, $6 \
                        FROM json_array_elements_text(CAST(CAST($2 AS TEXT) AS JSON)) AS listed (value) ON CONFLICT DO NOTHING"
         },
-        args![template, list::json_texts(codes), batch, max_usage, expires_at, at],
+        args![template, list::texts(codes), batch, max_usage, expires_at, at],
     )
     .await
 }

@@ -2,11 +2,16 @@
 
 #[cfg(test)]
 mod content;
+mod mail;
 #[cfg(test)]
 mod gift;
 #[cfg(test)]
 mod module;
 mod order;
+#[cfg(test)]
+mod passport;
+#[cfg(test)]
+mod paying;
 #[cfg(test)]
 mod payment;
 #[cfg(test)]
