@@ -2,9 +2,9 @@
 
 #[cfg(test)]
 mod content;
-mod mail;
 #[cfg(test)]
 mod gift;
+mod mail;
 #[cfg(test)]
 mod module;
 mod order;
