@@ -37,7 +37,11 @@ pub use file::{
     AccountEntry, NodeEntry, NodeGroupEntry, OaEntries, OaUserEntry, ProxyEntry, RoleEntry, StaffEntry, StateFile,
     TokenEntry,
 };
-pub use panel::file::{PanelEntries, SettingsEntry};
+pub use panel::{
+    content::{ArticleEntry, NoticeEntry},
+    file::{PanelEntries, SettingsEntry},
+    gift::{GiftTemplateEntry, ModuleEntry},
+};
 pub use value::{Amount, Expiry, Limit, Presence, Rate};
 pub use vpn::file::{
     AuthMethod, AuthServerEntry, NasEntry, ResourceKind, VpnEntries, VpnEntry, VpnGroupEntry, VpnPolicySetEntry,

@@ -1,9 +1,14 @@
 //! The entries of the panel. Their keys are published names: additions only (docs/STATE.md).
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
+
+use super::{
+    content::{ArticleEntry, NoticeEntry},
+    gift::{GiftTemplateEntry, ModuleEntry},
+};
 
 /// `[panel]`
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -11,6 +16,14 @@ use serde_json::{Map, Value};
 pub struct PanelEntries {
     /// `[panel.settings]`
     pub settings: SettingsEntry,
+    /// `[[panel.notice]]`
+    pub notice: Vec<NoticeEntry>,
+    /// `[[panel.knowledge]]`
+    pub knowledge: Vec<ArticleEntry>,
+    /// `[[panel.gift_template]]`
+    pub gift_template: Vec<GiftTemplateEntry>,
+    /// `[panel.module.CODE]`
+    pub module: BTreeMap<String, ModuleEntry>,
 }
 
 /// `[panel.settings]`: any settings by the names that `config/save` takes; `NAME_file` reads a secret from a file.

@@ -2,6 +2,8 @@
 
 #[cfg(test)]
 mod content;
+#[cfg(test)]
+mod gift;
 mod mail;
 #[cfg(test)]
 mod module;
