@@ -33,6 +33,7 @@ pub mod job;
 pub mod ledger;
 pub mod like;
 mod list;
+pub mod listing;
 pub mod live;
 pub mod lock;
 pub mod login_session;

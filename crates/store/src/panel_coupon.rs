@@ -2,6 +2,7 @@
 
 use gatehouse_model::{Millis, PanelCouponId};
 
+use crate::listing::{self, Field, Kind, Wanted};
 use crate::{Query, Result, Tx, args, sql};
 
 /// A coupon.
@@ -133,4 +134,25 @@ pub async fn update(tx: &mut Tx, row: &CouponRow) -> Result<u64> {
 /// Deletes a coupon; orders keep its number.
 pub async fn delete(tx: &mut Tx, id: PanelCouponId) -> Result<u64> {
     tx.exec(sql!("DELETE FROM panel_coupon WHERE id = $1"), args![id]).await
+}
+
+/// What staff filter and sort coupons by.
+pub const FIELDS: &[Field] = &[
+    Field { name: "id", column: "id", kind: Kind::Number },
+    Field { name: "code", column: "code", kind: Kind::Text },
+    Field { name: "name", column: "name", kind: Kind::Text },
+    Field { name: "type", column: "kind", kind: Kind::Number },
+    Field { name: "value", column: "value", kind: Kind::Number },
+    Field { name: "show", column: "is_shown", kind: Kind::Flag },
+    Field { name: "limit_use", column: "uses_left", kind: Kind::Number },
+    Field { name: "limit_use_with_user", column: "uses_per_account", kind: Kind::Number },
+    Field { name: "started_at", column: "started_at", kind: Kind::Moment },
+    Field { name: "ended_at", column: "ended_at", kind: Kind::Moment },
+    Field { name: "created_at", column: "created_at", kind: Kind::Moment },
+    Field { name: "updated_at", column: "updated_at", kind: Kind::Moment },
+];
+
+/// Lists a page of coupons, and counts them.
+pub async fn list_page(q: &mut impl Query, wanted: &Wanted, window: (i64, i64)) -> Result<(i64, Vec<CouponRow>)> {
+    listing::page(q, ("*", "panel_coupon", "id"), wanted, window).await
 }

@@ -2,6 +2,7 @@
 
 use gatehouse_model::{AccountId, Millis, Money, PanelCouponId, PanelOrderId, PaymentChannelId, PlanId};
 
+use crate::listing::{self, Field, Kind, Wanted};
 use crate::{Query, Result, Tx, args, sql};
 
 /// An order.
@@ -230,4 +231,42 @@ pub async fn list_waiting(
 pub async fn find_open(q: &mut impl Query, account: AccountId) -> Result<Option<OrderRow>> {
     q.one(sql!("SELECT * FROM panel_order WHERE account_id = $1 AND status <= 1 ORDER BY id LIMIT 1"), args![account])
         .await
+}
+
+/// An order with its buyer's e-mail address.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct ListedOrderRow {
+    /// The order.
+    #[sqlx(flatten)]
+    pub row: OrderRow,
+    /// His address, if he is still there.
+    pub email: Option<String>,
+}
+
+/// What staff filter and sort orders by.
+pub const FIELDS: &[Field] = &[
+    Field { name: "id", column: "o.id", kind: Kind::Number },
+    Field { name: "trade_no", column: "o.trade_no", kind: Kind::Text },
+    Field { name: "callback_no", column: "o.callback_no", kind: Kind::Text },
+    Field { name: "email", column: "a.email", kind: Kind::Text },
+    Field { name: "user_id", column: "o.account_id", kind: Kind::Number },
+    Field { name: "invite_user_id", column: "o.inviter_id", kind: Kind::Number },
+    Field { name: "plan_id", column: "o.plan_id", kind: Kind::Number },
+    Field { name: "coupon_id", column: "o.panel_coupon_id", kind: Kind::Number },
+    Field { name: "payment_id", column: "o.payment_channel_id", kind: Kind::Number },
+    Field { name: "type", column: "o.kind", kind: Kind::Number },
+    Field { name: "period", column: "o.period", kind: Kind::Text },
+    Field { name: "status", column: "o.status", kind: Kind::Number },
+    Field { name: "total_amount", column: "o.total", kind: Kind::Number },
+    Field { name: "commission_status", column: "o.commission_status", kind: Kind::Number },
+    Field { name: "commission_balance", column: "o.commission", kind: Kind::Number },
+    Field { name: "paid_at", column: "o.paid_at", kind: Kind::Moment },
+    Field { name: "created_at", column: "o.created_at", kind: Kind::Moment },
+    Field { name: "updated_at", column: "o.updated_at", kind: Kind::Moment },
+];
+
+/// Lists a page of orders, and counts them.
+pub async fn list_page(q: &mut impl Query, wanted: &Wanted, window: (i64, i64)) -> Result<(i64, Vec<ListedOrderRow>)> {
+    let from = "panel_order o LEFT JOIN account a ON a.id = o.account_id";
+    listing::page(q, ("o.*, a.email AS email", from, "o.id"), wanted, window).await
 }

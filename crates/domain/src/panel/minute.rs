@@ -8,7 +8,11 @@ use crate::{Actor, App, Result};
 /// Runs every step; one that fails keeps none of the others from running, and all try again a minute later.
 pub(crate) async fn run(app: &App) -> Result<()> {
     let ctx = app.ctx(Actor::System("panel.minute"), Origin::System);
-    let steps = [("orders", order::heal(&ctx).await), ("traffic resets", pass::reset_due(&ctx).await)];
+    let steps = [
+        ("orders", order::heal(&ctx).await),
+        ("commissions", commission::pay_due(&ctx).await),
+        ("traffic resets", pass::reset_due(&ctx).await),
+    ];
     let mut outcome = Ok(());
     for (step, result) in steps {
         if let Err(error) = result {

@@ -12,6 +12,7 @@ pub mod entrance;
 pub mod forget;
 pub mod invite;
 mod limit;
+pub mod listing;
 pub mod login;
 pub(crate) mod minute;
 pub mod module;

@@ -7,7 +7,11 @@ use super::{CouponRow, kind};
 use crate::{
     Ctx, Edit, Error, Result,
     audit::{self, Object},
-    panel::{Outcome, Refusal, plan::Period},
+    panel::{
+        Outcome, Refusal,
+        listing::{Asked, Page},
+        plan::Period,
+    },
     permission::{self, Change},
 };
 
@@ -107,6 +111,13 @@ impl Draft {
         }
         Ok(row)
     }
+}
+
+/// A page of coupons, the newest first unless it is sorted otherwise. Errors: an unknown field; `Forbidden`.
+pub async fn list(ctx: &Ctx, asked: &Asked) -> Outcome<Page<CouponRow>> {
+    ctx.require("panel.coupon")?;
+    let (total, rows) = rows::list_page(&mut ctx.read(), &asked.wanted(rows::FIELDS)?, asked.window()).await?;
+    Ok(Page { total, rows })
 }
 
 /// Makes a coupon. Errors: input refusals; the code is taken; `Forbidden`. Source: specs/panel.md §4.3.

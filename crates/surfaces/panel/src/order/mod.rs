@@ -1,6 +1,6 @@
 //! Orders and coupons of users (specs/panel.md §2.5).
 
-mod coupon;
+pub(crate) mod coupon;
 mod save;
 pub(crate) mod shown;
 mod view;

@@ -1,9 +1,13 @@
 //! Exchanges with the panel through its real router.
 
 #[cfg(test)]
+mod conserve;
+#[cfg(test)]
 mod order;
 #[cfg(test)]
 mod payment;
+#[cfg(test)]
+mod race;
 #[cfg(test)]
 mod session;
 #[cfg(test)]
@@ -14,3 +18,5 @@ mod shop;
 mod support;
 #[cfg(test)]
 mod sweep;
+#[cfg(test)]
+mod term;
