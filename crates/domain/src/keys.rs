@@ -14,6 +14,7 @@ use crate::{
     App, Ctx, Result,
     audit::{self, Object},
     oa::token,
+    panel::identity,
     recording,
     seal::Place,
 };
@@ -133,7 +134,9 @@ const fn purpose(column: SealedColumn) -> Option<&'static str> {
         SealedColumn::ProxyPassUuid => Some("proxy_pass.uuid"),
         SealedColumn::ProxyPassToken => Some("proxy_pass.token"),
         SealedColumn::ApiToken => Some(token::PURPOSE),
+        SealedColumn::IdentityNumber => Some(identity::PURPOSE),
         SealedColumn::NodeServerKey
+        | SealedColumn::IdentityName
         | SealedColumn::NodeTlsKey
         | SealedColumn::Voucher
         | SealedColumn::SecondFactor

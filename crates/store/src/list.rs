@@ -4,3 +4,8 @@
 pub(crate) fn json(ids: impl IntoIterator<Item = i64>) -> String {
     serde_json::Value::from_iter(ids).to_string()
 }
+
+/// Writes texts as a JSON array.
+pub(crate) fn texts(texts: &[impl AsRef<str>]) -> String {
+    serde_json::Value::from_iter(texts.iter().map(AsRef::as_ref)).to_string()
+}

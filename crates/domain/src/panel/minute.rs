@@ -2,7 +2,7 @@
 
 use gatehouse_model::Origin;
 
-use super::{commission, order, pass};
+use super::{commission, order, pass, shadow, ticket};
 use crate::{Actor, App, Result};
 
 /// Runs every step; one that fails keeps none of the others from running, and all try again a minute later.
@@ -12,6 +12,8 @@ pub(crate) async fn run(app: &App) -> Result<()> {
         ("orders", order::heal(&ctx).await),
         ("commissions", commission::pay_due(&ctx).await),
         ("traffic resets", pass::reset_due(&ctx).await),
+        ("tickets", ticket::close_idle(app).await),
+        ("shared quotas", shadow::cut_exhausted(app).await),
     ];
     let mut outcome = Ok(());
     for (step, result) in steps {

@@ -3,13 +3,17 @@
 //! A user is an account with a proxy pass. Refusals whose texts are the contract are [`Refusal`]s; everything else is the domain's
 //! [`Error`](crate::Error).
 
+pub mod article;
 mod calendar;
 pub mod captcha;
 pub mod code;
 pub mod commission;
 pub mod coupon;
+pub mod device;
 pub mod entrance;
 pub mod forget;
+pub mod gift;
+pub mod identity;
 pub mod invite;
 mod limit;
 pub mod listing;
@@ -17,6 +21,7 @@ pub mod login;
 pub(crate) mod minute;
 pub mod module;
 pub mod money;
+pub mod notice;
 pub mod order;
 pub mod pass;
 pub mod payment;
@@ -28,9 +33,10 @@ pub mod session;
 pub mod setting;
 pub mod shadow;
 mod site;
-pub mod stripe;
 pub mod subscription;
+pub mod system;
 pub mod telegram;
+pub mod ticket;
 pub mod user;
 mod who;
 
@@ -38,6 +44,11 @@ pub use refusal::{Failure, Outcome, Refusal};
 pub use who::Who;
 
 use gatehouse_store::proxy_pass::{self, PanelUserRow};
+
+/// A pattern that finds a folded text anywhere, nothing in it a wildcard: for filters of staff.
+pub fn pattern(folded: &str) -> String {
+    gatehouse_store::like::contains(folded)
+}
 
 /// The caller's own row. Errors: a refusal where he has no pass.
 pub(crate) async fn proxy_row(who: &Who) -> Outcome<PanelUserRow> {

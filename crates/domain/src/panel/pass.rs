@@ -124,6 +124,7 @@ impl Pass {
             return Ok(());
         }
         rows::update(tx, &self.row, now).await?;
+        shadow::mirror(ctx, tx, account).await?;
         tx.touch(Aspect::ProxyUser, Some(account.0));
         if self.row.main_account_id.is_none() {
             shadow::mirror(ctx, tx, account).await?;

@@ -154,7 +154,7 @@ fn check(spec: &NodeSpec) -> Result<()> {
     Ok(())
 }
 
-/// Two embedded nodes cannot bind the same port of the same address.
+/// Two embedded nodes cannot bind the same port of the same address and transport.
 async fn check_port(tx: &mut Tx, spec: &NodeSpec, own: Option<NodeId>) -> Result<()> {
     if spec.server_port == 0 {
         return Ok(());
@@ -164,6 +164,7 @@ async fn check_port(tx: &mut Tx, spec: &NodeSpec, own: Option<NodeId>) -> Result
     let clash = others.iter().find(|row| {
         row.is_embedded
             && Some(row.id) != own
+            && NodeKind::parse(&row.kind).is_none_or(|kind| share_transport(kind, spec.kind))
             && row.server_port == i64::from(spec.server_port)
             && row.listen_ip == listen_ip
     });
@@ -173,6 +174,13 @@ async fn check_port(tx: &mut Tx, spec: &NodeSpec, own: Option<NodeId>) -> Result
         }
         None => Ok(()),
     }
+}
+
+/// Whether two types bind ports of the same transport.
+fn share_transport(one: NodeKind, other: NodeKind) -> bool {
+    let of = |kind| (kind != NodeKind::Hysteria, matches!(kind, NodeKind::Hysteria | NodeKind::Shadowsocks));
+    let ((tcp, udp), (other_tcp, other_udp)) = (of(one), of(other));
+    (tcp && other_tcp) || (udp && other_udp)
 }
 
 async fn check_classic_cap(ctx: &Ctx, tx: &mut Tx, spec: &NodeSpec, id: NodeId) -> Result<()> {

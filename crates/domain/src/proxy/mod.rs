@@ -7,6 +7,7 @@ pub mod group;
 pub mod link;
 pub mod manage;
 pub mod node;
+pub mod route;
 pub(crate) mod row;
 pub mod settings;
 pub mod status;

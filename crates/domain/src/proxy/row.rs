@@ -9,7 +9,7 @@ use gatehouse_model::{NodeGroupId, NodeId, NodeKind, SsCipher};
 use gatehouse_store::node::{self as rows, NodeRow};
 
 use super::{
-    node::{Certificate, Node, Protocol, Tls},
+    node::{Certificate, Hysteria, Node, Protocol, Tls},
     settings::{CertMode, NodeSettings},
 };
 use crate::{App, Error, Result, seal::Place};
@@ -57,8 +57,17 @@ fn read(app: &App, row: NodeRow, group_ids: BTreeSet<NodeGroupId>, used: i64, bo
                 None => Vec::new(),
             },
         },
-        NodeKind::Trojan => Protocol::Trojan(tls(app, &row, &settings)?),
-        NodeKind::Vless => Protocol::Vless(tls(app, &row, &settings)?),
+        NodeKind::Trojan => Protocol::Trojan(tls(app, &row, &settings)?, settings.transport()),
+        NodeKind::Vless => Protocol::Vless(tls(app, &row, &settings)?, settings.transport()),
+        NodeKind::Hysteria if row.is_embedded => {
+            let bandwidth = settings.bandwidth.unwrap_or_default();
+            Protocol::Hysteria(Hysteria {
+                tls: tls(app, &row, &settings)?,
+                up_mbps: bandwidth.up.unwrap_or(0),
+                down_mbps: bandwidth.down.unwrap_or(0),
+                ignore_client_bandwidth: settings.ignore_client_bandwidth,
+            })
+        }
         other => Protocol::Remote(other),
     };
     let port = |number: i64| u16::try_from(number).map_err(|_| fault("port out of range"));
@@ -81,6 +90,7 @@ fn read(app: &App, row: NodeRow, group_ids: BTreeSet<NodeGroupId>, used: i64, bo
         transfer_cap: row.transfer_cap,
         protocol,
         bound_port,
+        routes: Arc::default(),
     })
 }
 

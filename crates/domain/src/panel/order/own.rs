@@ -1,16 +1,12 @@
 //! A buyer and his orders (specs/panel.md §2.5).
 
-use gatehouse_model::Money;
 use gatehouse_store::{
     panel_order as rows,
     payment_channel::{self, PaymentChannelRow},
 };
 
-use super::{Locked, OrderRow, cancel, lock_by_trade, open::surplus_orders, pay, status};
-use crate::{
-    Error,
-    panel::{Outcome, Refusal, Who},
-};
+use super::{Locked, OrderRow, cancel, lock_by_trade, open::surplus_orders};
+use crate::panel::{Outcome, Refusal, Who};
 
 const UNKNOWN: Refusal = Refusal::rule("Order does not exist");
 /// More orders than anybody has.
@@ -62,25 +58,4 @@ pub async fn cancel(who: &Who, trade_no: &str) -> Outcome<()> {
         return Err(Refusal::rule("You can only cancel pending orders").into());
     }
     Ok(tx.commit().await?)
-}
-
-/// Settles one of the caller's pending orders where nothing is left to be paid; false: something is.
-///
-/// Errors: unknown, another's, or not pending; `Internal` for a total below nothing, which is a fault of ours and never free.
-/// Source: specs/panel.md §2.5 order/checkout.
-pub async fn settle_free(who: &Who, trade_no: &str) -> Outcome<bool> {
-    let ctx = &who.ctx;
-    let mut tx = ctx.begin().await?;
-    let order = lock_by_trade(&mut tx, trade_no, Some(who.account)).await?;
-    let pending = order.filter(|order| order.row.status == status::PENDING);
-    let order = pending.ok_or(Refusal::rule("Order does not exist or has been paid"))?;
-    if order.row.total < Money::ZERO {
-        return Err(Error::internal(format!("order {} costs less than nothing", order.row.id)).into());
-    }
-    if order.row.total > Money::ZERO {
-        return Ok(false);
-    }
-    pay::pay(ctx, &mut tx, order, pay::Payment { channel: "panel:none", callback_no: None }).await?;
-    tx.commit().await?;
-    Ok(true)
 }

@@ -9,7 +9,7 @@ use gatehouse_domain::panel::{
     plan::Period,
 };
 use gatehouse_model::{Money, PlanId};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
     answer::{Answer, Failure, Outcome},
@@ -43,16 +43,6 @@ pub(super) async fn save(call: &Call) -> Outcome {
     let coupon = input.text("coupon_code");
     let wish = Wish { plan: PlanId(plan), period, coupon: coupon.as_deref() };
     Ok(Answer::Data(Value::from(save::save(who, wish).await?)))
-}
-
-/// Pays an order. Shape: `trade_no`, `method` → `{type, data}`. Errors: specs/panel.md §2.5.
-pub(super) async fn checkout(call: &Call) -> Outcome {
-    let who = call.who()?;
-    let trade_no = trade_no(call);
-    if own::settle_free(who, &trade_no).await? {
-        return Ok(Answer::Bare(json!({"type": -1, "data": true})));
-    }
-    Err(Refusal::rule("Payment method is not available").into())
 }
 
 /// Cancels a pending order. Shape: `trade_no`.

@@ -2,6 +2,7 @@
 
 use gatehouse_domain::panel::{
     order::{own, status},
+    payment::channel::{self, PaymentChannelRow},
     plan,
 };
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ use super::{
     shown::{row, with_plan},
 };
 use crate::{
-    answer::{Answer, Outcome},
+    answer::{Answer, Failure, Outcome},
     endpoint::Call,
     input::wrong,
     plan::resource::major,
@@ -27,9 +28,14 @@ pub(super) async fn detail(call: &Call) -> Outcome {
     let who = call.who()?;
     let order = own::find(who, &trade_no(call)).await?;
     let mut shown = with_plan(call, &order, &plan::list(&call.ctx).await?);
-    let payment = own::channel(who, &order).await?.map(
-        |channel| json!({"id": channel.id, "name": channel.name, "payment": channel.driver, "icon": channel.icon}),
-    );
+    let payment = match own::channel(who, &order).await? {
+        Some(found) => {
+            let mut shown = json!({"id": found.id, "name": found.name, "payment": found.driver, "icon": found.icon});
+            instruct(call, &found, &mut shown)?;
+            Some(shown)
+        }
+        None => None,
+    };
     let surplus = own::list_surplus(who, &order).await?;
     if let Some(object) = shown.as_object_mut() {
         object.insert("payment".to_owned(), json!(payment));
@@ -55,15 +61,26 @@ pub(super) async fn fetch(call: &Call) -> Outcome {
 /// Lists the ways to pay.
 pub(super) async fn methods(call: &Call) -> Outcome {
     let channels = own::channels(call.who()?).await?;
-    let shown = channels.iter().map(|channel| {
-        json!({
+    let mut list = Vec::with_capacity(channels.len());
+    for channel in &channels {
+        let mut shown = json!({
             "id": channel.id,
             "name": channel.name,
             "payment": channel.driver,
             "icon": channel.icon,
             "handling_fee_fixed": channel.fee_fixed,
             "handling_fee_percent": channel.fee_percent.map(|percent| major(gatehouse_model::Money(percent))),
-        })
-    });
-    Ok(Answer::Data(shown.collect()))
+        });
+        instruct(call, channel, &mut shown)?;
+        list.push(shown);
+    }
+    Ok(Answer::Data(Value::Array(list)))
+}
+
+/// Adds what a payer reads of a way to pay by hand.
+fn instruct(call: &Call, row: &PaymentChannelRow, shown: &mut Value) -> Result<(), Failure> {
+    if let (Some(text), Some(object)) = (channel::instructions(&call.ctx.app, row)?, shown.as_object_mut()) {
+        object.insert("instructions".to_owned(), json!(text));
+    }
+    Ok(())
 }

@@ -3,7 +3,12 @@
 #[cfg(test)]
 mod conserve;
 #[cfg(test)]
+mod content;
+#[cfg(test)]
+mod module;
 mod order;
+#[cfg(test)]
+mod paying;
 #[cfg(test)]
 mod payment;
 #[cfg(test)]
@@ -20,3 +25,4 @@ mod support;
 mod sweep;
 #[cfg(test)]
 mod term;
+mod ticket;
