@@ -2,7 +2,7 @@
 
 use gatehouse_model::{Millis, PanelCouponId};
 
-use crate::listing::{self, Field, Kind, Wanted};
+use crate::filter::{self, Field, Kind, Listing};
 use crate::{Query, Result, Tx, args, sql};
 
 /// A coupon.
@@ -137,22 +137,29 @@ pub async fn delete(tx: &mut Tx, id: PanelCouponId) -> Result<u64> {
 }
 
 /// What staff filter and sort coupons by.
-pub const FIELDS: &[Field] = &[
-    Field { name: "id", column: "id", kind: Kind::Number },
-    Field { name: "code", column: "code", kind: Kind::Text },
-    Field { name: "name", column: "name", kind: Kind::Text },
-    Field { name: "type", column: "kind", kind: Kind::Number },
-    Field { name: "value", column: "value", kind: Kind::Number },
-    Field { name: "show", column: "is_shown", kind: Kind::Flag },
-    Field { name: "limit_use", column: "uses_left", kind: Kind::Number },
-    Field { name: "limit_use_with_user", column: "uses_per_account", kind: Kind::Number },
-    Field { name: "started_at", column: "started_at", kind: Kind::Moment },
-    Field { name: "ended_at", column: "ended_at", kind: Kind::Moment },
-    Field { name: "created_at", column: "created_at", kind: Kind::Moment },
-    Field { name: "updated_at", column: "updated_at", kind: Kind::Moment },
+pub static FIELDS: &[Field] = &[
+    Field::new("id", Kind::Number, "id"),
+    Field::new("code", Kind::Text, "LOWER(code)"),
+    Field::new("name", Kind::Text, "LOWER(name)"),
+    Field::new("type", Kind::Number, "kind"),
+    Field::new("value", Kind::Number, "value"),
+    Field::new("show", Kind::Flag, "is_shown"),
+    Field::new("limit_use", Kind::Number, "uses_left"),
+    Field::new("limit_use_with_user", Kind::Number, "uses_per_account"),
+    Field::new("started_at", Kind::Number, "started_at / 1000"),
+    Field::new("ended_at", Kind::Number, "ended_at / 1000"),
+    Field::new("created_at", Kind::Number, "created_at / 1000"),
+    Field::new("updated_at", Kind::Number, "updated_at / 1000"),
 ];
 
-/// Lists a page of coupons, and counts them.
-pub async fn list_page(q: &mut impl Query, wanted: &Wanted, window: (i64, i64)) -> Result<(i64, Vec<CouponRow>)> {
-    listing::page(q, ("*", "panel_coupon", "id"), wanted, window).await
+/// Lists a page of coupons, and counts all that fit.
+pub async fn list_page(q: &mut impl Query, listing: &Listing) -> Result<(i64, Vec<CouponRow>)> {
+    let mut args = args![];
+    let fit = filter::conditions(&listing.conditions, &mut args);
+    let count = filter::statement(format!("SELECT COUNT(*) AS n FROM panel_coupon WHERE 1 = 1{fit}"))?;
+    let total: Option<(i64,)> = q.one(count, args.clone()).await?;
+    let (order, next) = (filter::order(listing.order, "id"), args.len() + 1);
+    let list = format!("SELECT * FROM panel_coupon WHERE 1 = 1{fit}{order} LIMIT ${next} OFFSET ${}", next + 1);
+    args.extend(args![listing.limit, listing.offset]);
+    Ok((total.map_or(0, |(n,)| n), q.all(filter::statement(list)?, args).await?))
 }

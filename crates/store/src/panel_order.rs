@@ -2,7 +2,7 @@
 
 use gatehouse_model::{AccountId, Millis, Money, PanelCouponId, PanelOrderId, PaymentChannelId, PlanId};
 
-use crate::listing::{self, Field, Kind, Wanted};
+use crate::filter::{self, Field, Kind, Listing};
 use crate::{Query, Result, Tx, args, sql};
 
 /// An order.
@@ -244,29 +244,36 @@ pub struct ListedOrderRow {
 }
 
 /// What staff filter and sort orders by.
-pub const FIELDS: &[Field] = &[
-    Field { name: "id", column: "o.id", kind: Kind::Number },
-    Field { name: "trade_no", column: "o.trade_no", kind: Kind::Text },
-    Field { name: "callback_no", column: "o.callback_no", kind: Kind::Text },
-    Field { name: "email", column: "a.email", kind: Kind::Text },
-    Field { name: "user_id", column: "o.account_id", kind: Kind::Number },
-    Field { name: "invite_user_id", column: "o.inviter_id", kind: Kind::Number },
-    Field { name: "plan_id", column: "o.plan_id", kind: Kind::Number },
-    Field { name: "coupon_id", column: "o.panel_coupon_id", kind: Kind::Number },
-    Field { name: "payment_id", column: "o.payment_channel_id", kind: Kind::Number },
-    Field { name: "type", column: "o.kind", kind: Kind::Number },
-    Field { name: "period", column: "o.period", kind: Kind::Text },
-    Field { name: "status", column: "o.status", kind: Kind::Number },
-    Field { name: "total_amount", column: "o.total", kind: Kind::Number },
-    Field { name: "commission_status", column: "o.commission_status", kind: Kind::Number },
-    Field { name: "commission_balance", column: "o.commission", kind: Kind::Number },
-    Field { name: "paid_at", column: "o.paid_at", kind: Kind::Moment },
-    Field { name: "created_at", column: "o.created_at", kind: Kind::Moment },
-    Field { name: "updated_at", column: "o.updated_at", kind: Kind::Moment },
+pub static FIELDS: &[Field] = &[
+    Field::new("id", Kind::Number, "o.id"),
+    Field::new("trade_no", Kind::Text, "LOWER(o.trade_no)"),
+    Field::new("callback_no", Kind::Text, "LOWER(o.callback_no)"),
+    Field::new("email", Kind::Text, "LOWER(a.email)"),
+    Field::new("user_id", Kind::Number, "o.account_id"),
+    Field::new("invite_user_id", Kind::Number, "o.inviter_id"),
+    Field::new("plan_id", Kind::Number, "o.plan_id"),
+    Field::new("coupon_id", Kind::Number, "o.panel_coupon_id"),
+    Field::new("payment_id", Kind::Number, "o.payment_channel_id"),
+    Field::new("type", Kind::Number, "o.kind"),
+    Field::new("period", Kind::Text, "LOWER(o.period)"),
+    Field::new("status", Kind::Number, "o.status"),
+    Field::new("total_amount", Kind::Number, "o.total"),
+    Field::new("commission_status", Kind::Number, "o.commission_status"),
+    Field::new("commission_balance", Kind::Number, "o.commission"),
+    Field::new("paid_at", Kind::Number, "o.paid_at / 1000"),
+    Field::new("created_at", Kind::Number, "o.created_at / 1000"),
+    Field::new("updated_at", Kind::Number, "o.updated_at / 1000"),
 ];
 
-/// Lists a page of orders, and counts them.
-pub async fn list_page(q: &mut impl Query, wanted: &Wanted, window: (i64, i64)) -> Result<(i64, Vec<ListedOrderRow>)> {
-    let from = "panel_order o LEFT JOIN account a ON a.id = o.account_id";
-    listing::page(q, ("o.*, a.email AS email", from, "o.id"), wanted, window).await
+/// Lists a page of orders, and counts all that fit.
+pub async fn list_page(q: &mut impl Query, listing: &Listing) -> Result<(i64, Vec<ListedOrderRow>)> {
+    let mut args = args![];
+    let from = "FROM panel_order o LEFT JOIN account a ON a.id = o.account_id WHERE 1 = 1";
+    let fit = filter::conditions(&listing.conditions, &mut args);
+    let count = filter::statement(format!("SELECT COUNT(*) AS n {from}{fit}"))?;
+    let total: Option<(i64,)> = q.one(count, args.clone()).await?;
+    let (order, next) = (filter::order(listing.order, "o.id"), args.len() + 1);
+    let list = format!("SELECT o.*, a.email AS email {from}{fit}{order} LIMIT ${next} OFFSET ${}", next + 1);
+    args.extend(args![listing.limit, listing.offset]);
+    Ok((total.map_or(0, |(n,)| n), q.all(filter::statement(list)?, args).await?))
 }

@@ -16,7 +16,6 @@ pub mod gift;
 pub mod identity;
 pub mod invite;
 mod limit;
-pub mod listing;
 pub mod login;
 pub(crate) mod minute;
 pub mod module;
@@ -25,6 +24,7 @@ pub mod notice;
 pub mod order;
 pub mod pass;
 pub mod payment;
+pub mod people;
 pub mod plan;
 pub mod refusal;
 pub mod register;
@@ -42,6 +42,9 @@ mod who;
 
 pub use refusal::{Failure, Outcome, Refusal};
 pub use who::Who;
+
+/// Lists that staff filter and sort.
+pub use gatehouse_store::filter;
 
 use gatehouse_store::proxy_pass::{self, PanelUserRow};
 

@@ -3,15 +3,13 @@
 use gatehouse_model::{Millis, PanelCouponId, PlanId};
 use gatehouse_store::{Tx, panel_coupon as rows};
 
+pub use rows::FIELDS;
+
 use super::{CouponRow, kind};
 use crate::{
     Ctx, Edit, Error, Result,
     audit::{self, Object},
-    panel::{
-        Outcome, Refusal,
-        listing::{Asked, Page},
-        plan::Period,
-    },
+    panel::{Outcome, Refusal, filter::Listing, plan::Period},
     permission::{self, Change},
 };
 
@@ -113,11 +111,10 @@ impl Draft {
     }
 }
 
-/// A page of coupons, the newest first unless it is sorted otherwise. Errors: an unknown field; `Forbidden`.
-pub async fn list(ctx: &Ctx, asked: &Asked) -> Outcome<Page<CouponRow>> {
+/// A page of coupons, the newest first unless it is sorted otherwise, and how many fit. Errors: `Forbidden`.
+pub async fn list(ctx: &Ctx, listing: &Listing) -> Outcome<(i64, Vec<CouponRow>)> {
     ctx.require("panel.coupon")?;
-    let (total, rows) = rows::list_page(&mut ctx.read(), &asked.wanted(rows::FIELDS)?, asked.window()).await?;
-    Ok(Page { total, rows })
+    Ok(rows::list_page(&mut ctx.read(), listing).await?)
 }
 
 /// Makes a coupon. Errors: input refusals; the code is taken; `Forbidden`. Source: specs/panel.md §4.3.

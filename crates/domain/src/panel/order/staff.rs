@@ -6,7 +6,7 @@ use gatehouse_store::{
     panel_order::{self as rows, OrderRow},
 };
 
-pub use rows::ListedOrderRow;
+pub use rows::{FIELDS, ListedOrderRow};
 
 use super::{Locked, cancel as give_up, lock_by_trade, pay, save, status};
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     audit::{self, Object},
     panel::{
         Outcome, Refusal,
-        listing::{Asked, Page},
+        filter::Listing,
         plan::{self, Period},
     },
     permission::{self, Change},
@@ -49,11 +49,10 @@ pub async fn find(ctx: &Ctx, id: Option<i64>, trade_no: Option<&str>) -> Outcome
     Ok(Shown { row, email, inviter })
 }
 
-/// A page of orders, the newest first unless it is sorted otherwise. Errors: an unknown field; `Forbidden`.
-pub async fn list(ctx: &Ctx, asked: &Asked) -> Outcome<Page<ListedOrderRow>> {
+/// A page of orders, the newest first unless it is sorted otherwise, and how many fit. Errors: `Forbidden`.
+pub async fn list(ctx: &Ctx, listing: &Listing) -> Outcome<(i64, Vec<ListedOrderRow>)> {
     ctx.require("panel.order")?;
-    let (total, rows) = rows::list_page(&mut ctx.read(), &asked.wanted(rows::FIELDS)?, asked.window()).await?;
-    Ok(Page { total, rows })
+    Ok(rows::list_page(&mut ctx.read(), listing).await?)
 }
 
 async fn email_of(ctx: &Ctx, account: Option<AccountId>) -> Outcome<Option<String>> {

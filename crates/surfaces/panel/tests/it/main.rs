@@ -4,9 +4,12 @@
 mod conserve;
 #[cfg(test)]
 mod content;
+mod mail;
 #[cfg(test)]
 mod module;
 mod order;
+#[cfg(test)]
+mod passport;
 #[cfg(test)]
 mod paying;
 #[cfg(test)]

@@ -10,7 +10,7 @@ use gatehouse_domain::panel::{
 use gatehouse_model::{Millis, PanelCouponId, PlanId};
 
 use super::{
-    list,
+    list::Asked,
     plan::{optional, texts},
 };
 use crate::{
@@ -33,9 +33,9 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
 
 /// Lists coupons.
 async fn fetch(call: &Call) -> Outcome {
-    let asked = list::asked(&call.input)?;
-    let page = edit::list(&call.ctx, &asked).await?;
-    Ok(list::page(&asked, page.total, page.rows.iter().map(shown).collect()))
+    let asked = Asked::read(&call.input, edit::FIELDS)?;
+    let (total, coupons) = edit::list(&call.ctx, &asked.listing).await?;
+    Ok(asked.page(total, coupons.iter().map(shown).collect()))
 }
 
 /// Makes a coupon, with `id` changes one, with `generate_count` makes many and answers a file of them.

@@ -8,7 +8,7 @@ use gatehouse_domain::panel::{
 use gatehouse_model::{Money, PlanId};
 use serde_json::{Value, json};
 
-use super::list;
+use super::list::Asked;
 use crate::{
     answer::{Answer, Failure, Outcome},
     endpoint::{Call, Endpoint, For, endpoint},
@@ -29,10 +29,10 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
 
 /// Lists orders with their plans and buyers.
 async fn fetch(call: &Call) -> Outcome {
-    let asked = list::asked(&call.input)?;
-    let page = staff::list(&call.ctx, &asked).await?;
+    let asked = Asked::read(&call.input, staff::FIELDS)?;
+    let (total, orders) = staff::list(&call.ctx, &asked.listing).await?;
     let plans = plan::list(&call.ctx).await?;
-    let shown = page.rows.iter().map(|listed| {
+    let shown = orders.iter().map(|listed| {
         let mut shown = with_plan(call, &listed.row, &plans);
         if let Some(object) = shown.as_object_mut() {
             object.insert("email".to_owned(), json!(listed.email));
@@ -40,7 +40,7 @@ async fn fetch(call: &Call) -> Outcome {
         }
         shown
     });
-    Ok(list::page(&asked, page.total, shown.collect()))
+    Ok(asked.page(total, shown.collect()))
 }
 
 /// Shows an order with its plan and people. Shape: `id` or `trade_no`.
