@@ -77,11 +77,16 @@ async fn write(ctx: &Ctx, tx: &mut Tx, entry: &AccountEntry, proxy: &ProxyEntry)
         }
     };
     let wanted = Terms {
-        discount: proxy.discount.map_or(held.discount, |percent| Some(i64::from(percent)).filter(|percent| *percent > 0)),
+        discount: proxy
+            .discount
+            .map_or(held.discount, |percent| Some(i64::from(percent)).filter(|percent| *percent > 0)),
         commission_type: proxy.commission_type.map_or(held.commission_type, i64::from),
         commission_rate: proxy.commission_rate.map_or(held.commission_rate, |percent| Some(percent.into())),
         inviter_id,
-        remark: proxy.remark.clone().map_or_else(|| held.remark.clone(), |text| Some(text).filter(|text| !text.is_empty())),
+        remark: proxy
+            .remark
+            .clone()
+            .map_or_else(|| held.remark.clone(), |text| Some(text).filter(|text| !text.is_empty())),
         remind_expire: proxy.remind_expire.unwrap_or(held.remind_expire),
         remind_traffic: proxy.remind_traffic.unwrap_or(held.remind_traffic),
     };

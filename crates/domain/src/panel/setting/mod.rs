@@ -14,7 +14,10 @@ use serde_json::{Map, Value, json};
 
 pub use self::table::PanelSettings;
 use self::table::{KEYS, Key};
-use super::refusal::{Outcome, Refusal};
+use super::{
+    plan,
+    refusal::{Outcome, Refusal},
+};
 use crate::{
     App, Ctx, Result,
     audit::{self, Object},
@@ -160,6 +163,9 @@ pub async fn save(ctx: &Ctx, given: &Map<String, Value>) -> Outcome<()> {
     }
     tx.commit().await?;
     ctx.app.live().refresh(&ctx.app).await?;
+    if names.split(' ').any(|name| name == "reset_traffic_method") {
+        plan::edit::follow_settings(&ctx).await?;
+    }
     Ok(())
 }
 

@@ -1,6 +1,8 @@
 //! Exchanges with the panel through its real router.
 
 #[cfg(test)]
+mod conserve;
+#[cfg(test)]
 mod content;
 #[cfg(test)]
 mod gift;
@@ -18,6 +20,7 @@ mod paying;
 mod payment;
 #[cfg(test)]
 mod people;
+mod race;
 #[cfg(test)]
 mod session;
 #[cfg(test)]
@@ -29,4 +32,5 @@ mod support;
 #[cfg(test)]
 mod sweep;
 #[cfg(test)]
+mod term;
 mod ticket;

@@ -120,7 +120,12 @@ async fn a_state_file_says_what_the_panel_keeps_with_a_pass() {
     assert_eq!((&user["plan"]["name"], &user["remarks"]), (&json!("Gold"), &json!("a note")));
     assert_eq!((&user["remind_traffic"], &user["transfer_enable"]), (&json!(false), &json!(2_i64 << 30)));
     assert!(user["invite_user_id"].is_i64());
-    let wrong = [json!({"plan": "no-such"}), json!({"discount": 101}), json!({"inviter": "guest@example.com"}), json!({"commission_type": 3})];
+    let wrong = [
+        json!({"plan": "no-such"}),
+        json!({"discount": 101}),
+        json!({"inviter": "guest@example.com"}),
+        json!({"commission_type": 3}),
+    ];
     for wrong in wrong {
         assert!(matches!(apply(wrong.clone()).await, Applied::Refused(_)), "{wrong}");
     }
