@@ -18,7 +18,7 @@ use super::{
         AddressPoolEntry, BillingEntries, BillingFieldEntry, BillingGroupEntry, BillingServiceEntry, CardEntry,
         DeviceEntry, RoleGroups, SubscriberEntry,
     },
-    panel::file::PanelEntries,
+    panel::file::{PanelEntries, PlanEntry},
     value::{Expiry, Limit, Presence, Rate},
     vpn::file::{
         AuthServerEntry, NasEntry, VpnEntries, VpnEntry, VpnGroupEntry, VpnPolicySetEntry, VpnResourceEntry,
@@ -59,6 +59,8 @@ pub struct StateFile {
     pub billing: BillingEntries,
     /// `[panel]`
     pub panel: PanelEntries,
+    /// `[[plan]]`
+    pub plan: Vec<PlanEntry>,
     /// `[[address_pool]]`
     pub address_pool: Vec<AddressPoolEntry>,
     /// `[[device]]`

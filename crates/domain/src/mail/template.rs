@@ -8,7 +8,7 @@ use super::html::escape;
 use crate::{
     Ctx, Result,
     audit::{self, Object},
-    panel::{Outcome, Refusal},
+    panel::{Outcome, Refusal, Who},
 };
 
 /// Which mail.
@@ -194,6 +194,22 @@ pub async fn save(ctx: &Ctx, template: Template, subject: &str, content: &str) -
     let mut tx = ctx.begin().await?;
     rows::replace_template(&mut tx, template.as_str(), subject, content, ctx.now()).await?;
     note(ctx, &mut tx, "mail.template.save", template).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Queues a mail to the caller, for staff who set up the mail server.
+///
+/// Errors: the rules "Mail is not configured", "The user does not exist" for a caller without an address.
+pub async fn send_test(who: &Who) -> Outcome<()> {
+    let ctx = &who.ctx;
+    ctx.require("panel.config")?;
+    if !super::is_configured(&ctx.app) {
+        return Err(Refusal::rule("Mail is not configured").into());
+    }
+    let account = gatehouse_store::account::find(&mut ctx.read(), who.account).await?;
+    let email = account.and_then(|account| account.email).ok_or(Refusal::rule("The user does not exist"))?;
+    let mut tx = ctx.begin().await?;
+    super::queue(ctx, &mut tx, &email, Template::Notify, &[("content", "OK")], super::LIFE).await?;
     Ok(tx.commit().await?)
 }
 

@@ -21,6 +21,7 @@ const AREAS: &[&[Endpoint]] = &[
     client::ENDPOINTS,
     node::ENDPOINTS,
     admin::ENDPOINTS,
+    admin::mail::ENDPOINTS,
     admin::plan::ENDPOINTS,
     admin::order::ENDPOINTS,
     admin::coupon::ENDPOINTS,

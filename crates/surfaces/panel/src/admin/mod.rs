@@ -5,6 +5,7 @@ pub(crate) mod coupon;
 pub(crate) mod gift;
 pub(crate) mod knowledge;
 pub(crate) mod list;
+pub(crate) mod mail;
 pub(crate) mod node;
 pub(crate) mod notice;
 pub(crate) mod order;

@@ -184,3 +184,35 @@ async fn a_service_tells_people_from_programs() {
     let (kind, secret, field) = kinds[0];
     assert_eq!(ask(kind, secret, field, json!(CaptchaService::RIGHT)).await.status, 400, "who cannot be asked says no");
 }
+
+#[tokio::test]
+async fn staff_write_templates_and_a_broken_one_is_refused() {
+    let (surface, smtp) = mailing(SmtpRules::default(), "").await;
+    let admin = surface.admin_token().await;
+    let list = surface.get(&admin, "v2/{sp}/mail/template/list").await.data();
+    assert_eq!(list.as_array().unwrap().len(), 5);
+    let save = async |name: &str, subject: &str, content: &str| {
+        let body = json!({"name": name, "subject": subject, "content": content});
+        surface.post(&admin, "v2/{sp}/mail/template/save", body).await.status
+    };
+    for (name, subject, content) in [
+        ("verify", "Hello", "no code in it"),
+        ("verify", "Hello", "{{code}} {{"),
+        ("verify", "Hello", "{{code}} {{password}}"),
+        ("verify", "a\nb", "{{code}}"),
+        ("verify", "", "{{code}}"),
+        ("no-such", "Hello", "{{code}}"),
+    ] {
+        assert_eq!(save(name, subject, content).await, 422, "{name} {subject} {content}");
+    }
+    assert_eq!(save("notify", "From {{name}}", "<p>{{content}}</p> at {{url}}").await, 200);
+    assert_eq!(surface.post(&admin, "v2/{sp}/config/testSendMail", json!({})).await.data(), true);
+    surface.test.run_due_jobs().await.unwrap();
+    let mail = smtp.mails().pop().unwrap();
+    assert_eq!((mail.to.as_str(), mail.subject.as_str()), ("admin@example.com", "From A <house>"));
+    assert_eq!(mail.body.trim(), "<p>OK</p> at https://panel.example.com");
+    let reset = surface.post(&admin, "v2/{sp}/mail/template/reset", json!({"name": "notify"})).await;
+    assert_eq!(reset.data(), true);
+    let shown = surface.get(&admin, "v2/{sp}/mail/template/get?name=notify").await.data();
+    assert_eq!(shown["is_custom"], false);
+}

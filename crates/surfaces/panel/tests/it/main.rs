@@ -1,7 +1,11 @@
 //! Exchanges with the panel through its real router.
 
 #[cfg(test)]
+mod conserve;
+#[cfg(test)]
 mod content;
+#[cfg(test)]
+mod gift;
 mod mail;
 #[cfg(test)]
 mod module;
@@ -16,6 +20,7 @@ mod paying;
 mod payment;
 #[cfg(test)]
 mod people;
+mod race;
 #[cfg(test)]
 mod session;
 #[cfg(test)]
@@ -27,4 +32,5 @@ mod support;
 #[cfg(test)]
 mod sweep;
 #[cfg(test)]
+mod term;
 mod ticket;
