@@ -44,9 +44,12 @@ impl Asked {
     pub(crate) fn page(&self, total: i64, data: Vec<Value>) -> Answer {
         let size = self.listing.limit;
         let last = total.saturating_add(size - 1).div_euclid(size).max(1);
-        Answer::Bare(json!({
-            "total": total, "current_page": self.page, "per_page": size, "last_page": last, "data": data
-        }))
+        let mut body =
+            json!({"total": total, "current_page": self.page, "per_page": size, "last_page": last, "data": null});
+        if let Some(place) = body.get_mut("data") {
+            *place = Value::Array(data);
+        }
+        Answer::Bare(body)
     }
 }
 

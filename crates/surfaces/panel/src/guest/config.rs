@@ -8,7 +8,6 @@ use crate::{
 };
 
 /// What pages need before anybody is logged in. Every key by name: nothing secret can get in by being added elsewhere.
-#[expect(clippy::unused_async, reason = "endpoints are asynchronous")]
 pub(super) async fn show(call: &Call) -> Outcome {
     let settings = call.ctx.app.live().panel();
     let suffixes = if settings.email_whitelist_enable { json!(settings.email_whitelist_suffix) } else { json!(0) };

@@ -18,7 +18,7 @@ async fn mailing(rules: SmtpRules, encryption: &str) -> (Surface, Smtp) {
     let smtp = Smtp::start(rules).await.unwrap();
     let mut settings = Settings::default();
     settings.panel.public_url = Some("https://panel.example.com".to_owned());
-    settings.panel.locale = "en-US".to_owned();
+    "en-US".clone_into(&mut settings.panel.locale);
     let surface = with(settings).await;
     let app = &surface.test.app;
     app.serve_mail(mail::mailer(app.random().clone(), Some(smtp.ca_file())));
@@ -34,7 +34,7 @@ async fn mailing(rules: SmtpRules, encryption: &str) -> (Surface, Smtp) {
 
 #[tokio::test]
 async fn a_code_comes_by_mail_and_proves_the_address() {
-    let (surface, smtp) = mailing(SmtpRules::default(), "").await;
+    let (surface, smtp) = Box::pin(mailing(SmtpRules::default(), "")).await;
     let sent = surface.post("", "v1/passport/comm/sendEmailVerify", json!({"email": "new@example.com"})).await;
     assert_eq!(sent.data(), true);
     assert!(sent.json().get("debug_code").is_none());
@@ -52,7 +52,7 @@ async fn a_code_comes_by_mail_and_proves_the_address() {
 async fn a_link_by_mail_logs_in_after_starttls_and_a_login() {
     let login = ("site@example.com".to_owned(), "mail password".to_owned());
     let rules = SmtpRules { starttls: true, login: Some(login.clone()) };
-    let (surface, smtp) = mailing(rules, "tls").await;
+    let (surface, smtp) = Box::pin(mailing(rules, "tls")).await;
     surface.user("a@example.com").await;
     let ask = json!({"email": "a@example.com", "redirect": "order"});
     assert_eq!(surface.post("", "v1/passport/auth/loginWithMailLink", ask).await.data(), true);
@@ -70,7 +70,7 @@ async fn a_link_by_mail_logs_in_after_starttls_and_a_login() {
 
 #[tokio::test]
 async fn a_server_that_refuses_for_now_is_asked_again_and_one_that_refuses_for_good_is_not() {
-    let (surface, smtp) = mailing(SmtpRules::default(), "").await;
+    let (surface, smtp) = Box::pin(mailing(SmtpRules::default(), "")).await;
     smtp.refuse(Some("450 try later"));
     surface.post("", "v1/passport/comm/sendEmailVerify", json!({"email": "a@example.com"})).await.data();
     surface.test.run_due_jobs().await.unwrap();
@@ -84,7 +84,7 @@ async fn a_server_that_refuses_for_now_is_asked_again_and_one_that_refuses_for_g
     surface.post("", "v1/passport/comm/sendEmailVerify", json!({"email": "b@example.com"})).await.data();
     surface.test.run_due_jobs().await.unwrap();
     smtp.refuse(None);
-    surface.test.advance(Duration::from_secs(3_600));
+    surface.test.advance(Duration::from_hours(1));
     surface.test.run_due_jobs().await.unwrap();
     assert_eq!(smtp.mails().len(), 1);
     let log = gatehouse_store::mail::list_log(&mut surface.test.app.db().read(), 10).await.unwrap();
@@ -95,7 +95,7 @@ async fn a_server_that_refuses_for_now_is_asked_again_and_one_that_refuses_for_g
 
 #[tokio::test]
 async fn nobodys_addresses_get_nothing() {
-    let (surface, smtp) = mailing(SmtpRules::default(), "").await;
+    let (surface, smtp) = Box::pin(mailing(SmtpRules::default(), "")).await;
     surface.user("someone@oa.invalid").await;
     surface.post("", "v1/passport/comm/sendEmailVerify", json!({"email": "someone@oa.invalid"})).await.data();
     surface.test.run_due_jobs().await.unwrap();
@@ -104,7 +104,7 @@ async fn nobodys_addresses_get_nothing() {
 
 #[tokio::test]
 async fn people_are_reminded_once_a_day_of_what_they_want_to_know() {
-    let (surface, smtp) = mailing(SmtpRules::default(), "").await;
+    let (surface, smtp) = Box::pin(mailing(SmtpRules::default(), "")).await;
     let admin = surface.admin_token().await;
     surface.post(&admin, "v2/{sp}/config/save", json!({"remind_mail_enable": 1})).await.data();
     for name in ["ends", "later", "silent", "used", "exhausted", "banned"] {
@@ -139,12 +139,12 @@ async fn people_are_reminded_once_a_day_of_what_they_want_to_know() {
         told
     };
     assert!(run().await.is_empty(), "it is eight in the morning");
-    surface.test.advance(Duration::from_secs(3 * 3_600 + 1_860));
+    surface.test.advance(Duration::from_mins(211));
     let today = ["ends@example.com".to_owned(), "used@example.com".to_owned()];
     assert_eq!(run().await, today);
-    surface.test.advance(Duration::from_secs(7_200));
+    surface.test.advance(Duration::from_hours(2));
     assert_eq!(run().await, today, "once a day");
-    surface.test.advance(Duration::from_secs(22 * 3_600));
+    surface.test.advance(Duration::from_hours(22));
     assert_eq!(run().await, ["ends@example.com", "later@example.com", "used@example.com", "used@example.com"]);
 }
 
@@ -187,7 +187,7 @@ async fn a_service_tells_people_from_programs() {
 
 #[tokio::test]
 async fn staff_write_templates_and_a_broken_one_is_refused() {
-    let (surface, smtp) = mailing(SmtpRules::default(), "").await;
+    let (surface, smtp) = Box::pin(mailing(SmtpRules::default(), "")).await;
     let admin = surface.admin_token().await;
     let list = surface.get(&admin, "v2/{sp}/mail/template/list").await.data();
     assert_eq!(list.as_array().unwrap().len(), 5);

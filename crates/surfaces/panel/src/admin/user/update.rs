@@ -74,6 +74,7 @@ fn email(input: &Input, name: &'static str) -> Result<Option<String>, Failure> {
 }
 
 /// Absent leaves it; null and the empty text clear it.
+#[expect(clippy::option_option, reason = "absent, null and a value are three things")]
 fn inviter(input: &Input) -> Result<Option<Option<String>>, Failure> {
     if !input.has("invite_user_email") {
         return Ok(None);
@@ -81,6 +82,7 @@ fn inviter(input: &Input) -> Result<Option<Option<String>>, Failure> {
     email(input, "invite_user_email").map(Some)
 }
 
+#[expect(clippy::option_option, reason = "absent, null and a value are three things")]
 fn text(input: &Input, name: &'static str) -> Result<Option<Option<String>>, Failure> {
     if !input.has(name) {
         return Ok(None);
@@ -101,6 +103,7 @@ fn bounded(input: &Input, name: &'static str, most: i64) -> Result<Option<i64>, 
 }
 
 /// The same; null clears it.
+#[expect(clippy::option_option, reason = "absent, null and a value are three things")]
 fn nullable(input: &Input, name: &'static str, most: i64) -> Result<Option<Option<i64>>, Failure> {
     if !input.has(name) {
         return Ok(None);
