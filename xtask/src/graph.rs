@@ -17,15 +17,16 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("radius-wire", &[]),
     ("sshkey", &["model"]),
+    ("profile", &["model"]),
     ("store", &["model"]),
-    ("domain", &["model", "radius-wire", "sshkey", "store"]),
+    ("domain", &["model", "profile", "radius-wire", "sshkey", "store"]),
     ("kit", &["model", "domain"]),
-    ("surfaces", &["model", "domain", "kit"]),
-    ("doors", &["model", "radius-wire", "domain"]),
+    ("surfaces", &["model", "profile", "domain", "kit"]),
+    ("doors", &["model", "profile", "radius-wire", "domain"]),
     ("upstream", &["model", "radius-wire", "domain"]),
-    ("server", &["model", "radius-wire", "store", "domain", "kit", "surfaces", "doors", "upstream"]),
+    ("server", &["model", "profile", "radius-wire", "store", "domain", "kit", "surfaces", "doors", "upstream"]),
     // It makes the real application, as `server` does.
-    ("testkit", &["model", "radius-wire", "store", "domain", "upstream"]),
+    ("testkit", &["model", "profile", "radius-wire", "store", "domain", "upstream"]),
     ("xtask", &[]),
 ];
 

@@ -1,7 +1,7 @@
 //! The proxy area: nodes, users, credentials, traffic and links, shared by the proxy door, the oa and the panel surface.
 
 pub mod certificate;
-pub mod credential;
+pub use gatehouse_profile::credential;
 pub mod egress;
 pub mod group;
 pub mod link;

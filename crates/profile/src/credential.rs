@@ -1,4 +1,4 @@
-//! Credentials that follow from a pass's uuid (specs/proxy.md §3, specs/panel-nodes.md N5.3).
+//! Credentials that follow from a user's uuid (specs/panel-nodes.md N5.3, specs/proxy.md §3).
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use gatehouse_model::{Secret, SsCipher};
@@ -33,13 +33,20 @@ mod tests {
     #[test]
     fn user_keys_match_the_vectors_of_the_specification() {
         let uuid: Uuid = "11111111-2222-4333-8444-555555555555".parse().unwrap();
-        let key = |cipher| BASE64_STANDARD.encode(ss2022_user_key(uuid, cipher));
-        assert_eq!(key(SsCipher::Blake3Aes256Gcm), "MTExMTExMTEtMjIyMi00MzMzLTg0NDQtNTU1NTU1NTU=");
-        assert_eq!(key(SsCipher::Blake3Aes128Gcm), "MTExMTExMTEtMjIyMi00Mw==");
+        let key = |uuid, cipher| BASE64_STANDARD.encode(ss2022_user_key(uuid, cipher));
+        assert_eq!(key(uuid, SsCipher::Blake3Aes256Gcm), "MTExMTExMTEtMjIyMi00MzMzLTg0NDQtNTU1NTU1NTU=");
+        assert_eq!(key(uuid, SsCipher::Blake3Aes128Gcm), "MTExMTExMTEtMjIyMi00Mw==");
         let uuid: Uuid = "3f2504e0-4f89-41d3-9a0c-0305e82c3301".parse().unwrap();
-        assert_eq!(
-            BASE64_STANDARD.encode(ss2022_user_key(uuid, SsCipher::Blake3Aes256Gcm)),
-            "M2YyNTA0ZTAtNGY4OS00MWQzLTlhMGMtMDMwNWU4MmM="
-        );
+        assert_eq!(key(uuid, SsCipher::Blake3Aes128Gcm), "M2YyNTA0ZTAtNGY4OS00MQ==");
+        assert_eq!(key(uuid, SsCipher::Blake3Aes256Gcm), "M2YyNTA0ZTAtNGY4OS00MWQzLTlhMGMtMDMwNWU4MmM=");
+        assert_eq!(key(uuid, SsCipher::Aes256Gcm), "");
+    }
+
+    #[test]
+    fn a_client_types_both_keys_of_2022_and_the_uuid_elsewhere() {
+        let uuid: Uuid = "3f2504e0-4f89-41d3-9a0c-0305e82c3301".parse().unwrap();
+        let password = ss_client_password(uuid, SsCipher::Blake3Aes128Gcm, &[0; 16]);
+        assert_eq!(password.expose(), "AAAAAAAAAAAAAAAAAAAAAA==:M2YyNTA0ZTAtNGY4OS00MQ==");
+        assert_eq!(ss_client_password(uuid, SsCipher::Aes256Gcm, &[]).expose(), uuid.to_string());
     }
 }
