@@ -14,6 +14,7 @@ use crate::{
     App, Ctx, Result,
     audit::{self, Object},
     oa::token,
+    proxy::draft,
     recording,
     seal::Place,
 };
@@ -133,8 +134,10 @@ const fn purpose(column: SealedColumn) -> Option<&'static str> {
         SealedColumn::ProxyPassUuid => Some("proxy_pass.uuid"),
         SealedColumn::ProxyPassToken => Some("proxy_pass.token"),
         SealedColumn::ApiToken => Some(token::PURPOSE),
+        SealedColumn::NodeToken => Some(draft::TOKEN),
         SealedColumn::NodeServerKey
         | SealedColumn::NodeTlsKey
+        | SealedColumn::NodePrivate
         | SealedColumn::Voucher
         | SealedColumn::SecondFactor
         | SealedColumn::NasSecret

@@ -4,3 +4,9 @@
 pub(crate) fn json(ids: impl IntoIterator<Item = i64>) -> String {
     serde_json::Value::from_iter(ids).to_string()
 }
+
+/// Writes rows as a JSON array of arrays.
+pub(crate) fn rows<T: serde::Serialize>(rows: &[T]) -> String {
+    // Tuples of texts and numbers always serialise; an empty text would be refused by the statement.
+    serde_json::to_string(rows).unwrap_or_default()
+}

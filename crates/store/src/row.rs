@@ -3,7 +3,7 @@
 use gatehouse_model::{
     AccessRequestId, AccountId, ApiTokenId, AuthServerId, BillingFieldId, BillingGroupId, BillingServiceId,
     BillingSubscriptionId, Bytes, CommandRuleId, HostKeyId, JobId, LedgerAccountId, LedgerEntryId, LoginSessionId,
-    Millis, Money, NasId, NodeGroupId, NodeId, OaUserId, PaymentAttemptId, ProtocolId, ResourceGroupId, ResourceId,
+    Millis, Money, NasId, NodeGroupId, NodeId, NodeRouteId, OaUserId, PaymentAttemptId, ProtocolId, ResourceGroupId, ResourceId,
     RoleId, SshKeyId, StatementId, VisitId, VoucherId, VpnGroupId, VpnPolicySetId, VpnResourceGroupId, VpnResourceId,
     VpnRoleId,
 };
@@ -70,6 +70,7 @@ values! {
     LoginSessionId => Int(|id: LoginSessionId| id.0),
     NodeGroupId => Int(|id: NodeGroupId| id.0),
     NodeId => Int(|id: NodeId| id.0),
+    NodeRouteId => Int(|id: NodeRouteId| id.0),
     OaUserId => Int(|id: OaUserId| id.0),
     RoleId => Int(|id: RoleId| id.0),
     AccessRequestId => Int(|id: AccessRequestId| id.0),

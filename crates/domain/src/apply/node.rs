@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, net::IpAddr};
 
+use gatehouse_profile::Settings;
 use gatehouse_store::{
     Tx,
     node::{self as rows, NodeRow},
@@ -11,9 +12,9 @@ use super::{Change, Limit, Names, NodeEntry, NodeGroupEntry, Presence, StateFile
 use crate::{
     Ctx, Error, Result,
     proxy::{
-        group,
+        embedded, group,
         manage::{self, NodeSpec},
-        row::tls_key_place,
+        row::{self, tls_key_place},
         settings::{CertMode, NodeSettings},
     },
 };
@@ -107,7 +108,7 @@ fn read_ip(text: &str) -> Result<Option<IpAddr>> {
 fn settings(ctx: &Ctx, entry: &NodeEntry, found: Option<&NodeRow>) -> Result<(NodeSettings, Option<(String, String)>)> {
     let mut settings = match (&entry.settings, found) {
         (Some(settings), _) => settings.clone(),
-        (None, Some(row)) => serde_json::from_str(&row.settings).map_err(Error::internal)?,
+        (None, Some(row)) => stored(ctx, entry, row)?,
         (None, None) => NodeSettings::default(),
     };
     if let (Some(cert), Some(key)) = (&entry.cert_pem, &entry.key_pem) {
@@ -139,4 +140,11 @@ pub(super) async fn remove_groups(ctx: &Ctx, tx: &mut Tx, file: &StateFile, work
         work.note(NodeGroupEntry::KIND, entry.key(), outcome)?;
     }
     Ok(())
+}
+
+/// The settings that a node has in the short form.
+fn stored(ctx: &Ctx, entry: &NodeEntry, row: &NodeRow) -> Result<NodeSettings> {
+    let value = serde_json::from_str(&row.settings).map_err(Error::internal)?;
+    let settings = Settings::parse(entry.kind, &value).map_err(|faults| embedded::refuse(&faults))?;
+    embedded::view(&settings, row::secrets(&ctx.app, row)?.1.as_ref())
 }

@@ -3,6 +3,7 @@
 //! A user is an account with a proxy pass. Refusals whose texts are the contract are [`Refusal`]s; everything else is the domain's
 //! [`Error`](crate::Error).
 
+pub mod day;
 pub mod login;
 pub mod refusal;
 pub mod session;

@@ -1,8 +1,11 @@
 //! Proxy nodes as the live snapshot holds them: one row of the node table with its memberships and opened secrets.
 
-use std::{collections::BTreeSet, net::IpAddr};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
 use gatehouse_model::{NodeGroupId, NodeId, NodeKind, SsCipher};
+use gatehouse_profile::settings::rate_at;
+
+use super::sheet::Sheet;
 
 /// A proxy node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +46,8 @@ pub struct Node {
     pub protocol: Protocol,
     /// Port the listener of a node with `server_port` 0 got, on whichever process serves it.
     pub bound_port: Option<u16>,
+    /// The rest: what remote nodes, subscriptions and staff need.
+    pub sheet: Arc<Sheet>,
 }
 
 /// What a node speaks, with the settings the embedded door honours (specs/proxy.md §11).
@@ -131,6 +136,11 @@ impl std::fmt::Debug for Certificate {
 }
 
 impl Node {
+    /// The traffic factor in hundredths at a minute of the day in the panel's zone (specs/panel-nodes.md N4.3).
+    pub fn rate_at(&self, minute: u16) -> i64 {
+        if self.sheet.is_rate_timed { rate_at(&self.sheet.windows, self.rate, minute) } else { self.rate }
+    }
+
     /// Whether the node serves anybody at all.
     pub fn is_serving(&self) -> bool {
         self.is_enabled && !self.is_capped
