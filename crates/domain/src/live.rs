@@ -19,7 +19,10 @@ use tokio::sync::{Mutex, broadcast, watch};
 
 use crate::{
     App, Result,
-    panel::setting::{self, PanelSettings},
+    panel::{
+        module::{self, Modules},
+        setting::{self, PanelSettings},
+    },
     proxy::{node::Node, row},
     radius::nas::{self, NasSet},
 };
@@ -90,6 +93,7 @@ pub struct Live {
     nas: ArcSwap<NasSet>,
     nas_changes: watch::Sender<u64>,
     panel: ArcSwap<PanelSettings>,
+    modules: ArcSwap<Modules>,
     users: broadcast::Sender<UserChange>,
     followed: Mutex<HashMap<String, i64>>,
     answered_at: AtomicI64,
@@ -104,6 +108,7 @@ impl Live {
             nas: ArcSwap::default(),
             nas_changes: watch::Sender::new(0),
             panel: ArcSwap::default(),
+            modules: ArcSwap::default(),
             users: broadcast::Sender::new(BACKLOG),
             followed: Mutex::default(),
             answered_at: AtomicI64::new(0),
@@ -140,6 +145,11 @@ impl Live {
         self.panel.load_full()
     }
 
+    /// The panel's modules as of the last revision followed.
+    pub fn modules(&self) -> Arc<Modules> {
+        self.modules.load_full()
+    }
+
     /// Changes of proxy users from now on. Subscribe first, load everybody second.
     pub fn user_changes(&self) -> UserFeed {
         UserFeed(self.users.subscribe())
@@ -166,6 +176,7 @@ impl Live {
                 self.node_changes.send_modify(|n| *n += 1);
             } else if aspect == Aspect::Setting.as_str() {
                 self.panel.store(setting::load(app).await?);
+                self.modules.store(module::load(app).await?);
             } else if aspect == Aspect::Access.as_str() {
                 self.access_changes.send_modify(|n| *n += 1);
             } else if aspect == Aspect::Nas.as_str() {

@@ -44,6 +44,8 @@ pub mod oa_entry;
 pub mod oa_user;
 pub mod one_time;
 pub mod own_account;
+pub mod panel_module;
+pub mod panel_shadow;
 pub mod pass;
 pub mod payment;
 mod pool;

@@ -3,7 +3,7 @@
 use gatehouse_model::{
     AccessRequestId, AccountId, ApiTokenId, AuthServerId, BillingFieldId, BillingGroupId, BillingServiceId,
     BillingSubscriptionId, Bytes, CommandRuleId, HostKeyId, JobId, LedgerAccountId, LedgerEntryId, LoginSessionId,
-    Millis, Money, NasId, NodeGroupId, NodeId, NodeRouteId, OaUserId, PaymentAttemptId, ProtocolId, ResourceGroupId, ResourceId,
+    Millis, Money, NasId, NodeGroupId, NodeId, NodeRouteId, OaUserId, PanelArticleId, PanelGiftCodeId, PanelGiftTemplateId, PanelGiftUsageId, PanelNoticeId, PanelTicketId, PanelTicketMessageId, PaymentAttemptId, PlanId, ProtocolId, ResourceGroupId, ResourceId,
     RoleId, SshKeyId, StatementId, VisitId, VoucherId, VpnGroupId, VpnPolicySetId, VpnResourceGroupId, VpnResourceId,
     VpnRoleId,
 };
@@ -96,6 +96,14 @@ values! {
     LedgerAccountId => Int(|id: LedgerAccountId| id.0),
     LedgerEntryId => Int(|id: LedgerEntryId| id.0),
     PaymentAttemptId => Int(|id: PaymentAttemptId| id.0),
+    PlanId => Int(|id: PlanId| id.0),
+    PanelArticleId => Int(|id: PanelArticleId| id.0),
+    PanelGiftCodeId => Int(|id: PanelGiftCodeId| id.0),
+    PanelGiftTemplateId => Int(|id: PanelGiftTemplateId| id.0),
+    PanelGiftUsageId => Int(|id: PanelGiftUsageId| id.0),
+    PanelNoticeId => Int(|id: PanelNoticeId| id.0),
+    PanelTicketId => Int(|id: PanelTicketId| id.0),
+    PanelTicketMessageId => Int(|id: PanelTicketMessageId| id.0),
     StatementId => Int(|id: StatementId| id.0),
     Millis => Int(|at: Millis| at.0),
     Bytes => Int(|count: Bytes| count.0),

@@ -31,27 +31,33 @@ pub async fn add_charges(tx: &mut Tx, charges: &[Charge], at: Millis) -> Result<
     .await
 }
 
-/// Lists the accounts that these charges, which have just been added, brought to their quota.
-pub async fn list_exhausted(q: &mut impl Query, charges: &[Charge]) -> Result<Vec<AccountId>> {
-    let rows: Vec<(AccountId,)> = q
-        .all(
-            sql! {
-                sqlite: "SELECT p.account_id FROM json_each($1) v CROSS JOIN proxy_pass p CROSS JOIN proxy_usage u \
-                         WHERE p.account_id = json_extract(v.value, '$[0]') AND u.account_id = p.account_id AND p.quota IS NOT NULL \
-                         AND (u.up + u.down) / 100 >= p.quota \
-                         AND (u.up + u.down - json_extract(v.value, '$[1]') - json_extract(v.value, '$[2]')) / 100 < p.quota \
-                         ORDER BY p.account_id",
-                postgres: "SELECT p.account_id FROM json_array_elements(CAST(CAST($1 AS TEXT) AS JSON)) AS v (value) \
-                           JOIN proxy_pass p ON p.account_id = CAST(v.value ->> 0 AS BIGINT) \
-                           JOIN proxy_usage u ON u.account_id = p.account_id WHERE p.quota IS NOT NULL \
-                           AND (u.up + u.down) / 100 >= p.quota \
-                           AND (u.up + u.down - CAST(v.value ->> 1 AS BIGINT) - CAST(v.value ->> 2 AS BIGINT)) / 100 < p.quota \
-                           ORDER BY p.account_id"
-            },
-            args![list::rows(charges)],
-        )
-        .await?;
-    Ok(rows.into_iter().map(|(id,)| id).collect())
+/// Lists the accounts that these charges, which have just been added, brought to their quota, each with the account it shares the
+/// quota with. Of those that share one it also lists who was at it before.
+pub async fn list_exhausted(q: &mut impl Query, charges: &[Charge]) -> Result<Vec<(AccountId, Option<AccountId>)>> {
+    q.all(
+        sql! {
+            sqlite: "SELECT p.account_id, COALESCE(CASE WHEN p.is_quota_shared THEN p.main_account_id END, s.account_id) AS other_id \
+                     FROM json_each($1) v CROSS JOIN proxy_pass p CROSS JOIN proxy_usage u \
+                     LEFT JOIN proxy_pass s ON s.main_account_id = p.account_id AND s.is_quota_shared \
+                     LEFT JOIN proxy_usage o ON o.account_id = COALESCE(CASE WHEN p.is_quota_shared THEN p.main_account_id END, s.account_id) \
+                     WHERE p.account_id = json_extract(v.value, '$[0]') AND u.account_id = p.account_id AND p.quota IS NOT NULL \
+                     AND (u.up + u.down + COALESCE(o.up + o.down, 0)) / 100 >= p.quota AND (o.account_id IS NOT NULL \
+                     OR (u.up + u.down - json_extract(v.value, '$[1]') - json_extract(v.value, '$[2]')) / 100 < p.quota) \
+                     ORDER BY p.account_id",
+            postgres: "SELECT p.account_id, COALESCE(CASE WHEN p.is_quota_shared THEN p.main_account_id END, s.account_id) AS other_id \
+                       FROM json_array_elements(CAST(CAST($1 AS TEXT) AS JSON)) AS v (value) \
+                       JOIN proxy_pass p ON p.account_id = CAST(v.value ->> 0 AS BIGINT) \
+                       JOIN proxy_usage u ON u.account_id = p.account_id \
+                       LEFT JOIN proxy_pass s ON s.main_account_id = p.account_id AND s.is_quota_shared \
+                       LEFT JOIN proxy_usage o ON o.account_id = COALESCE(CASE WHEN p.is_quota_shared THEN p.main_account_id END, s.account_id) \
+                       WHERE p.quota IS NOT NULL AND (u.up + u.down + COALESCE(o.up + o.down, 0)) / 100 >= p.quota \
+                       AND (o.account_id IS NOT NULL \
+                       OR (u.up + u.down - CAST(v.value ->> 1 AS BIGINT) - CAST(v.value ->> 2 AS BIGINT)) / 100 < p.quota) \
+                       ORDER BY p.account_id"
+        },
+        args![list::rows(charges)],
+    )
+    .await
 }
 
 /// Adds charged traffic to the day's statistics of users, at a rate in hundredths.

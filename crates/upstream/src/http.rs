@@ -36,8 +36,23 @@ impl Http {
         bearer: Option<&str>,
         body: Vec<u8>,
     ) -> Result<Reply, String> {
+        self.post_keyed(url, content_type, bearer, None, body).await
+    }
+
+    /// The same under a key that makes it happen once, where the service knows such keys.
+    pub(crate) async fn post_keyed(
+        &self,
+        url: &str,
+        content_type: &'static str,
+        bearer: Option<&str>,
+        key: Option<&str>,
+        body: Vec<u8>,
+    ) -> Result<Reply, String> {
         let client = self.0.get_or_try_init(make).await?;
         let mut request = client.post(url).header(CONTENT_TYPE, content_type).body(body);
+        if let Some(key) = key {
+            request = request.header("Idempotency-Key", key);
+        }
         if let Some(token) = bearer {
             request = request.bearer_auth(token);
         }

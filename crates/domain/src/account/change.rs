@@ -8,6 +8,7 @@ use crate::{
     Actor, Ctx, Error, Result, Via,
     audit::{self, Object, Stream},
     billing::subscriber,
+    panel::shadow,
     password::Verdict,
     throttle,
 };
@@ -45,6 +46,7 @@ pub(super) async fn set_enabled_in(
     }
     super::vpn::switched(ctx, tx, account.id, is_enabled).await?;
     subscriber::switched(tx, account.id);
+    shadow::mirror(ctx, tx, account.id).await?;
     tx.touch(Aspect::ProxyUser, Some(account.id.0));
     tx.touch(Aspect::Access, Some(account.id.0));
     let action = if is_enabled { "account.enable" } else { "account.disable" };
@@ -111,6 +113,7 @@ pub async fn edit(ctx: &Ctx, login: &str, profile: &Profile) -> Result<()> {
     rows::update_profile(&mut tx, account.id, name.as_deref(), email, phone.as_deref(), ctx.now())
         .await
         .map_err(taken)?;
+    shadow::mirror(ctx, &mut tx, account.id).await?;
     // The proxy door keeps names for the visits it opens.
     tx.touch(Aspect::ProxyUser, Some(account.id.0));
     tx.touch(Aspect::VpnUser, Some(account.id.0));

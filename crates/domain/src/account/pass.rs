@@ -11,6 +11,7 @@ use crate::{
     Ctx, Error, Result,
     audit::{self, Object},
     billing::subscriber,
+    panel::shadow,
     proxy::row::{token_place, uuid_place},
 };
 
@@ -154,6 +155,7 @@ pub(crate) async fn revoke_in(ctx: &Ctx, tx: &mut Tx, account: &AccountRow, kind
 /// Takes the proxy pass, if there is one, and the account with its last pass. `Locked` for a protected account that would go.
 pub(crate) async fn remove_proxy(ctx: &Ctx, tx: &mut Tx, account: &AccountRow) -> Result<()> {
     if rows::delete_proxy(tx, account.id).await? > 0 {
+        shadow::mirror(ctx, tx, account.id).await?;
         tx.touch(Aspect::ProxyUser, Some(account.id.0));
         audit::changed(tx, ctx, "account.revoke", Object::new("proxy", account.id.0, &account.login)).await?;
     }
@@ -174,6 +176,7 @@ async fn remove_if_last(ctx: &Ctx, tx: &mut Tx, account: &AccountRow) -> Result<
 pub(crate) async fn delete(ctx: &Ctx, tx: &mut Tx, account: &AccountRow) -> Result<()> {
     vpn::ending(ctx, tx, account.id).await?;
     subscriber::ending(ctx, tx, account).await?;
+    shadow::ending(ctx, tx, account.id).await?;
     accounts::delete(tx, account.id).await?;
     tx.touch(Aspect::ProxyUser, Some(account.id.0));
     tx.touch(Aspect::Access, Some(account.id.0));
@@ -203,6 +206,7 @@ pub(crate) async fn kinds(q: &mut impl Query, id: AccountId) -> Result<Vec<PassK
 pub(crate) async fn update_proxy(ctx: &Ctx, tx: &mut Tx, account: &AccountRow, pass: &ProxyPass) -> Result<()> {
     let limits = (pass.speed_limit.into(), pass.device_limit.into());
     rows::update_proxy(tx, account.id, pass.node_group_id, pass.quota, pass.expires_at, limits, ctx.now()).await?;
+    shadow::mirror(ctx, tx, account.id).await?;
     tx.touch(Aspect::ProxyUser, Some(account.id.0));
     audit::changed(tx, ctx, "account.pass.update", Object::new("proxy", account.id.0, &account.login)).await
 }

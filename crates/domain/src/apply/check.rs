@@ -7,7 +7,7 @@ use std::{
 
 use gatehouse_model::{Login, email_key, fold_key};
 
-use super::{Presence, Problem, StateFile, billing, file, vpn};
+use super::{Presence, Problem, StateFile, billing, file, panel, vpn};
 use crate::{Ctx, Result, account, password, permission};
 
 /// The codes each kind of entry needs.
@@ -45,6 +45,9 @@ pub(super) fn permissions(ctx: &Ctx, file: &StateFile) -> Result<()> {
     for code in needs.into_iter().filter(|(is_named, _)| *is_named).flat_map(|(_, codes)| codes) {
         ctx.require(code)?;
     }
+    for code in panel::needs(file) {
+        ctx.require(code)?;
+    }
     if file.account.iter().any(|entry| entry.staff.is_some()) || file.role.iter().any(|role| role.grants.is_some()) {
         ctx.require("system.permission.update")?;
     }
@@ -61,6 +64,7 @@ pub(super) fn file(ctx: &Ctx, file: &StateFile) -> Vec<Problem> {
     bastion(file, &mut problems);
     vpn(file, &mut problems);
     billing::check(file, &mut problems);
+    panel::check(file, &mut problems);
     problems.0
 }
 

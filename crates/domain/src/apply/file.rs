@@ -18,13 +18,14 @@ use super::{
         AddressPoolEntry, BillingEntries, BillingFieldEntry, BillingGroupEntry, BillingServiceEntry, CardEntry,
         DeviceEntry, RoleGroups, SubscriberEntry,
     },
+    panel::file::PanelEntries,
     value::{Expiry, Limit, Presence, Rate},
     vpn::file::{
         AuthServerEntry, NasEntry, VpnEntries, VpnEntry, VpnGroupEntry, VpnPolicySetEntry, VpnResourceEntry,
         VpnResourceGroupEntry, VpnRoleEntry,
     },
 };
-use crate::proxy::settings::NodeSettings;
+use crate::{panel::setting, proxy::settings::NodeSettings};
 
 /// A whole state file.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -56,6 +57,8 @@ pub struct StateFile {
     pub vpn: VpnEntries,
     /// `[billing]`
     pub billing: BillingEntries,
+    /// `[panel]`
+    pub panel: PanelEntries,
     /// `[[address_pool]]`
     pub address_pool: Vec<AddressPoolEntry>,
     /// `[[device]]`
@@ -288,6 +291,13 @@ impl StateFile {
         let vpn = &mut self.vpn;
         let text = note("[vpn]".to_owned(), "secret_file", vpn.secret.is_some(), &mut vpn.secret_file);
         vpn.secret = text.map(line).or(vpn.secret.take());
+        let settings = &mut self.panel.settings.0;
+        for name in settings.keys().cloned().collect::<Vec<_>>() {
+            let Some(secret) = name.strip_suffix("_file").and_then(setting::secret) else { continue };
+            let mut path = settings.remove(&name).and_then(|path| path.as_str().map(str::to_owned));
+            let text = note("[panel.settings]".to_owned(), secret, settings.contains_key(secret), &mut path);
+            settings.extend(text.map(|text| (secret.to_owned(), line(text).expose().into())));
+        }
         for token in &mut self.oa.token {
             let text = note(token.entry(), "value_file", token.value.is_some(), &mut token.value_file);
             token.value = text.map(line).or(token.value.take());

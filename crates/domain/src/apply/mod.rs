@@ -11,6 +11,7 @@ mod check;
 mod file;
 mod node;
 mod oa;
+mod panel;
 mod role;
 mod value;
 mod vpn;
@@ -36,6 +37,7 @@ pub use file::{
     AccountEntry, NodeEntry, NodeGroupEntry, OaEntries, OaUserEntry, ProxyEntry, RoleEntry, StaffEntry, StateFile,
     TokenEntry,
 };
+pub use panel::file::{PanelEntries, SettingsEntry};
 pub use value::{Amount, Expiry, Limit, Presence, Rate};
 pub use vpn::file::{
     AuthMethod, AuthServerEntry, NasEntry, ResourceKind, VpnEntries, VpnEntry, VpnGroupEntry, VpnPolicySetEntry,
@@ -111,7 +113,7 @@ pub async fn apply(ctx: &Ctx, file: &StateFile, mode: Mode) -> Result<Applied> {
         file.node_group.len(),
         file.node.len(),
         file.oa.token.len(),
-        bastion::count(file) + vpn::count(file) + billing::count(file),
+        bastion::count(file) + vpn::count(file) + billing::count(file) + panel::count(file),
     ];
     if work.problems.is_empty() && accounts.is_empty() && oa_users.is_empty() && rest == [0; 5] {
         return Ok(Applied::Done(work.done));
@@ -126,6 +128,7 @@ pub async fn apply(ctx: &Ctx, file: &StateFile, mode: Mode) -> Result<Applied> {
         billing::groups(ctx, &mut tx, file, &mut work).await?;
         role::ensure(ctx, &mut tx, file, &mut names, &mut work).await?;
         node::ensure(ctx, &mut tx, file, &mut names, &mut work).await?;
+        panel::ensure(ctx, &mut tx, file, &mut work).await?;
         oa::tokens(ctx, &mut tx, file, &mut work).await?;
         oa::users(ctx, &mut tx, &oa_users, Presence::Absent, &mut work).await?;
         vpn::ensure(ctx, &mut tx, file, &mut work).await?;

@@ -5,9 +5,11 @@
 
 pub mod day;
 pub mod login;
+pub mod module;
 pub mod refusal;
 pub mod session;
 pub mod setting;
+pub mod shadow;
 pub mod subscription;
 pub mod user;
 mod who;

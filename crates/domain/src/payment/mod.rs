@@ -11,4 +11,4 @@ pub mod provider;
 pub mod reverse;
 mod settle;
 
-pub use provider::{Checkout, Notice, Provider, ProviderHandle, Providers, Report};
+pub use provider::{Checkout, Driver, DriverHandle, Notice, Provider, ProviderHandle, Providers, Report};

@@ -154,6 +154,9 @@ async fn start(ctx: &Ctx, provider: &ProviderHandle, uid: i64, order: &AttemptRo
         description: format!("Поповнення рахунку {}", payment_code(uid)),
         expires_at: order.expires_at,
         lifetime: Duration::from_millis(left),
+        // As the account at the provider says.
+        notify_url: None,
+        return_url: None,
     };
     match provider.start(asked).await {
         Ok(checkout) => {

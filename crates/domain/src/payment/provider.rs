@@ -1,7 +1,7 @@
 //! Payment systems as the domain sees them (specs/billing.md §11, specs/panel.md §3.9). The driver says what the provider said; the
 //! domain decides what that does.
 
-use std::{future::Future, net::IpAddr, pin::Pin, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, future::Future, net::IpAddr, pin::Pin, sync::Arc, time::Duration};
 
 use gatehouse_model::{Millis, Money};
 
@@ -16,12 +16,16 @@ pub struct Order {
     pub payable: Money,
     /// ISO 4217.
     pub currency: String,
-    /// What the payer reads.
+    /// What the payer reads; of a provider that takes keys the key that makes the order known once.
     pub description: String,
     /// Until when it can be paid.
     pub expires_at: Millis,
     /// How long that is from now.
     pub lifetime: Duration,
+    /// Where the provider reports to; none: where its account says.
+    pub notify_url: Option<String>,
+    /// Where the payer's browser goes afterwards.
+    pub return_url: Option<String>,
 }
 
 /// How the payer goes on.
@@ -31,6 +35,8 @@ pub enum Checkout {
     Direct,
     /// On this page.
     Page(String),
+    /// By taking a picture of this text.
+    Qr(String),
     /// By posting this form.
     Form {
         /// Where to.
@@ -43,12 +49,18 @@ pub enum Checkout {
 }
 
 /// What came to the address of a provider's notices, untouched.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Notice {
     /// From where.
     pub address: Option<IpAddr>,
     /// The body.
     pub body: Vec<u8>,
+    /// The query.
+    pub query: String,
+    /// The header that signs the body, where the provider sends one.
+    pub signature: Option<String>,
+    /// When it came.
+    pub at: Millis,
 }
 
 /// What became of an order.
@@ -149,6 +161,11 @@ pub trait Provider: Send + Sync + std::fmt::Debug {
     /// What stands before our order numbers.
     fn order_prefix(&self) -> &str;
 
+    /// What it reports as the sum of an order of ours, where it charges in another currency; none: it cannot charge that.
+    fn charged(&self, sum: Money, currency: &str) -> Option<(Money, String)> {
+        Some((sum, currency.to_owned()))
+    }
+
     /// Makes an order known to it, if it must know, and tells how the payer goes on. May be repeated.
     fn start(&self, order: Order) -> Answering<Checkout>;
 
@@ -162,26 +179,78 @@ pub trait Provider: Send + Sync + std::fmt::Debug {
     fn reverse(&self, order: String, amount: Money, currency: String, comment: String) -> Answering<Reversal>;
 }
 
+/// A field of what a driver must know of a merchant.
+#[derive(Debug, Clone, Copy)]
+pub struct Field {
+    /// Its key.
+    pub key: &'static str,
+    /// What staff read.
+    pub label: &'static str,
+    /// What it is for.
+    pub description: &'static str,
+    /// Whether it is shown masked only.
+    pub is_secret: bool,
+    /// Whether the driver is of no use without it.
+    pub is_required: bool,
+    /// What it may be; empty: any text.
+    pub options: &'static [&'static str],
+}
+
+/// A kind of payment system that staff set up while the server runs (specs/panel.md §3.9).
+pub trait Driver: Send + Sync + std::fmt::Debug {
+    /// Its name: `EPay`.
+    fn name(&self) -> &'static str;
+
+    /// What it must know.
+    fn form(&self) -> &'static [Field];
+
+    /// The provider with what staff gave, by key. Errors: the key that is wrong, and the rule.
+    fn open(&self, config: &BTreeMap<String, String>) -> Result<ProviderHandle, (&'static str, &'static str)>;
+}
+
+/// A driver of this process.
+pub type DriverHandle = Arc<dyn Driver>;
+
 /// A provider of this process.
 pub type ProviderHandle = Arc<dyn Provider>;
 
 /// The providers of this process: those that have credentials.
 #[derive(Debug, Clone, Default)]
-pub struct Providers(Vec<ProviderHandle>);
+pub struct Providers {
+    list: Vec<ProviderHandle>,
+    drivers: Vec<DriverHandle>,
+}
 
 impl Providers {
     /// Of these, each channel once.
     pub fn new(list: Vec<ProviderHandle>) -> Self {
-        Self(list)
+        Self { list, drivers: Vec::new() }
+    }
+
+    /// With these drivers, each name once.
+    #[must_use]
+    pub fn with_drivers(mut self, drivers: Vec<DriverHandle>) -> Self {
+        self.drivers = drivers;
+        self
+    }
+
+    /// The driver of a name.
+    pub fn driver(&self, name: &str) -> Option<&DriverHandle> {
+        self.drivers.iter().find(|driver| driver.name() == name)
+    }
+
+    /// All drivers.
+    pub fn drivers(&self) -> impl Iterator<Item = &DriverHandle> {
+        self.drivers.iter()
     }
 
     /// The provider of a channel.
     pub fn find(&self, channel: &str) -> Option<&ProviderHandle> {
-        self.0.iter().find(|provider| provider.channel() == channel)
+        self.list.iter().find(|provider| provider.channel() == channel)
     }
 
     /// All.
     pub fn iter(&self) -> impl Iterator<Item = &ProviderHandle> {
-        self.0.iter()
+        self.list.iter()
     }
 }

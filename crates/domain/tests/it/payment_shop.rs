@@ -122,7 +122,7 @@ impl Shop {
 /// Delivers a notice to a process.
 pub(crate) async fn tell(app: &App, channel: &str, body: Vec<u8>) -> Result<Taken> {
     let ctx: Ctx = app.ctx(Actor::System("payment"), Origin::Billing);
-    Ok(notice::take(&ctx, channel, &Notice { address: None, body }).await?)
+    Ok(notice::take(&ctx, channel, &Notice { body, ..Notice::default() }).await?)
 }
 
 /// What came of a use case that did not refuse.

@@ -32,7 +32,7 @@ CREATE TABLE plan_price (
 );
 
 -- commission_type: 0 as the settings say, 1 every order, 2 the first. discount, commission_rate in percent. inviter_id outlives the
--- inviter. main_account_id: the account whose IPv6 shadow this is.
+-- inviter. main_account_id: the account whose IPv6 shadow this is; is_quota_shared: whether both count against one quota.
 ALTER TABLE proxy_pass ADD COLUMN plan_id BIGINT REFERENCES plan (id);
 ALTER TABLE proxy_pass ADD COLUMN anchor_day BIGINT;
 ALTER TABLE proxy_pass ADD COLUMN discount BIGINT;
@@ -40,6 +40,7 @@ ALTER TABLE proxy_pass ADD COLUMN commission_type BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE proxy_pass ADD COLUMN commission_rate BIGINT;
 ALTER TABLE proxy_pass ADD COLUMN inviter_id BIGINT;
 ALTER TABLE proxy_pass ADD COLUMN main_account_id BIGINT REFERENCES account (id) ON DELETE CASCADE;
+ALTER TABLE proxy_pass ADD COLUMN is_quota_shared BOOLEAN NOT NULL DEFAULT FALSE;
 ALTER TABLE proxy_pass ADD COLUMN remind_expire BOOLEAN NOT NULL DEFAULT TRUE;
 ALTER TABLE proxy_pass ADD COLUMN remind_traffic BOOLEAN NOT NULL DEFAULT TRUE;
 ALTER TABLE proxy_pass ADD COLUMN reminded_at BIGINT;

@@ -32,7 +32,7 @@ CREATE TABLE plan_price (
 ) STRICT;
 
 -- commission_type: 0 as the settings say, 1 every order, 2 the first. discount, commission_rate in percent. inviter_id outlives the
--- inviter. main_account_id: the account whose IPv6 shadow this is.
+-- inviter. main_account_id: the account whose IPv6 shadow this is; is_quota_shared: whether both count against one quota.
 ALTER TABLE proxy_pass ADD COLUMN plan_id INTEGER REFERENCES plan (id);
 ALTER TABLE proxy_pass ADD COLUMN anchor_day INTEGER;
 ALTER TABLE proxy_pass ADD COLUMN discount INTEGER;
@@ -40,6 +40,7 @@ ALTER TABLE proxy_pass ADD COLUMN commission_type INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE proxy_pass ADD COLUMN commission_rate INTEGER;
 ALTER TABLE proxy_pass ADD COLUMN inviter_id INTEGER;
 ALTER TABLE proxy_pass ADD COLUMN main_account_id INTEGER REFERENCES account (id) ON DELETE CASCADE;
+ALTER TABLE proxy_pass ADD COLUMN is_quota_shared INTEGER NOT NULL DEFAULT 0 CHECK (is_quota_shared IN (0, 1));
 ALTER TABLE proxy_pass ADD COLUMN remind_expire INTEGER NOT NULL DEFAULT 1 CHECK (remind_expire IN (0, 1));
 ALTER TABLE proxy_pass ADD COLUMN remind_traffic INTEGER NOT NULL DEFAULT 1 CHECK (remind_traffic IN (0, 1));
 ALTER TABLE proxy_pass ADD COLUMN reminded_at INTEGER;

@@ -46,7 +46,9 @@ async fn take(billing: &Billing, channel: &'static str, request: Request) -> Res
         return (StatusCode::BAD_REQUEST, "refused\n").into_response();
     };
     let ctx = session::anonymous(&billing.app, asked.caller().clone());
-    match notice::take(&ctx, channel, &Notice { address: asked.address(), body: body.into() }).await {
+    let (query, at) = (parts.uri.query().unwrap_or_default().to_owned(), ctx.now());
+    let notice = Notice { address: asked.address(), body: body.into(), query, signature: None, at };
+    match notice::take(&ctx, channel, &notice).await {
         Ok(Taken::Done) => "OK".into_response(),
         Ok(Taken::Refused) => (StatusCode::BAD_REQUEST, "refused\n").into_response(),
         Ok(Taken::UnknownOrder) => (StatusCode::NOT_FOUND, "unknown order\n").into_response(),

@@ -22,7 +22,8 @@ pub(crate) async fn create(call: &Call, channel: &str) -> Outcome {
     writer.plain_money("commission", order.payable.minus(order.ordered));
     writer.text("gr", &call.settings().api.currency_sign);
     match &order.checkout {
-        Checkout::Direct => {}
+        // Drivers of this surface know no pictures.
+        Checkout::Direct | Checkout::Qr(_) => {}
         Checkout::Page(url) => writer.text("checkout_url", url),
         Checkout::Form { url, data, signature } => {
             writer.text("data", data);

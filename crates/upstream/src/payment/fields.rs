@@ -66,6 +66,11 @@ impl Fields {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// All, by name, those that say nothing too.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// Those that say something, by name.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name.as_str(), value.as_str()))

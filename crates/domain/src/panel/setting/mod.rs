@@ -9,7 +9,7 @@ mod table;
 use std::sync::Arc;
 
 use gatehouse_model::Secret;
-use gatehouse_store::{Aspect, Tx, setting as rows, setting::SettingRow};
+use gatehouse_store::{Aspect, Query, Tx, setting as rows, setting::SettingRow};
 use serde_json::{Map, Value, json};
 
 pub use self::table::PanelSettings;
@@ -36,10 +36,35 @@ fn place(row: &str) -> Place<'_> {
     Place { table: "setting", column: "value", row }
 }
 
+/// Whether a setting has this name.
+pub(crate) fn is_known(name: &str) -> bool {
+    find(name).is_some()
+}
+
+/// The name of a setting that is sealed at rest.
+pub(crate) fn secret(name: &str) -> Option<&'static str> {
+    find(name).filter(|key| (key.is_secret)()).map(|key| key.name)
+}
+
+/// The given settings that are not so yet; also those that cannot be, so that saving them is refused.
+pub(crate) async fn differing(ctx: &Ctx, tx: &mut Tx, given: &Map<String, Value>) -> Result<Map<String, Value>> {
+    let stored = read(&ctx.app, tx).await?;
+    let differs = |(name, value): &(&String, &Value)| {
+        let Some(key) = find(name) else { return false };
+        let mut wanted = stored.clone();
+        (key.set)(&mut wanted, value).is_err() || (key.get)(&wanted) != (key.get)(&stored)
+    };
+    Ok(given.iter().filter(differs).map(|(name, value)| (name.clone(), value.clone())).collect())
+}
+
 /// Loads the settings as they hold.
 pub(crate) async fn load(app: &App) -> Result<Arc<PanelSettings>> {
+    Ok(Arc::new(read(app, &mut app.db().read()).await?))
+}
+
+async fn read(app: &App, q: &mut impl Query) -> Result<PanelSettings> {
     let mut settings = PanelSettings::default();
-    for row in rows::list_with_prefix(&mut app.db().read(), PREFIX).await? {
+    for row in rows::list_with_prefix(q, PREFIX).await? {
         let Some(key) = row.name.strip_prefix(PREFIX).and_then(find) else { continue };
         let value = match (&row.value, &row.value_sealed) {
             (_, Some(sealed)) => json!(app.keys().open_text(place(&row.seal_ref), sealed)?.expose()),
@@ -55,7 +80,7 @@ pub(crate) async fn load(app: &App) -> Result<Arc<PanelSettings>> {
             );
         }
     }
-    Ok(Arc::new(settings))
+    Ok(settings)
 }
 
 /// Makes what must not be guessed, once: the path of staff and the shared credential of nodes.

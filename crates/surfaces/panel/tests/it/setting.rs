@@ -1,6 +1,7 @@
 //! Settings of the panel through the admin API.
 
-use serde_json::json;
+use gatehouse_domain::apply::{self, Applied, Change, Mode, StateFile};
+use serde_json::{Value, json};
 
 use crate::support::surface;
 
@@ -57,4 +58,32 @@ async fn a_new_secure_path_acts_at_once_and_a_colliding_one_is_refused() {
     surface.post(&admin, "v2/{sp}/config/save", json!({"secure_path": "another-path"})).await.data();
     assert_eq!(surface.get(&admin, &format!("v2/{old}/config/fetch")).await.status, 404);
     assert_eq!(surface.get(&admin, "v2/another-path/config/fetch").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_state_file_writes_the_settings_that_differ_and_says_what_is_wrong() {
+    let surface = surface().await;
+    let apply = async |settings: Value| {
+        let mut file: StateFile = serde_json::from_value(json!({"panel": {"settings": settings}})).unwrap();
+        let read =
+            |name: &str| if name == "smtp" { Ok("mail password\n".to_owned()) } else { Err("no such".to_owned()) };
+        let unread = file.read_files(read);
+        assert!(unread.is_empty(), "{unread:?}");
+        apply::apply(&surface.test.operator(), &file, Mode::Write).await.unwrap()
+    };
+    let changed = async |settings| match apply(settings).await {
+        Applied::Done(items) => items[0].change,
+        Applied::Refused(problems) => panic!("{problems:?}"),
+    };
+    let settings =
+        json!({"app_name": "A house", "stop_register": true, "email_password_file": "smtp", "email_port": 2525});
+    assert_eq!(changed(settings.clone()).await, Change::Updated);
+    assert_eq!(changed(settings).await, Change::Unchanged);
+    surface.test.app.live().refresh(&surface.test.app).await.unwrap();
+    let live = surface.test.app.live().panel();
+    assert_eq!((live.app_name.as_str(), live.stop_register, live.email_port), ("A house", true, 2_525));
+    assert_eq!(live.email_password.as_ref().unwrap().expose(), "mail password");
+    for wrong in [json!({"no_such": 1}), json!({"logo": "javascript:x"}), json!({"app_name_file": "smtp"})] {
+        assert!(matches!(apply(wrong.clone()).await, Applied::Refused(_)), "{wrong}");
+    }
 }

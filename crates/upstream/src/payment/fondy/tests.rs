@@ -33,7 +33,7 @@ fn order() -> Fields {
 
 fn notice(fields: &Fields, signature: &str) -> Notice {
     let object: Map<String, Value> = fields.iter().chain([("signature", signature)]).map(pair).collect();
-    Notice { address: None, body: Value::from(object).to_string().into_bytes() }
+    Notice { body: Value::from(object).to_string().into_bytes(), ..Notice::default() }
 }
 
 fn pair((name, text): (&str, &str)) -> (String, Value) {
@@ -111,7 +111,7 @@ fn a_form_is_as_good_as_json() {
     let fields = order().with("order_status", "approved").with("signature", signature);
     let pairs: Vec<(&str, &str)> = fields.iter().collect();
     let body = crate::http::form(&pairs);
-    assert_eq!(fondy().verify(&Notice { address: None, body }).unwrap().status, Status::Paid);
+    assert_eq!(fondy().verify(&Notice { body, ..Notice::default() }).unwrap().status, Status::Paid);
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn notices_of_version_2_are_read() {
     let signature = hex::encode(Sha1::digest(format!("test|{data}")));
     let body = |signature: &str| {
         let body = serde_json::json!({ "version": "2.0", "data": data, "signature": signature });
-        Notice { address: None, body: body.to_string().into_bytes() }
+        Notice { body: body.to_string().into_bytes(), ..Notice::default() }
     };
     let report = fondy().verify(&body(&signature)).unwrap();
     assert_eq!((report.status, report.amount), (Status::Paid, Some(Money(10_300))));
@@ -133,9 +133,9 @@ fn what_is_unsigned_is_nothing() {
     let unsigned = order().with("order_status", "approved");
     let object: Map<String, Value> = unsigned.iter().map(pair).collect();
     let body = Value::from(object).to_string().into_bytes();
-    assert_eq!(fondy().verify(&Notice { address: None, body }), Err(Unverified::Signature));
+    assert_eq!(fondy().verify(&Notice { body, ..Notice::default() }), Err(Unverified::Signature));
     for body in ["", "[]", "{", "{\"order\":{}}", "version=2.0&data=x"] {
-        let notice = Notice { address: None, body: body.as_bytes().to_vec() };
+        let notice = Notice { body: body.as_bytes().to_vec(), ..Notice::default() };
         assert!(fondy().verify(&notice).is_err(), "{body}");
     }
 }
