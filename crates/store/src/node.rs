@@ -246,6 +246,34 @@ pub async fn update_token(tx: &mut Tx, id: NodeId, sealed: &str, hash: &str, at:
     .await
 }
 
+/// Switches a node; none stays.
+pub async fn update_switches(
+    tx: &mut Tx,
+    id: NodeId,
+    is_shown: Option<bool>,
+    is_enabled: Option<bool>,
+    at: Millis,
+) -> Result<u64> {
+    tx.exec(
+        sql!(
+            "UPDATE node SET is_shown = COALESCE(CAST($2 AS BOOLEAN), is_shown), \
+             is_enabled = COALESCE(CAST($3 AS BOOLEAN), is_enabled), updated_at = $4 WHERE id = $1"
+        ),
+        args![id, is_shown, is_enabled, at],
+    )
+    .await
+}
+
+/// Puts a node in its place.
+pub async fn update_sort(tx: &mut Tx, id: NodeId, sort: i64, at: Millis) -> Result<u64> {
+    tx.exec(sql!("UPDATE node SET sort = $2, updated_at = $3 WHERE id = $1"), args![id, sort, at]).await
+}
+
+/// Sets a node's traffic to nothing.
+pub async fn reset_usage(tx: &mut Tx, id: NodeId, at: Millis) -> Result<u64> {
+    tx.exec(sql!("UPDATE node_usage SET up = 0, down = 0, last_at = $2 WHERE node_id = $1"), args![id, at]).await
+}
+
 /// Deletes a node.
 pub async fn delete(tx: &mut Tx, id: NodeId) -> Result<u64> {
     tx.exec(sql!("DELETE FROM node WHERE id = $1"), args![id]).await
@@ -304,6 +332,44 @@ pub async fn insert_group(tx: &mut Tx, name: &str, at: Millis) -> Result<(NodeGr
 /// Lists node groups by id.
 pub async fn list_groups(q: &mut impl Query) -> Result<Vec<(NodeGroupId, String)>> {
     q.all(sql!("SELECT id, name FROM node_group ORDER BY id"), args![]).await
+}
+
+/// A node group and who uses it.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct GroupRow {
+    /// Identity.
+    pub id: NodeGroupId,
+    /// Name.
+    pub name: String,
+    /// Since when.
+    pub created_at: Millis,
+    /// Last change.
+    pub updated_at: Millis,
+    /// Proxy passes in it.
+    pub users: i64,
+    /// Nodes that serve it.
+    pub nodes: i64,
+    /// Plans that lead into it.
+    pub plans: i64,
+}
+
+/// Lists node groups by id with who uses them.
+pub async fn list_group_uses(q: &mut impl Query) -> Result<Vec<GroupRow>> {
+    q.all(
+        sql!(
+            "SELECT g.id, g.name, g.created_at, g.updated_at, \
+             (SELECT COUNT(*) FROM proxy_pass p WHERE p.node_group_id = g.id) AS users, \
+             (SELECT COUNT(*) FROM node_membership m WHERE m.node_group_id = g.id) AS nodes, \
+             (SELECT COUNT(*) FROM plan l WHERE l.node_group_id = g.id) AS plans FROM node_group g ORDER BY g.id"
+        ),
+        args![],
+    )
+    .await
+}
+
+/// Renames a node group.
+pub async fn update_group(tx: &mut Tx, id: NodeGroupId, name: &str, at: Millis) -> Result<u64> {
+    tx.exec(sql!("UPDATE node_group SET name = $2, updated_at = $3 WHERE id = $1"), args![id, name, at]).await
 }
 
 /// Finds a node group by name.

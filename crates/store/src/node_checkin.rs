@@ -31,8 +31,8 @@ pub async fn replace(tx: &mut Tx, rows: &[CheckinRow]) -> Result<u64> {
     tx.exec(
         sql! {
             sqlite: "INSERT INTO node_checkin (node_id, polled_at, pushed_at, load, load_at) \
-                     SELECT n.id, json_extract(v.value, '$[1]'), json_extract(v.value, '$[2]'), json_extract(v.value, '$[3]'), \
-                     json_extract(v.value, '$[4]') FROM json_each($1) v JOIN node n ON n.id = json_extract(v.value, '$[0]') \
+                     SELECT n.id, (v.value ->> 1), (v.value ->> 2), (v.value ->> 3), \
+                     (v.value ->> 4) FROM json_each($1) v JOIN node n ON n.id = (v.value ->> 0) \
                      WHERE TRUE ORDER BY n.id \
                      ON CONFLICT (node_id) DO UPDATE SET \
                      polled_at = MAX(COALESCE(excluded.polled_at, 0), COALESCE(node_checkin.polled_at, 0)), \

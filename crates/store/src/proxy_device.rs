@@ -11,8 +11,8 @@ pub type Seen<'a> = (AccountId, &'a str, &'a str);
 pub async fn touch(tx: &mut Tx, node: NodeId, seen: &[Seen<'_>], at: Millis) -> Result<u64> {
     tx.exec(
         sql! {
-            sqlite: "UPDATE visit SET seen_at = $3 FROM json_each($2) v WHERE visit.account_id = json_extract(v.value, '$[0]') \
-                     AND visit.from_address = json_extract(v.value, '$[1]') AND visit.node_id = $1 AND visit.door = 'proxy' \
+            sqlite: "UPDATE visit SET seen_at = $3 FROM json_each($2) v WHERE visit.account_id = (v.value ->> 0) \
+                     AND visit.from_address = (v.value ->> 1) AND visit.node_id = $1 AND visit.door = 'proxy' \
                      AND visit.until_at IS NULL AND visit.process_id IS NULL",
             postgres: "UPDATE visit SET seen_at = $3 FROM json_array_elements(CAST(CAST($2 AS TEXT) AS JSON)) AS v (value) \
                        WHERE visit.account_id = CAST(v.value ->> 0 AS BIGINT) AND visit.from_address = v.value ->> 1 \
@@ -28,11 +28,11 @@ pub async fn insert(tx: &mut Tx, node: NodeId, seen: &[Seen<'_>], at: Millis) ->
     tx.exec(
         sql! {
             sqlite: "INSERT INTO visit (uuid, door, account_id, login, name, from_address, node_id, node_name, since_at, seen_at) \
-                     SELECT json_extract(v.value, '$[2]'), 'proxy', a.id, a.login, a.name, json_extract(v.value, '$[1]'), n.id, n.name, $3, $3 \
+                     SELECT (v.value ->> 2), 'proxy', a.id, a.login, a.name, (v.value ->> 1), n.id, n.name, $3, $3 \
                      FROM json_each($2) v CROSS JOIN proxy_pass p CROSS JOIN account a CROSS JOIN node n \
-                     WHERE p.account_id = json_extract(v.value, '$[0]') AND a.id = p.account_id AND n.id = $1 AND NOT EXISTS ( \
+                     WHERE p.account_id = (v.value ->> 0) AND a.id = p.account_id AND n.id = $1 AND NOT EXISTS ( \
                      SELECT * FROM visit x WHERE x.account_id = p.account_id AND x.node_id = $1 \
-                     AND x.from_address = json_extract(v.value, '$[1]') AND x.door = 'proxy' AND x.until_at IS NULL)",
+                     AND x.from_address = (v.value ->> 1) AND x.door = 'proxy' AND x.until_at IS NULL)",
             postgres: "INSERT INTO visit (uuid, door, account_id, login, name, from_address, node_id, node_name, since_at, seen_at) \
                        SELECT v.value ->> 2, 'proxy', a.id, a.login, a.name, v.value ->> 1, n.id, n.name, CAST($3 AS BIGINT), CAST($3 AS BIGINT) \
                        FROM json_array_elements(CAST(CAST($2 AS TEXT) AS JSON)) AS v (value) \
@@ -60,7 +60,7 @@ pub async fn close_unseen(
             sqlite: "UPDATE visit SET until_at = $4, ended_why = $5 WHERE door = 'proxy' AND until_at IS NULL AND node_id = $1 \
                      AND process_id IS NULL AND account_id IN (SELECT value FROM json_each($2)) \
                      AND (account_id, from_address) NOT IN \
-                     (SELECT json_extract(v.value, '$[0]'), json_extract(v.value, '$[1]') FROM json_each($3) v)",
+                     (SELECT (v.value ->> 0), (v.value ->> 1) FROM json_each($3) v)",
             postgres: "UPDATE visit SET until_at = $4, ended_why = $5 WHERE door = 'proxy' AND until_at IS NULL AND node_id = $1 \
                        AND process_id IS NULL AND account_id IN (SELECT CAST(value AS BIGINT) \
                        FROM json_array_elements_text(CAST(CAST($2 AS TEXT) AS JSON)) AS named (value)) \
@@ -120,4 +120,29 @@ pub async fn list_limited(q: &mut impl Query, after: Millis) -> Result<Vec<(Acco
         args![after],
     )
     .await
+}
+
+/// How many users are on each node.
+pub async fn count_online(q: &mut impl Query) -> Result<Vec<(NodeId, i64)>> {
+    q.all(
+        sql!(
+            "SELECT node_id, COUNT(DISTINCT account_id) AS n FROM visit WHERE door = 'proxy' AND until_at IS NULL \
+             AND node_id IS NOT NULL GROUP BY node_id ORDER BY node_id"
+        ),
+        args![],
+    )
+    .await
+}
+
+/// How many users are on any node, and how many stays they have.
+pub async fn count_all(q: &mut impl Query) -> Result<(i64, i64)> {
+    let row = q
+        .one(
+            sql!(
+                "SELECT COUNT(DISTINCT account_id) AS users, COUNT(*) AS stays FROM visit WHERE door = 'proxy' AND until_at IS NULL"
+            ),
+            args![],
+        )
+        .await?;
+    Ok(row.unwrap_or_default())
 }

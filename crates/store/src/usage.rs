@@ -15,8 +15,8 @@ pub async fn add_charges(tx: &mut Tx, charges: &[Charge], at: Millis) -> Result<
     tx.exec(
         sql! {
             sqlite: "INSERT INTO proxy_usage (account_id, up, down, last_at) \
-                     SELECT p.account_id, json_extract(v.value, '$[1]'), json_extract(v.value, '$[2]'), $2 \
-                     FROM json_each($1) v CROSS JOIN proxy_pass p WHERE p.account_id = json_extract(v.value, '$[0]') ORDER BY p.account_id \
+                     SELECT p.account_id, (v.value ->> 1), (v.value ->> 2), $2 \
+                     FROM json_each($1) v CROSS JOIN proxy_pass p WHERE p.account_id = (v.value ->> 0) ORDER BY p.account_id \
                      ON CONFLICT (account_id) DO UPDATE SET up = proxy_usage.up + excluded.up, down = proxy_usage.down + excluded.down, \
                      last_at = excluded.last_at",
             postgres: "INSERT INTO proxy_usage (account_id, up, down, last_at) \
@@ -40,9 +40,9 @@ pub async fn list_exhausted(q: &mut impl Query, charges: &[Charge]) -> Result<Ve
                      FROM json_each($1) v CROSS JOIN proxy_pass p CROSS JOIN proxy_usage u \
                      LEFT JOIN proxy_pass s ON s.main_account_id = p.account_id AND s.is_quota_shared \
                      LEFT JOIN proxy_usage o ON o.account_id = COALESCE(CASE WHEN p.is_quota_shared THEN p.main_account_id END, s.account_id) \
-                     WHERE p.account_id = json_extract(v.value, '$[0]') AND u.account_id = p.account_id AND p.quota IS NOT NULL \
+                     WHERE p.account_id = (v.value ->> 0) AND u.account_id = p.account_id AND p.quota IS NOT NULL \
                      AND (u.up + u.down + COALESCE(o.up + o.down, 0)) / 100 >= p.quota AND (o.account_id IS NOT NULL \
-                     OR (u.up + u.down - json_extract(v.value, '$[1]') - json_extract(v.value, '$[2]')) / 100 < p.quota) \
+                     OR (u.up + u.down - (v.value ->> 1) - (v.value ->> 2)) / 100 < p.quota) \
                      ORDER BY p.account_id",
             postgres: "SELECT p.account_id, COALESCE(CASE WHEN p.is_quota_shared THEN p.main_account_id END, s.account_id) AS other_id \
                        FROM json_array_elements(CAST(CAST($1 AS TEXT) AS JSON)) AS v (value) \
@@ -65,8 +65,8 @@ pub async fn add_day_charges(tx: &mut Tx, charges: &[Charge], day: Millis, rate:
     tx.exec(
         sql! {
             sqlite: "INSERT INTO panel_usage_day (account_id, day, rate, up, down) \
-                     SELECT p.account_id, $2, $3, json_extract(v.value, '$[1]'), json_extract(v.value, '$[2]') \
-                     FROM json_each($1) v CROSS JOIN proxy_pass p WHERE p.account_id = json_extract(v.value, '$[0]') ORDER BY p.account_id \
+                     SELECT p.account_id, $2, $3, (v.value ->> 1), (v.value ->> 2) \
+                     FROM json_each($1) v CROSS JOIN proxy_pass p WHERE p.account_id = (v.value ->> 0) ORDER BY p.account_id \
                      ON CONFLICT (account_id, day, rate) DO UPDATE SET up = panel_usage_day.up + excluded.up, \
                      down = panel_usage_day.down + excluded.down",
             postgres: "INSERT INTO panel_usage_day (account_id, day, rate, up, down) \
@@ -101,9 +101,9 @@ pub async fn insert_visits(tx: &mut Tx, opened: &[Opened<'_>], node: NodeId, pro
     tx.exec(
         sql! {
             sqlite: "INSERT INTO visit (uuid, door, account_id, login, name, from_address, node_id, node_name, process_id, since_at, seen_at) \
-                     SELECT json_extract(v.value, '$[0]'), 'proxy', json_extract(v.value, '$[1]'), json_extract(v.value, '$[2]'), \
-                     json_extract(v.value, '$[3]'), json_extract(v.value, '$[4]'), $2, (SELECT name FROM node WHERE id = $2), $3, \
-                     json_extract(v.value, '$[5]'), json_extract(v.value, '$[5]') FROM json_each($1) v WHERE TRUE ON CONFLICT DO NOTHING",
+                     SELECT (v.value ->> 0), 'proxy', (v.value ->> 1), (v.value ->> 2), \
+                     (v.value ->> 3), (v.value ->> 4), $2, (SELECT name FROM node WHERE id = $2), $3, \
+                     (v.value ->> 5), (v.value ->> 5) FROM json_each($1) v WHERE TRUE ON CONFLICT DO NOTHING",
             postgres: "INSERT INTO visit (uuid, door, account_id, login, name, from_address, node_id, node_name, process_id, since_at, seen_at) \
                        SELECT v.value ->> 0, 'proxy', CAST(v.value ->> 1 AS BIGINT), v.value ->> 2, v.value ->> 3, v.value ->> 4, \
                        CAST($2 AS BIGINT), (SELECT name FROM node WHERE id = CAST($2 AS BIGINT)), CAST($3 AS BIGINT), \
@@ -123,8 +123,8 @@ pub async fn add_visit_usage(tx: &mut Tx, moved: &[Moved<'_>]) -> Result<()> {
     let moved = list::rows(moved);
     tx.exec(
         sql! {
-            sqlite: "UPDATE visit SET seen_at = json_extract(v.value, '$[3]') FROM json_each($1) v \
-                     WHERE visit.uuid = json_extract(v.value, '$[0]')",
+            sqlite: "UPDATE visit SET seen_at = (v.value ->> 3) FROM json_each($1) v \
+                     WHERE visit.uuid = (v.value ->> 0)",
             postgres: "UPDATE visit SET seen_at = CAST(v.value ->> 3 AS BIGINT) \
                        FROM json_array_elements(CAST(CAST($1 AS TEXT) AS JSON)) AS v (value) WHERE visit.uuid = v.value ->> 0"
         },
@@ -134,8 +134,8 @@ pub async fn add_visit_usage(tx: &mut Tx, moved: &[Moved<'_>]) -> Result<()> {
     tx.exec(
         sql! {
             sqlite: "INSERT INTO visit_usage (visit_id, up, down) \
-                     SELECT x.id, json_extract(v.value, '$[1]'), json_extract(v.value, '$[2]') \
-                     FROM json_each($1) v CROSS JOIN visit x WHERE x.uuid = json_extract(v.value, '$[0]') \
+                     SELECT x.id, (v.value ->> 1), (v.value ->> 2) \
+                     FROM json_each($1) v CROSS JOIN visit x WHERE x.uuid = (v.value ->> 0) \
                      ON CONFLICT (visit_id) DO UPDATE SET up = visit_usage.up + excluded.up, down = visit_usage.down + excluded.down",
             postgres: "INSERT INTO visit_usage (visit_id, up, down) \
                        SELECT x.id, CAST(v.value ->> 1 AS BIGINT), CAST(v.value ->> 2 AS BIGINT) \
@@ -155,8 +155,8 @@ pub type Closed<'a> = (&'a str, Millis, &'a str);
 pub async fn close_visits(tx: &mut Tx, closed: &[Closed<'_>]) -> Result<u64> {
     tx.exec(
         sql! {
-            sqlite: "UPDATE visit SET until_at = json_extract(v.value, '$[1]'), ended_why = json_extract(v.value, '$[2]') \
-                     FROM json_each($1) v WHERE visit.uuid = json_extract(v.value, '$[0]') AND visit.until_at IS NULL",
+            sqlite: "UPDATE visit SET until_at = (v.value ->> 1), ended_why = (v.value ->> 2) \
+                     FROM json_each($1) v WHERE visit.uuid = (v.value ->> 0) AND visit.until_at IS NULL",
             postgres: "UPDATE visit SET until_at = CAST(v.value ->> 1 AS BIGINT), ended_why = v.value ->> 2 \
                        FROM json_array_elements(CAST(CAST($1 AS TEXT) AS JSON)) AS v (value) \
                        WHERE visit.uuid = v.value ->> 0 AND visit.until_at IS NULL"

@@ -4,8 +4,10 @@
 //! [`Error`](crate::Error).
 
 pub mod day;
+pub(crate) mod limit;
 pub mod login;
 pub mod module;
+pub mod node;
 pub mod refusal;
 pub mod session;
 pub mod setting;
