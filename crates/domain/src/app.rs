@@ -23,7 +23,9 @@ use crate::{
     gather::Gather,
     job,
     live::Live,
-    oa, panel,
+    mail::MailerHandle,
+    oa,
+    panel::{self, captcha::CaptchaHandle},
     password::Passwords,
     payment::Providers,
     proxy::{checkin::Checkins, device::Alive, roster::Roster},
@@ -84,6 +86,8 @@ struct Inner {
     enforcer: OnceLock<EnforcerHandle>,
     payments: OnceLock<Providers>,
     push: OnceLock<SenderHandle>,
+    mailer: OnceLock<MailerHandle>,
+    captcha: OnceLock<CaptchaHandle>,
     recordings: Recordings,
     oa_entries: Arc<Gather<oa::EntryKey, oa::Entry>>,
     publications: Turns,
@@ -100,6 +104,7 @@ struct Inner {
     roster: Roster,
     checkins: Checkins,
     alive: Alive,
+    profiles: panel::profile::Profiles,
 }
 
 impl std::fmt::Debug for App {
@@ -134,6 +139,8 @@ impl App {
             enforcer: OnceLock::new(),
             payments: OnceLock::new(),
             push: OnceLock::new(),
+            mailer: OnceLock::new(),
+            captcha: OnceLock::new(),
             recordings: Recordings::default(),
             oa_entries: Arc::default(),
             publications: Turns::default(),
@@ -150,6 +157,7 @@ impl App {
             roster: Roster::default(),
             checkins: Checkins::default(),
             alive: Alive::default(),
+            profiles: panel::profile::Profiles::default(),
         }));
         let first = account::administrator::make_if_new(&app.ctx(Actor::System("first start"), Origin::System)).await?;
         bastion::seed::make_if_new(&app.ctx(Actor::System("first start"), Origin::System)).await?;
@@ -293,6 +301,11 @@ impl App {
         &self.0.checkins
     }
 
+    /// What stays between two profiles.
+    pub(crate) fn profiles(&self) -> &panel::profile::Profiles {
+        &self.0.profiles
+    }
+
     /// Devices of users with a limit.
     pub fn alive(&self) -> &Alive {
         &self.0.alive
@@ -356,6 +369,28 @@ impl App {
     pub fn serve_push(&self, sender: SenderHandle) {
         // As with terminals.
         let _ = self.0.push.set(sender);
+    }
+
+    /// Who speaks to mail servers, if anybody does.
+    pub fn mailer(&self) -> Option<&MailerHandle> {
+        self.0.mailer.get()
+    }
+
+    /// Tells the outbox who speaks to mail servers. The first one stays.
+    pub fn serve_mail(&self, mailer: MailerHandle) {
+        // As with terminals.
+        let _ = self.0.mailer.set(mailer);
+    }
+
+    /// Who verifies that a person is one, if anybody does.
+    pub fn captcha(&self) -> Option<&CaptchaHandle> {
+        self.0.captcha.get()
+    }
+
+    /// Tells registrations who verifies captchas. The first one stays.
+    pub fn serve_captcha(&self, verifier: CaptchaHandle) {
+        // As with terminals.
+        let _ = self.0.captcha.set(verifier);
     }
 
     /// The live snapshot.

@@ -16,7 +16,9 @@ use crate::{
     billing::{self, credit, ending, renew, sweep},
     keys, ledger,
     live::Live,
-    oa, payment, proxy::{checkin, device}, push, radius, recording, throttle,
+    mail, oa, panel, payment,
+    proxy::{checkin, device},
+    push, radius, recording, throttle,
     vpn::publish,
 };
 
@@ -35,12 +37,21 @@ pub enum Kind {
     PaymentPoll,
     /// Sends a push message.
     PushSend,
+    /// Sends a mail.
+    MailSend,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 6] =
-        [Self::OaCreate, Self::OaDelete, Self::RadiusDisconnect, Self::RadiusChange, Self::PaymentPoll, Self::PushSend];
+    pub const ALL: [Self; 7] = [
+        Self::OaCreate,
+        Self::OaDelete,
+        Self::RadiusDisconnect,
+        Self::RadiusChange,
+        Self::PaymentPoll,
+        Self::PushSend,
+        Self::MailSend,
+    ];
 
     /// The stored name.
     pub const fn as_str(self) -> &'static str {
@@ -51,6 +62,7 @@ impl Kind {
             Self::RadiusChange => "radius.change",
             Self::PaymentPoll => payment::poll::KIND,
             Self::PushSend => "push.send",
+            Self::MailSend => mail::KIND,
         }
     }
 
@@ -60,7 +72,7 @@ impl Kind {
 
     /// Whether it waits for machines of others.
     const fn is_foreign(self) -> bool {
-        self.is_radius() || matches!(self, Self::PaymentPoll | Self::PushSend)
+        self.is_radius() || matches!(self, Self::PaymentPoll | Self::PushSend | Self::MailSend)
     }
 
     /// Whether this process can do it.
@@ -70,6 +82,7 @@ impl Kind {
             Self::RadiusDisconnect | Self::RadiusChange => app.enforcer().is_some(),
             Self::PaymentPoll => app.payments().is_some(),
             Self::PushSend => app.push().is_some(),
+            Self::MailSend => app.mailer().is_some(),
         }
     }
 
@@ -231,6 +244,7 @@ async fn run_one(app: App, kind: Kind, job: JobRow) {
         Kind::RadiusChange => radius::enforcing::change(&app, &job).await,
         Kind::PaymentPoll => payment::poll::run(&app, &job).await,
         Kind::PushSend => push::send::run(&app, &job).await,
+        Kind::MailSend => mail::run(&app, &job).await,
     };
     let Err(error) = result else { return };
     metrics::counter!("gatehouse_job_failures_total", "kind" => kind.as_str()).increment(1);
@@ -315,12 +329,13 @@ enum Periodic {
     BillingDebtSweep,
     LedgerCheck,
     SessionPurge,
+    PanelRemind,
     Recordings,
     Retention,
 }
 
 impl Periodic {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::AuditSeal,
         Self::AccessExpire,
         Self::RadiusExpire,
@@ -332,6 +347,7 @@ impl Periodic {
         Self::BillingDebtSweep,
         Self::LedgerCheck,
         Self::SessionPurge,
+        Self::PanelRemind,
         Self::Recordings,
         Self::Retention,
     ];
@@ -349,6 +365,7 @@ impl Periodic {
             Self::BillingDebtSweep => "billing.debt_sweep",
             Self::LedgerCheck => "ledger.check",
             Self::SessionPurge => "session.purge",
+            Self::PanelRemind => "panel.remind",
             Self::Recordings => "recording.retention",
             Self::Retention => "retention",
         }
@@ -361,6 +378,7 @@ impl Periodic {
             Self::BillingCreditEnd => 5,
             Self::BillingDebtSweep => 7,
             Self::ProcessReap | Self::RadiusStale | Self::DeviceStale => 10,
+            Self::PanelRemind => 60,
             Self::SessionPurge | Self::Recordings => 3_600,
             Self::LedgerCheck | Self::Retention => 86_400,
         })
@@ -417,6 +435,7 @@ async fn run_periodic_once(app: &App, task: Periodic) -> Result<()> {
         Periodic::BillingCreditEnd => !credit::is_due(app).await?,
         Periodic::DeviceStale => !device::has_stale(app).await?,
         Periodic::BillingDebtSweep => !sweep::is_wanted(app).await?,
+        Periodic::PanelRemind => !panel::remind::is_due(app).await?,
         Periodic::ProcessReap
         | Periodic::RadiusStale
         | Periodic::LedgerCheck
@@ -474,6 +493,7 @@ async fn work(app: &App, task: Periodic) -> Result<()> {
             gatehouse_store::one_time::delete_expired(&mut tx, now).await?;
             throttle::forget(app, &mut tx).await?;
             billing::idempotency::purge(app, &mut tx).await?;
+            mail::forget(&mut tx, now.minus(mail::NOTED)).await?;
             for aspect in Aspect::ALL {
                 live_rows::delete_old_changes(&mut tx, aspect.as_str(), 100_000).await?;
             }
@@ -490,6 +510,7 @@ async fn work(app: &App, task: Periodic) -> Result<()> {
         Periodic::BillingCreditEnd => credit::end_due(app).await,
         Periodic::LedgerCheck => ledger::check::watch(app).await,
         Periodic::BillingDebtSweep => sweep::run(app).await,
+        Periodic::PanelRemind => panel::remind::run(app).await,
         Periodic::Recordings => recording::retain(app).await.map(drop),
         Periodic::Retention => {
             crate::visit::retain(app).await?;

@@ -21,6 +21,7 @@ pub mod keys;
 pub mod ledger;
 pub mod live;
 pub mod login;
+pub mod mail;
 pub mod oa;
 pub mod panel;
 pub mod password;

@@ -62,6 +62,36 @@ pub async fn find(q: &mut impl Query, purpose: &str, secret_hash: &str, at: Mill
     .await
 }
 
+/// A code that was sent to somebody: its row, the hash of it and what it is for.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct SentRow {
+    /// Identity.
+    pub id: i64,
+    /// Keyed hash of the code.
+    pub secret_hash: String,
+    /// Further facts.
+    pub payload: Option<String>,
+    /// Tries so far.
+    pub tries: i64,
+}
+
+/// Counts a try of what was sent to somebody, and gives it: tries that come at once are counted before any of them is judged.
+pub async fn try_subject(tx: &mut Tx, purpose: &str, subject: &str, at: Millis) -> Result<Option<SentRow>> {
+    tx.one(
+        sql!(
+            "UPDATE one_time SET tries = tries + 1 WHERE purpose = $1 AND subject = $2 AND expires_at > $3 \
+             RETURNING id, secret_hash, payload, tries"
+        ),
+        args![purpose, subject, at],
+    )
+    .await
+}
+
+/// Deletes what was sent to somebody.
+pub async fn delete_subject(tx: &mut Tx, purpose: &str, subject: &str) -> Result<u64> {
+    tx.exec(sql!("DELETE FROM one_time WHERE purpose = $1 AND subject = $2"), args![purpose, subject]).await
+}
+
 /// Counts a wrong try; gives the tries so far, `None` when the secret is gone.
 pub async fn count_try(tx: &mut Tx, id: i64) -> Result<Option<i64>> {
     let row: Option<(i64,)> =

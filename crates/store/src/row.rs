@@ -3,8 +3,10 @@
 use gatehouse_model::{
     AccessRequestId, AccountId, ApiTokenId, AuthServerId, BillingFieldId, BillingGroupId, BillingServiceId,
     BillingSubscriptionId, Bytes, CommandRuleId, HostKeyId, JobId, LedgerAccountId, LedgerEntryId, LoginSessionId,
-    Millis, Money, NasId, NodeGroupId, NodeId, NodeRouteId, OaUserId, PanelArticleId, PanelGiftCodeId, PanelGiftTemplateId, PanelGiftUsageId, PanelNoticeId, PanelTicketId, PanelTicketMessageId, PaymentAttemptId, PlanId, ProtocolId, ResourceGroupId, ResourceId,
-    RoleId, SshKeyId, StatementId, VisitId, VoucherId, VpnGroupId, VpnPolicySetId, VpnResourceGroupId, VpnResourceId,
+    Millis, Money, NasId, NodeGroupId, NodeId, NodeRouteId, OaUserId, PanelArticleId, PanelCouponId, PanelGiftCodeId,
+    PanelGiftTemplateId, PanelGiftUsageId, PanelInviteCodeId, PanelNoticeId, PanelOrderId, PanelTicketId,
+    PanelTicketMessageId, PaymentAttemptId, PaymentChannelId, PlanId, ProtocolId, ResourceGroupId, ResourceId, RoleId,
+    SshKeyId, StatementId, VisitId, VoucherId, VpnGroupId, VpnPolicySetId, VpnResourceGroupId, VpnResourceId,
     VpnRoleId,
 };
 use sqlx::error::BoxDynError;
@@ -104,6 +106,10 @@ values! {
     PanelNoticeId => Int(|id: PanelNoticeId| id.0),
     PanelTicketId => Int(|id: PanelTicketId| id.0),
     PanelTicketMessageId => Int(|id: PanelTicketMessageId| id.0),
+    PanelCouponId => Int(|id: PanelCouponId| id.0),
+    PanelInviteCodeId => Int(|id: PanelInviteCodeId| id.0),
+    PanelOrderId => Int(|id: PanelOrderId| id.0),
+    PaymentChannelId => Int(|id: PaymentChannelId| id.0),
     StatementId => Int(|id: StatementId| id.0),
     Millis => Int(|at: Millis| at.0),
     Bytes => Int(|count: Bytes| count.0),

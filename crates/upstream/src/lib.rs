@@ -1,11 +1,13 @@
-//! Asks foreign services: LDAP directories and RADIUS servers, payment systems, the push service.
+//! Asks foreign services: LDAP directories and RADIUS servers, payment systems, the push service, mail servers, captchas.
 //!
 //! Everything is asynchronous and bounded in time, number and memory, so that whoever asks is never held up.
 //! An authentication server that cannot answer is [`Answer::Unreachable`], which is a no to whoever wants in.
 
+pub mod captcha;
 mod health;
 mod http;
 mod ldap;
+pub mod mail;
 pub mod payment;
 pub mod push;
 mod radius;

@@ -177,7 +177,7 @@ async fn count_failure(ctx: &Ctx, tx: &mut Tx, email: &str) -> Result<()> {
     Ok(())
 }
 
-async fn clear_failures(ctx: &Ctx, tx: &mut Tx, email: &str) -> Result<()> {
+pub(super) async fn clear_failures(ctx: &Ctx, tx: &mut Tx, email: &str) -> Result<()> {
     for key in ctx.app.keys().hashes(FAILURES, &email_key(email)) {
         rate_counter::delete(tx, FAILURES, &key).await?;
     }

@@ -3,18 +3,36 @@
 //! A user is an account with a proxy pass. Refusals whose texts are the contract are [`Refusal`]s; everything else is the domain's
 //! [`Error`](crate::Error).
 
+pub mod captcha;
+pub mod code;
 pub mod day;
-pub(crate) mod limit;
+pub mod entrance;
+pub mod forget;
+pub mod invite;
+mod limit;
 pub mod login;
 pub mod module;
 pub mod node;
+pub mod payment;
+pub mod profile;
 pub mod refusal;
+pub mod register;
+pub(crate) mod remind;
 pub mod session;
 pub mod setting;
 pub mod shadow;
+mod site;
 pub mod subscription;
 pub mod user;
 mod who;
 
 pub use refusal::{Failure, Outcome, Refusal};
 pub use who::Who;
+
+use gatehouse_store::proxy_pass::{self, PanelUserRow};
+
+/// The caller's own row. Errors: a refusal where he has no pass.
+pub(crate) async fn proxy_row(who: &Who) -> Outcome<PanelUserRow> {
+    let row = proxy_pass::find(&mut who.ctx.read(), who.account).await?;
+    Ok(row.ok_or(Refusal::rule("The user does not exist"))?)
+}

@@ -193,9 +193,7 @@ pub(crate) async fn mirror(ctx: &Ctx, tx: &mut Tx, main: AccountId) -> Result<()
     if let Some(address) = address(rules, main.email.as_deref())
         && shadow.email.as_ref() != Some(&address)
     {
-        rows::rename(tx, shadow.account_id, &address, &email_key(&address), ctx.now())
-            .await
-            .map_err(account::taken)?;
+        rows::rename(tx, shadow.account_id, &address, &email_key(&address), ctx.now()).await.map_err(account::taken)?;
     }
     tx.touch(Aspect::ProxyUser, Some(shadow.account_id.0));
     tx.touch(Aspect::ProxyUser, Some(main.account_id.0));

@@ -46,7 +46,7 @@ impl Format {
             Self::Surge | Self::Surfboard | Self::QuantumultX | Self::Loon => is_obfs,
             Self::Sip008 | Self::Shadowrocket | Self::General => true,
         };
-        let has_cipher = !settings.cipher.is_2022() || !matches!(self, Self::Clash | Self::Surfboard);
+        let has_cipher = !settings.cipher.is_2022() || self != Self::Clash;
         (plugin.is_none() || has_plugin) && has_cipher
     }
 

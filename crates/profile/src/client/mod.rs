@@ -1,12 +1,14 @@
 //! Which document an app wants, and which nodes it understands (specs/panel-nodes.md N1, N2, N3.3).
 
 mod gate;
+mod import;
 mod query;
 mod version;
 
 #[cfg(test)]
 mod tests;
 
+pub use import::import_links;
 pub use query::Query;
 pub use version::Version;
 use version::version_after;

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use entry::{Entries, Entry};
 use gatehouse_model::Secret;
 pub(crate) use line::line_char;
+pub(crate) use uri::UNRESERVED;
 use uuid::Uuid;
 
 use crate::{

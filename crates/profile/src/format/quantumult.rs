@@ -82,7 +82,7 @@ fn put_over_tls(line: &mut Line<'_>, entry: &Entry<'_>) {
     line.flag("over-tls", true).pair("tls-host", entry.server_name()).flag("tls-verification", !entry.is_insecure());
 }
 
-/// Transport and TLS are one word here; the host serves both.
+/// Transport and TLS are one word here. Its host is the `Host` header, and the name in TLS unless that is given too.
 fn put_obfs(line: &mut Line<'_>, entry: &Entry<'_>, transport: &Transport) {
     let has_tls = entry.settings().security() != Security::None;
     let word = match (transport.network, has_tls) {
@@ -92,11 +92,16 @@ fn put_obfs(line: &mut Line<'_>, entry: &Entry<'_>, transport: &Transport) {
         (_, false) if transport.is_http_disguise() => "http",
         (_, false) => "",
     };
-    let host = if transport.host.is_empty() && has_tls { entry.server_name() } else { &transport.host };
-    let host = if word == "over-tls" { entry.server_name() } else { host };
-    line.pair("obfs", word).pair("obfs-host", host);
-    if word != "over-tls" {
-        line.pair("obfs-uri", &transport.path);
+    line.pair("obfs", word);
+    match word {
+        "over-tls" => line.pair("obfs-host", entry.server_name()),
+        "wss" if transport.host.is_empty() => {
+            line.pair("obfs-host", entry.server_name()).pair("obfs-uri", &transport.path)
+        }
+        _ => line.pair("obfs-host", &transport.host).pair("obfs-uri", &transport.path),
+    };
+    if word == "wss" && !transport.host.is_empty() && transport.host != entry.server_name() {
+        line.pair("tls-host", entry.server_name());
     }
     if has_tls && entry.settings().reality().is_none() {
         line.flag("tls-verification", !entry.is_insecure());

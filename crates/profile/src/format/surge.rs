@@ -60,7 +60,12 @@ fn write_line(out: &mut String, entry: &Entry<'_>, format: Format) {
         Settings::Shadowsocks(settings) => {
             let mut line = Line::new(out, "ss");
             line.value(entry.host()).value(&port).pair("encrypt-method", settings.cipher.as_str());
-            line.raw_pair("password", &entry.password);
+            // The Base64 of 2022 keys ends in `=`.
+            if settings.cipher.is_2022() {
+                line.quoted_pair("password", &entry.password);
+            } else {
+                line.pair("password", &entry.password);
+            }
             if let Some(obfs) = settings.simple_obfs() {
                 line.pair("obfs", &obfs.mode).pair("obfs-host", &obfs.host).pair("obfs-uri", &obfs.path);
             }

@@ -1,6 +1,8 @@
 //! `protocol_settings`: typed, normalised, and without private keys (specs/panel-nodes.md N5.1).
 
 mod cert;
+mod embedded;
+mod form;
 mod kind;
 mod port;
 mod private;

@@ -135,7 +135,10 @@ impl Tls {
 impl Reality {
     pub(super) fn read(reader: &Reader<'_>) -> Self {
         let short_id = reader.text("short_id");
-        if short_id.len() > 16 || short_id.len() % 2 != 0 || !short_id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        if short_id.len() > 16
+            || !short_id.len().is_multiple_of(2)
+            || !short_id.bytes().all(|byte| byte.is_ascii_hexdigit())
+        {
             reader.fault("short_id", "must be an even number of up to 16 hexadecimal digits");
         }
         Self {

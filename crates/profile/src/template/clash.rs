@@ -284,7 +284,7 @@ fn names(list: Option<&Tree>, key: &str) -> Result<Vec<String>, Fault> {
     let items = match list {
         Tree::List(items) => items.as_slice(),
         // `proxies:` with nothing behind it is null.
-        Tree::Scalar(scalar) if scalar.plain && matches!(scalar.text.as_str(), "" | "~" | "null") => &[],
+        Tree::Scalar(scalar) if scalar.plain && matches!(scalar.text.as_str(), "~" | "null") => &[],
         _ => return Err(Fault::new(key, "must be a list")),
     };
     let name = |(index, item): (usize, &Tree)| match item.get_text("name") {

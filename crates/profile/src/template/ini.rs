@@ -12,7 +12,7 @@ pub(crate) struct IniTemplate {
     reserved: Vec<String>,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Piece {
     Text(String),
     /// The subscription's own address.
@@ -25,12 +25,11 @@ pub(crate) enum Piece {
     Info,
 }
 
-/// Longer words before those they begin with.
-const PLACEHOLDERS: [(&str, fn() -> Piece); 4] = [
-    ("$subs_link", || Piece::Link),
-    ("$proxies", || Piece::Proxies),
-    ("$proxy_group", || Piece::Group),
-    ("$subscribe_info", || Piece::Info),
+const PLACEHOLDERS: [(&str, Piece); 4] = [
+    ("$subs_link", Piece::Link),
+    ("$proxies", Piece::Proxies),
+    ("$proxy_group", Piece::Group),
+    ("$subscribe_info", Piece::Info),
 ];
 const BUILT_IN: [&str; 5] = ["DIRECT", "REJECT", "REJECT-TINYGIF", "REJECT-DROP", "REJECT-NO-DROP"];
 
@@ -78,7 +77,7 @@ impl IniTemplate {
 
 fn next_placeholder(text: &str) -> Option<(usize, &'static str, Piece)> {
     let found = PLACEHOLDERS.iter().filter_map(|(word, piece)| Some((text.find(word)?, *word, piece)));
-    found.min_by_key(|(at, ..)| *at).map(|(at, word, piece)| (at, word, piece()))
+    found.min_by_key(|(at, ..)| *at).map(|(at, word, piece)| (at, word, piece.clone()))
 }
 
 /// What the template itself calls proxies and groups.

@@ -33,7 +33,8 @@ pub(super) fn yaml(text: &str) -> Result<Tree, Fault> {
             Event::Scalar(text, style, anchor, tag) => {
                 let is_text = tag.is_some_and(|tag| tag.suffix == "str");
                 let plain = matches!(style, ScalarStyle::Plain) && !is_text;
-                (Tree::Scalar(Scalar { text: text.into_owned(), plain }), anchor)
+                let text = if plain && text.is_empty() { "null".to_owned() } else { text.into_owned() };
+                (Tree::Scalar(Scalar { text, plain }), anchor)
             }
             Event::Alias(anchor) => {
                 (anchors.get(&anchor).cloned().ok_or_else(|| wrong("this alias has no anchor yet"))?, 0)

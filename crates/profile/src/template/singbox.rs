@@ -81,6 +81,8 @@ enum Fallback {
     Pattern(Regex),
 }
 
+/// Where the list of outbounds was, before the text is cut there.
+const MARK: &str = "\u{1}outbounds\u{1}";
 /// The outbound that connects directly; a group without members falls back to it.
 const DIRECT: &str = "direct";
 
@@ -220,8 +222,6 @@ impl Rendition {
                 Outbound::Fixed(text)
             });
         }
-        // Cut where the list was.
-        const MARK: &str = "\u{1}outbounds\u{1}";
         tree.set("outbounds", Tree::word(MARK));
         let mut text = String::new();
         tree.write_json(&mut text, 0);

@@ -207,8 +207,6 @@ pub(crate) fn blanks(out: &mut String, count: usize) {
 fn write_yaml_scalar(out: &mut String, scalar: &Scalar) {
     if !scalar.plain || scalar.text.contains(['\n', '\r']) {
         write_quoted(out, &scalar.text);
-    } else if scalar.text.is_empty() {
-        out.push_str("null");
     } else {
         out.push_str(&scalar.text);
     }

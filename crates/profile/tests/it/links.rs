@@ -10,7 +10,10 @@ use gatehouse_profile::Format;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use crate::corpus::{NASTY, UUID, everything, of, render_for};
+use crate::{
+    corpus::{NASTY, UUID, everything, of, render_for},
+    peer::{free_port, must_start, sslocal},
+};
 
 #[derive(Debug)]
 pub(crate) struct Link {
@@ -168,4 +171,17 @@ fn sip008_is_what_the_reference_client_reads() {
         format!("{}:M2YyNTA0ZTAtNGY4OS00MWQzLTlhMGMtMDMwNWU4MmM=", BASE64_STANDARD.encode([7; 32]))
     );
     assert_eq!(servers[5]["password"], UUID);
+}
+
+#[test]
+fn the_reference_client_starts_with_the_list() {
+    let mut list: Value = serde_json::from_str(&render_for(&of(Format::Sip008), &everything()).body).unwrap();
+    // Its build has the 2022 ciphers only.
+    let servers = list["servers"].as_array_mut().unwrap();
+    servers.retain(|server| server["method"].as_str().unwrap().starts_with("2022-"));
+    assert_eq!(servers.len(), 2 + 3);
+    let port = free_port();
+    list["local_address"] = "127.0.0.1".into();
+    list["local_port"] = port.into();
+    must_start(&sslocal(), &["-c", "config"], &list.to_string(), port);
 }

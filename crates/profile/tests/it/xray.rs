@@ -1,20 +1,12 @@
 //! Xray loads the outbounds that our links mean.
 
-use std::{
-    fs,
-    net::{Ipv4Addr, TcpListener, TcpStream},
-    process::{Command, Stdio},
-    thread,
-    time::{Duration, Instant},
-};
-
 use gatehouse_profile::Format;
 use serde_json::{Value, json};
 
 use crate::{
     corpus::{everything, of, render_for},
     links::{Link, decode_lines},
-    peer::python,
+    peer::{free_port, must_start, python},
 };
 
 /// A link as Xray's own configuration, as its documentation of share links says.
@@ -89,35 +81,11 @@ fn xray_starts_with_every_outbound_that_our_links_mean() {
     for protocol in ["vless", "vmess", "trojan", "shadowsocks", "socks"] {
         assert!(outbounds.iter().any(|outbound| outbound["protocol"] == protocol), "{protocol}");
     }
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let config = json!({
         "inbounds": [{"listen": "127.0.0.1", "port": port, "protocol": "socks"}],
         "outbounds": outbounds,
     });
-    let folder = tempfile::tempdir().unwrap().keep();
-    fs::write(folder.join("config"), config.to_string()).unwrap();
-    let log = fs::File::create(folder.join("log")).unwrap();
-    let mut child = Command::new(python())
-        .args(["-c", "import xray; xray.startFromJSON(open('config').read())"])
-        .current_dir(&folder)
-        .stdout(Stdio::from(log.try_clone().unwrap()))
-        .stderr(Stdio::from(log))
-        .spawn()
-        .unwrap();
-    // It listens when it has taken the whole configuration.
-    let end = Instant::now() + Duration::from_secs(30);
-    let is_up = loop {
-        if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            break true;
-        }
-        if child.try_wait().unwrap().is_some() || Instant::now() > end {
-            break false;
-        }
-        thread::sleep(Duration::from_millis(20));
-    };
-    child.kill().unwrap();
-    child.wait().unwrap();
-    let said = fs::read_to_string(folder.join("log")).unwrap();
-    assert!(is_up && !said.contains("ailed to"), "{}:\n{said}", folder.display());
-    fs::remove_dir_all(folder).unwrap();
+    let script = "import xray; xray.startFromJSON(open('config').read())";
+    must_start(&python(), &["-c", script], &config.to_string(), port);
 }

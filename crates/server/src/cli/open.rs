@@ -6,7 +6,7 @@ use anyhow::Context;
 use gatehouse_domain::{Actor, App, Clock, Ctx, Open, Random, seal::KeyRing};
 use gatehouse_model::{Origin, Secret};
 use gatehouse_store::{Db, OpenOptions};
-use gatehouse_upstream::{Upstream, payment, push};
+use gatehouse_upstream::{Upstream, captcha, mail, payment, push};
 
 use super::{Global, output};
 use crate::{
@@ -74,6 +74,8 @@ pub(crate) async fn open_app(config: &Config) -> anyhow::Result<(App, Option<Sec
     // Commands reverse payments and order them as the server does.
     let billing = &app.settings().billing;
     app.serve_payments(payment::providers(billing));
+    app.serve_mail(mail::mailer(app.random().clone(), app.settings().panel.mail_ca_file.clone()));
+    app.serve_captcha(captcha::captcha(&app.settings().panel));
     if let Some(sender) = push::sender(&billing.push, app.clock().clone()) {
         app.serve_push(sender);
     }

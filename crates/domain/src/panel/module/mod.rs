@@ -193,9 +193,9 @@ pub(crate) async fn write(
     let mut values = before.config(module);
     for (name, value) in given.into_iter().flatten() {
         let Some(field) = module.fields().iter().find(|field| field.name == name) else { continue };
-        let value = field.read(value).ok_or_else(|| {
-            Refusal::input(field.name, "The value of :name is not valid").with("name", field.name)
-        })?;
+        let value = field
+            .read(value)
+            .ok_or_else(|| Refusal::input(field.name, "The value of :name is not valid").with("name", field.name))?;
         values.insert(name.clone(), value);
     }
     let row = ModuleRow {

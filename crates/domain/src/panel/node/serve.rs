@@ -87,7 +87,7 @@ pub async fn refused(ctx: &Ctx, node: &Node, why: &str) -> Result<Refusal> {
     if ctx.app.once_per(std::time::Duration::from_mins(1), &format!("node.push {}", node.id)) {
         let mut tx = ctx.begin().await?;
         let object = Object::new("node", node.id.0, &node.name);
-        audit::record(&mut tx, ctx, Stream::Access, "node.push", object, "refused", Some(why)).await?;
+        audit::record(&mut tx, ctx, Stream::Access, "node.push", object, "refused", Some(why.to_owned())).await?;
         tx.commit().await?;
     }
     Ok(Refusal::input("data", "Invalid data format"))

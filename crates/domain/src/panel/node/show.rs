@@ -8,7 +8,7 @@ use std::{
 use gatehouse_model::NodeId;
 use gatehouse_store::{node as rows, proxy_device, proxy_pass};
 
-use super::super::{Who, refusal::Outcome, subscription};
+use super::super::{Who, profile, refusal::Outcome};
 use crate::{
     App, Ctx,
     proxy::{
@@ -69,10 +69,10 @@ pub async fn of_user(who: &Who) -> Outcome<Vec<(Arc<Node>, bool)>> {
     let app = &who.ctx.app;
     app.checkins().load(app).await?;
     let Some(row) = proxy_pass::find(&mut who.ctx.read(), who.account).await? else { return Ok(Vec::new()) };
-    if !subscription::is_available(&row, who.ctx.now()) {
+    if !profile::is_available(&row, who.ctx.now()) || profile::is_held(&who.ctx, who.account).await? {
         return Ok(Vec::new());
     }
-    let nodes = subscription::nodes_of(app, row.node_group_id);
+    let nodes = profile::nodes_of(app, row.node_group_id);
     Ok(nodes.into_iter().map(|node| (is_online(app, &node), node)).map(|(is, node)| (node, is)).collect())
 }
 

@@ -1,5 +1,7 @@
 //! What everybody may see (specs/panel.md §2.2).
 
-use crate::endpoint::Endpoint;
+mod config;
 
-pub(crate) const ENDPOINTS: &[Endpoint] = &[];
+use crate::endpoint::{Endpoint, For, endpoint};
+
+pub(crate) const ENDPOINTS: &[Endpoint] = &[endpoint!(Get "v1/guest/comm/config", For::Anybody, config::show)];

@@ -1,5 +1,11 @@
 //! Invitations (specs/panel.md §2.4).
 
-use crate::endpoint::Endpoint;
+mod code;
 
-pub(crate) const ENDPOINTS: &[Endpoint] = &[];
+use crate::endpoint::{Endpoint, For, endpoint};
+
+pub(crate) const ENDPOINTS: &[Endpoint] = &[
+    endpoint!(Both "v1/user/invite/save", For::User, code::save),
+    endpoint!(Get "v1/user/invite/fetch", For::User, code::fetch),
+    endpoint!(Get "v1/user/invite/details", For::User, code::details),
+];

@@ -17,15 +17,16 @@ pub(super) async fn login(call: &Call) -> Outcome {
     Ok(Answer::Data(opened(call, &session).await?))
 }
 
+/// An e-mail in its strict form.
+pub(super) fn email(input: &Input) -> Result<String, Refusal> {
+    let email = input.text("email").ok_or(Refusal::input("email", "Email can not be empty"))?;
+    if is_email(&email) { Ok(email) } else { Err(Refusal::input("email", "Email format is incorrect")) }
+}
+
 /// E-mail and password, each in its form.
 pub(super) fn credentials(input: &Input) -> Result<(String, Secret), Failure> {
     let mut wrong = Vec::new();
-    let email = input.text("email");
-    match email.as_deref() {
-        None => wrong.push(Refusal::input("email", "Email can not be empty")),
-        Some(email) if !is_email(email) => wrong.push(Refusal::input("email", "Email format is incorrect")),
-        Some(_) => {}
-    }
+    let email = email(input).map_err(|refusal| wrong.push(refusal)).ok();
     let password = input.password("password");
     match password.as_ref().map(|password| password.expose().chars().count()) {
         None => wrong.push(Refusal::input("password", "Password can not be empty")),

@@ -1,5 +1,10 @@
-//! Texts of the area `invite`.
+//! Texts of invitations (specs/panel.md §2.4).
 
-use super::Text;
+use super::{Text, english};
 
-pub(super) const TEXTS: &[Text] = &[];
+pub(super) const TEXTS: &[Text] = &[english(
+    "The maximum number of creations has been reached",
+    "已达到创建数量上限",
+    "已達到建立數量上限",
+    "Достигнут предел числа кодов",
+)];

@@ -1,7 +1,9 @@
 //! What users see and do of themselves (specs/panel.md §2.3).
 
-mod account;
+pub(crate) mod account;
+mod config;
 mod session;
+pub(crate) mod session;
 mod subscribe;
 
 use crate::endpoint::{Endpoint, For, endpoint};
@@ -16,5 +18,9 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     endpoint!(Post "v1/user/update", For::User, account::update),
     endpoint!(Get "v1/user/getActiveSession", For::User, session::list),
     endpoint!(Post "v1/user/removeActiveSession", For::User, session::remove),
+    endpoint!(Get "v1/user/getStat", For::User, config::stat),
+    endpoint!(Get "v1/user/comm/config", For::User, config::show),
+    endpoint!(Post "v1/user/comm/getStripePublicKey", For::User, config::stripe_key),
+    endpoint!(Get "v1/user/telegram/getBotInfo", For::User, config::bot),
     endpoint!(Get "v1/user/getSubscribe", For::User, subscribe::get),
 ];

@@ -72,6 +72,7 @@ pub(crate) async fn with(settings: Settings) -> Surface {
 /// The surface on a database: stories about money and races run on both.
 pub(crate) async fn on(engine: Engine, settings: Settings) -> Surface {
     let test = TestApp::with(engine, settings).await.unwrap();
+    test.app.serve_payments(gatehouse_testkit::upstream::payment::providers(&test.app.settings().billing));
     let router = gatehouse_panel::router(test.app.clone());
     let surface = Surface { test, router };
     change::set_password(&surface.test.operator(), administrator::LOGIN, &Secret::new(PASSWORD)).await.unwrap();
