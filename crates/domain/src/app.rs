@@ -25,7 +25,7 @@ use crate::{
     live::Live,
     mail::MailerHandle,
     oa,
-    panel::{self, captcha::CaptchaHandle},
+    panel::{self, captcha::CaptchaHandle, telegram::BotHandle},
     password::Passwords,
     payment::Providers,
     proxy::{checkin::Checkins, device::Alive, roster::Roster},
@@ -88,6 +88,7 @@ struct Inner {
     push: OnceLock<SenderHandle>,
     mailer: OnceLock<MailerHandle>,
     captcha: OnceLock<CaptchaHandle>,
+    telegram: OnceLock<BotHandle>,
     recordings: Recordings,
     oa_entries: Arc<Gather<oa::EntryKey, oa::Entry>>,
     publications: Turns,
@@ -141,6 +142,7 @@ impl App {
             push: OnceLock::new(),
             mailer: OnceLock::new(),
             captcha: OnceLock::new(),
+            telegram: OnceLock::new(),
             recordings: Recordings::default(),
             oa_entries: Arc::default(),
             publications: Turns::default(),
@@ -391,6 +393,17 @@ impl App {
     pub fn serve_captcha(&self, verifier: CaptchaHandle) {
         // As with terminals.
         let _ = self.0.captcha.set(verifier);
+    }
+
+    /// Who speaks to the service of the bot, if anybody does.
+    pub fn telegram(&self) -> Option<&BotHandle> {
+        self.0.telegram.get()
+    }
+
+    /// Tells pages who speaks to the service of the bot. The first one stays.
+    pub fn serve_telegram(&self, bot: BotHandle) {
+        // As with terminals.
+        let _ = self.0.telegram.set(bot);
     }
 
     /// The live snapshot.

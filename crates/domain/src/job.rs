@@ -328,6 +328,7 @@ enum Periodic {
     BillingCreditEnd,
     BillingDebtSweep,
     LedgerCheck,
+    PanelMinute,
     SessionPurge,
     PanelRemind,
     Recordings,
@@ -335,7 +336,7 @@ enum Periodic {
 }
 
 impl Periodic {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::AuditSeal,
         Self::AccessExpire,
         Self::RadiusExpire,
@@ -346,6 +347,7 @@ impl Periodic {
         Self::BillingCreditEnd,
         Self::BillingDebtSweep,
         Self::LedgerCheck,
+        Self::PanelMinute,
         Self::SessionPurge,
         Self::PanelRemind,
         Self::Recordings,
@@ -364,6 +366,7 @@ impl Periodic {
             Self::BillingCreditEnd => "billing.credit_end",
             Self::BillingDebtSweep => "billing.debt_sweep",
             Self::LedgerCheck => "ledger.check",
+            Self::PanelMinute => "panel.minute",
             Self::SessionPurge => "session.purge",
             Self::PanelRemind => "panel.remind",
             Self::Recordings => "recording.retention",
@@ -378,7 +381,7 @@ impl Periodic {
             Self::BillingCreditEnd => 5,
             Self::BillingDebtSweep => 7,
             Self::ProcessReap | Self::RadiusStale | Self::DeviceStale => 10,
-            Self::PanelRemind => 60,
+            Self::PanelMinute | Self::PanelRemind => 60,
             Self::SessionPurge | Self::Recordings => 3_600,
             Self::LedgerCheck | Self::Retention => 86_400,
         })
@@ -439,6 +442,7 @@ async fn run_periodic_once(app: &App, task: Periodic) -> Result<()> {
         Periodic::ProcessReap
         | Periodic::RadiusStale
         | Periodic::LedgerCheck
+        | Periodic::PanelMinute
         | Periodic::SessionPurge
         | Periodic::Recordings
         | Periodic::Retention => false,
@@ -509,6 +513,7 @@ async fn work(app: &App, task: Periodic) -> Result<()> {
         Periodic::DeviceStale => device::end_stale(app).await,
         Periodic::BillingCreditEnd => credit::end_due(app).await,
         Periodic::LedgerCheck => ledger::check::watch(app).await,
+        Periodic::PanelMinute => panel::minute::run(app).await,
         Periodic::BillingDebtSweep => sweep::run(app).await,
         Periodic::PanelRemind => panel::remind::run(app).await,
         Periodic::Recordings => recording::retain(app).await.map(drop),

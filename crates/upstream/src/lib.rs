@@ -11,6 +11,7 @@ pub mod mail;
 pub mod payment;
 pub mod push;
 mod radius;
+pub mod telegram;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

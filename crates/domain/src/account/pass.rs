@@ -11,7 +11,7 @@ use crate::{
     Ctx, Error, Result,
     audit::{self, Object},
     billing::subscriber,
-    panel::shadow,
+    panel::{self, shadow},
     proxy::row::{token_place, uuid_place},
 };
 
@@ -205,7 +205,11 @@ pub(crate) async fn kinds(q: &mut impl Query, id: AccountId) -> Result<Vec<PassK
 /// Sets limits and group of a proxy pass.
 pub(crate) async fn update_proxy(ctx: &Ctx, tx: &mut Tx, account: &AccountRow, pass: &ProxyPass) -> Result<()> {
     let limits = (pass.speed_limit.into(), pass.device_limit.into());
+    let known = rows::find_proxy(tx, account.id).await?;
     rows::update_proxy(tx, account.id, pass.node_group_id, pass.quota, pass.expires_at, limits, ctx.now()).await?;
+    if known.is_some_and(|known| known.expires_at != pass.expires_at) {
+        panel::pass::rearrange(ctx, tx, account.id, true).await?;
+    }
     shadow::mirror(ctx, tx, account.id).await?;
     tx.touch(Aspect::ProxyUser, Some(account.id.0));
     audit::changed(tx, ctx, "account.pass.update", Object::new("proxy", account.id.0, &account.login)).await

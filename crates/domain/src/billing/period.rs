@@ -128,12 +128,13 @@ fn month_after(date: civil::Date) -> Result<civil::Date> {
     date.last_of_month().tomorrow().map_err(Error::internal)
 }
 
-fn wall(zone: &TimeZone, at: Millis) -> Result<DateTime> {
+/// What a wall clock shows at a moment.
+pub(crate) fn wall(zone: &TimeZone, at: Millis) -> Result<DateTime> {
     Ok(zone.to_datetime(Timestamp::from_millisecond(at.0).map_err(Error::internal)?))
 }
 
 /// The moment that a wall clock shows a time.
-fn moment(zone: &TimeZone, wall: DateTime) -> Result<Millis> {
+pub(crate) fn moment(zone: &TimeZone, wall: DateTime) -> Result<Millis> {
     let ambiguous = zone.to_ambiguous_timestamp(wall);
     let at = match ambiguous.offset() {
         AmbiguousOffset::Unambiguous { .. } | AmbiguousOffset::Fold { .. } => {

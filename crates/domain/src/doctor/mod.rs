@@ -183,7 +183,9 @@ async fn waiting_jobs(ctx: &Ctx) -> Result<Vec<Finding>> {
                 Kind::OaCreate | Kind::OaDelete => "`gatehouse oa user list` shows attempts and the last error",
                 Kind::RadiusDisconnect | Kind::RadiusChange => "a process that serves the radius door must run",
                 Kind::PaymentPoll => "check that the payment systems can be reached and their credentials are set",
-                Kind::MailSend => "check the settings email_* of the panel, and `mail_log` for what the mail server says",
+                Kind::MailSend => {
+                    "check the settings email_* of the panel, and `mail_log` for what the mail server says"
+                }
                 Kind::PushSend => "check billing.push.credentials_file and that billing.push.endpoint can be reached",
             };
             findings.push(Finding::warn("jobs", message, advice));

@@ -10,6 +10,8 @@ pub enum Book<'a> {
     Wallet(AccountId),
     /// What an account earned by inviting others.
     Commission(AccountId),
+    /// What open orders of an account hold of its money.
+    Hold(AccountId),
     /// What services earned, by service.
     Revenue(&'a str),
     /// What a channel took in for us: `cash`, `cards`, `fondy`, `liqpay`.
@@ -30,6 +32,7 @@ impl<'a> Book<'a> {
         let (kind, reference) = match self {
             Self::Wallet(_) => ("wallet", ""),
             Self::Commission(_) => ("commission", ""),
+            Self::Hold(_) => ("hold", ""),
             Self::Revenue(service) => ("revenue", service),
             Self::Clearing(channel) => ("clearing", channel),
             Self::Bonus => ("bonus", ""),
@@ -43,7 +46,7 @@ impl<'a> Book<'a> {
     /// Whose it is; 0: the house's.
     pub(crate) fn owner(self) -> AccountId {
         match self {
-            Self::Wallet(owner) | Self::Commission(owner) => owner,
+            Self::Wallet(owner) | Self::Commission(owner) | Self::Hold(owner) => owner,
             Self::Revenue(_) | Self::Clearing(_) | Self::Bonus | Self::Credit | Self::Fee | Self::Transfer => {
                 AccountId(0)
             }

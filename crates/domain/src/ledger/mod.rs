@@ -128,6 +128,11 @@ pub async fn commission(q: &mut impl Query, owner: AccountId, currency: &str) ->
     Ok(found.map_or(Money::ZERO, |(_, balance)| balance))
 }
 
+/// Locks what an account earned by inviting others; what it is. After [`wallet`].
+pub(crate) async fn lock_commission(ctx: &Ctx, tx: &mut Tx, owner: AccountId, currency: &str) -> Result<Money> {
+    Ok(rows::lock_account(tx, Book::Commission(owner).key(currency), ctx.now()).await?.1)
+}
+
 /// Enters an event. Whoever decided on a balance holds the wallet by [`wallet`]; others need not.
 ///
 /// Shape: an [`Event`] → whether it was entered now. Units: hundredths of `currency`. Errors: `Internal` for lines that do not
@@ -165,7 +170,10 @@ pub async fn post(ctx: &Ctx, tx: &mut Tx, currency: &str, event: &Event<'_>) -> 
             if let Some(show) = &line.shown {
                 let id = state(tx, event.author, show, (line, *account), (entry, balance), now).await?;
                 shown.push((line.book.owner(), id));
-                debt::recalculate(ctx, tx, line.book.owner(), balance).await?;
+                // Debts are counted in the currency of services.
+                if currency == ctx.app.settings().billing.pay.currency {
+                    debt::recalculate(ctx, tx, line.book.owner(), balance).await?;
+                }
             }
         }
     }

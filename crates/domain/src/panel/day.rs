@@ -1,14 +1,10 @@
 //! Days, months and minutes as the panel counts them: in `panel.time_zone`.
 
 use gatehouse_model::Millis;
-use jiff::{Timestamp, Zoned, civil::Date, tz::TimeZone};
+use jiff::{Timestamp, Zoned, civil::Date};
 
+use super::calendar::zone;
 use crate::App;
-
-/// The panel's zone; `check-config` has refused one that does not exist.
-pub(crate) fn zone(app: &App) -> TimeZone {
-    TimeZone::get(&app.settings().panel.time_zone).unwrap_or(TimeZone::UTC)
-}
 
 fn zoned(app: &App, at: Millis) -> Zoned {
     Timestamp::from_millisecond(at.0).unwrap_or_default().to_zoned(zone(app))

@@ -3,6 +3,7 @@
 //! A user is an account with a proxy pass. Refusals whose texts are the contract are [`Refusal`]s; everything else is the domain's
 //! [`Error`](crate::Error).
 
+mod calendar;
 pub mod captcha;
 pub mod code;
 pub mod day;
@@ -11,9 +12,14 @@ pub mod forget;
 pub mod invite;
 mod limit;
 pub mod login;
+pub(crate) mod minute;
 pub mod module;
+pub mod money;
 pub mod node;
+pub mod order;
+pub mod pass;
 pub mod payment;
+pub mod plan;
 pub mod profile;
 pub mod refusal;
 pub mod register;
@@ -23,6 +29,7 @@ pub mod setting;
 pub mod shadow;
 mod site;
 pub mod subscription;
+pub mod telegram;
 pub mod user;
 mod who;
 

@@ -45,6 +45,8 @@ pub struct PanelConfig {
     pub recaptcha_verify_url: String,
     /// Where Turnstile answers are verified.
     pub turnstile_verify_url: String,
+    /// Address of the Telegram bot API.
+    pub telegram_api: String,
     /// Further authorities that the mail server's certificate may come from, PEM; the system's count always.
     pub mail_ca_file: Option<PathBuf>,
 }
@@ -68,6 +70,7 @@ impl Default for PanelConfig {
             admin_ui_dir: None,
             avatar_url: None,
             recaptcha_verify_url: "https://www.recaptcha.net/recaptcha/api/siteverify".to_owned(),
+            telegram_api: "https://api.telegram.org".to_owned(),
             mail_ca_file: None,
             turnstile_verify_url: "https://challenges.cloudflare.com/turnstile/v0/siteverify".to_owned(),
         }

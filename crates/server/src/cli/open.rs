@@ -6,7 +6,7 @@ use anyhow::Context;
 use gatehouse_domain::{Actor, App, Clock, Ctx, Open, Random, seal::KeyRing};
 use gatehouse_model::{Origin, Secret};
 use gatehouse_store::{Db, OpenOptions};
-use gatehouse_upstream::{Upstream, captcha, mail, payment, push};
+use gatehouse_upstream::{Upstream, captcha, mail, payment, push, telegram};
 
 use super::{Global, output};
 use crate::{
@@ -75,6 +75,7 @@ pub(crate) async fn open_app(config: &Config) -> anyhow::Result<(App, Option<Sec
     let billing = &app.settings().billing;
     app.serve_payments(payment::providers(billing));
     app.serve_mail(mail::mailer(app.random().clone(), app.settings().panel.mail_ca_file.clone()));
+    app.serve_telegram(telegram::bot(&app.settings().panel.telegram_api, app.clock().clone()));
     app.serve_captcha(captcha::captcha(&app.settings().panel));
     if let Some(sender) = push::sender(&billing.push, app.clock().clone()) {
         app.serve_push(sender);

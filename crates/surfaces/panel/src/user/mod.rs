@@ -2,7 +2,6 @@
 
 pub(crate) mod account;
 mod config;
-mod session;
 pub(crate) mod session;
 mod subscribe;
 

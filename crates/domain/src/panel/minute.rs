@@ -1,0 +1,20 @@
+//! What the panel does every minute: the periodic task `panel.minute` (specs/panel.md §3.11).
+
+use gatehouse_model::Origin;
+
+use super::{order, pass};
+use crate::{Actor, App, Result};
+
+/// Runs every step; one that fails keeps none of the others from running, and all try again a minute later.
+pub(crate) async fn run(app: &App) -> Result<()> {
+    let ctx = app.ctx(Actor::System("panel.minute"), Origin::System);
+    let steps = [("orders", order::heal(&ctx).await), ("traffic resets", pass::reset_due(&ctx).await)];
+    let mut outcome = Ok(());
+    for (step, result) in steps {
+        if let Err(error) = result {
+            tracing::warn!(event = "panel.minute_failed", step, error = error.chain(), "{step} could not be seen to");
+            outcome = Err(error);
+        }
+    }
+    outcome
+}
