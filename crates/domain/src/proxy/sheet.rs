@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use gatehouse_model::{Millis, NodeId, NodeRouteId};
-use gatehouse_profile::settings::{CertConfig, Plain, PortSpec, Private, RateWindow, RouteRule, Settings};
+pub use gatehouse_profile::settings::{CertConfig, RateWindow};
+use gatehouse_profile::settings::{Plain, PortSpec, Private, RouteRule, Settings};
 use serde_json::Value;
 
 /// A node's settings in full, secrets opened.
