@@ -50,6 +50,7 @@ pub mod panel_invite;
 pub mod panel_module;
 pub mod panel_order;
 pub mod panel_shadow;
+pub mod panel_stat;
 pub mod pass;
 pub mod payment;
 pub mod payment_channel;

@@ -2,13 +2,13 @@
 
 use gatehouse_model::Origin;
 
-use super::{order, pass};
-use crate::{Actor, App, Result};
+use super::{order, pass, stat};
+use crate::{Actor, App, Ctx, Result};
 
 /// Runs every step; one that fails keeps none of the others from running, and all try again a minute later.
 pub(crate) async fn run(app: &App) -> Result<()> {
     let ctx = app.ctx(Actor::System("panel.minute"), Origin::System);
-    let steps = [("orders", order::heal(&ctx).await), ("traffic resets", pass::reset_due(&ctx).await)];
+    let steps = [("orders", order::heal(&ctx).await), ("traffic resets", pass::reset_due(&ctx).await), ("statistics", day_end(&ctx).await)];
     let mut outcome = Ok(());
     for (step, result) in steps {
         if let Err(error) = result {
@@ -17,4 +17,8 @@ pub(crate) async fn run(app: &App) -> Result<()> {
         }
     }
     outcome
+}
+
+async fn day_end(ctx: &Ctx) -> Result<()> {
+    if stat::is_due(&ctx.app).await? { stat::close(ctx).await } else { Ok(()) }
 }

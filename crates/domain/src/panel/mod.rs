@@ -28,6 +28,7 @@ pub mod session;
 pub mod setting;
 pub mod shadow;
 mod site;
+pub mod stat;
 pub mod subscription;
 pub mod telegram;
 pub mod user;

@@ -8,6 +8,7 @@ use gatehouse_model::Millis;
 use serde_json::{Value, json};
 
 use crate::{
+    admin::decimal,
     answer::{Answer, Outcome},
     endpoint::Call,
     user::account::seconds,
@@ -16,18 +17,11 @@ use crate::{
 /// Lists all nodes in full, secrets masked.
 pub(super) async fn nodes(call: &Call) -> Outcome {
     let (nodes, groups) = show::list(&call.ctx).await?;
-    let rates = |node: &Shown| node.node.rate;
-    let shown = nodes.iter().map(|node| row(node, &groups, rates(node)));
+    let shown = nodes.iter().map(|node| row(node, &groups));
     Ok(Answer::Data(shown.collect::<Value>()))
 }
 
-/// Hundredths as a number.
-fn decimal(hundredths: i64) -> Value {
-    let text = format!("{}.{:02}", hundredths / 100, hundredths % 100);
-    serde_json::from_str(text.trim_end_matches('0').trim_end_matches('.')).unwrap_or_default()
-}
-
-fn row(shown: &Shown, groups: &Groups, rate: i64) -> Value {
+fn row(shown: &Shown, groups: &Groups) -> Value {
     let (node, sheet) = (&shown.node, &shown.node.sheet);
     let named = |id: &gatehouse_model::NodeGroupId| json!({"id": id, "name": groups.get(id)});
     let at = |at: Option<Millis>| at.filter(|at| at.0 > 0).map(seconds);
@@ -41,7 +35,7 @@ fn row(shown: &Shown, groups: &Groups, rate: i64) -> Value {
         "route_ids": sheet.route_ids,
         "name": node.name,
         "remark": node.remark,
-        "rate": decimal(rate),
+        "rate": decimal(node.rate),
         "rate_time_enable": sheet.is_rate_timed,
         "rate_time_ranges": sheet.windows.iter().map(RateWindow::to_value).collect::<Value>(),
         "transfer_enable": node.transfer_cap,
