@@ -1,6 +1,8 @@
 //! Exchanges with the panel through its real router.
 
 #[cfg(test)]
+mod node;
+#[cfg(test)]
 mod payment;
 #[cfg(test)]
 mod session;
