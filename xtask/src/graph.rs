@@ -16,13 +16,14 @@ const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
 const LAYERS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("radius-wire", &[]),
+    ("websocket", &[]),
     ("sshkey", &["model"]),
     ("profile", &["model"]),
     ("store", &["model"]),
     ("domain", &["model", "profile", "radius-wire", "sshkey", "store"]),
-    ("kit", &["model", "domain"]),
+    ("kit", &["model", "websocket", "domain"]),
     ("surfaces", &["model", "profile", "domain", "kit"]),
-    ("doors", &["model", "profile", "radius-wire", "domain"]),
+    ("doors", &["model", "profile", "radius-wire", "websocket", "domain"]),
     ("upstream", &["model", "radius-wire", "domain"]),
     ("server", &["model", "profile", "radius-wire", "store", "domain", "kit", "surfaces", "doors", "upstream"]),
     // It makes the real application, as `server` does.

@@ -11,15 +11,18 @@ use std::{
 };
 
 use gatehouse_model::{Millis, Origin, Secret};
-use gatehouse_store::{Db, OpenOptions, process};
+use gatehouse_store::{Db, Engine, OpenOptions, process};
 use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     Actor, Caller, Clock, Ctx, Error, Random, Result, Settings, account, audit,
     bastion::{self, terminal::TerminalsHandle},
-    billing::session::Uses,
-    billing::sweep::Sweep,
+    billing::{
+        main::Mains,
+        session::{Sessions, Uses},
+        sweep::Sweep,
+    },
     gather::Gather,
     job,
     live::Live,
@@ -91,6 +94,8 @@ struct Inner {
     telegram: OnceLock<BotHandle>,
     recordings: Recordings,
     oa_entries: Arc<Gather<oa::EntryKey, oa::Entry>>,
+    billing_sessions: Arc<Sessions>,
+    billing_mains: Arc<Mains>,
     publications: Turns,
     recent: Recent,
     behind: Behind,
@@ -123,6 +128,8 @@ impl App {
         db.migrate().await?;
         let passwords = Passwords::new(&open.settings.login, &open.random)?;
         let (recent, classes) = (Recent::new(&open.random), Classes::new(&open.random));
+        // Reading in this process is quicker than handing out; a server has processors of its own.
+        let at_once = if db.engine() == Engine::Sqlite { 1 } else { 4 };
         let app = Self(Arc::new(Inner {
             live: Live::new(),
             db,
@@ -145,6 +152,8 @@ impl App {
             telegram: OnceLock::new(),
             recordings: Recordings::default(),
             oa_entries: Arc::default(),
+            billing_sessions: Arc::new(Sessions::new(at_once)),
+            billing_mains: Arc::new(Mains::new(at_once)),
             publications: Turns::default(),
             recent,
             behind: Behind::default(),
@@ -231,6 +240,16 @@ impl App {
     /// Look-ups of the oa surface.
     pub(crate) fn oa_entries(&self) -> &Arc<Gather<oa::EntryKey, oa::Entry>> {
         &self.0.oa_entries
+    }
+
+    /// Look-ups of sessions of the billing surface.
+    pub(crate) fn billing_sessions(&self) -> &Arc<Sessions> {
+        &self.0.billing_sessions
+    }
+
+    /// Look-ups of subscribers for `u_main`.
+    pub(crate) fn billing_mains(&self) -> &Arc<Mains> {
+        &self.0.billing_mains
     }
 
     /// Requests to publish staged changes.

@@ -14,6 +14,7 @@ use crate::{
     App, Ctx, Result,
     audit::{self, Object},
     oa::token,
+    panel::identity,
     proxy::draft,
     recording,
     seal::Place,
@@ -135,7 +136,9 @@ const fn purpose(column: SealedColumn) -> Option<&'static str> {
         SealedColumn::ProxyPassToken => Some("proxy_pass.token"),
         SealedColumn::ApiToken => Some(token::PURPOSE),
         SealedColumn::NodeToken => Some(draft::TOKEN),
+        SealedColumn::IdentityNumber => Some(identity::PURPOSE),
         SealedColumn::NodeServerKey
+        | SealedColumn::IdentityName
         | SealedColumn::NodeTlsKey
         | SealedColumn::NodePrivate
         | SealedColumn::Voucher

@@ -33,7 +33,7 @@ macro_rules! named_enum {
 pub(crate) use named_enum;
 
 named_enum! {
-    /// The type of a proxy node. Only the first three can be embedded so far.
+    /// The type of a proxy node. Shadowsocks, Trojan, VLESS and Hysteria can be embedded.
     NodeKind {
         /// Shadowsocks, classic AEAD or 2022.
         Shadowsocks = "shadowsocks",

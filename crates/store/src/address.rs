@@ -3,7 +3,7 @@
 
 use gatehouse_model::{AccountId, Millis, VisitId};
 
-use crate::{Query, Result, Tx, args, sql};
+use crate::{Query, Result, Tx, args, list::texts, sql};
 
 /// A row of `address_pool`.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
@@ -99,17 +99,33 @@ pub async fn delete_pool(tx: &mut Tx, pool: i64) -> Result<u64> {
     tx.exec(sql!("DELETE FROM address_pool WHERE id = $1"), args![pool]).await
 }
 
-/// Puts an address into a pool; 0: it is in another one. Somebody's own stays his.
-pub async fn insert_of_pool(tx: &mut Tx, ip: &str, pool: &AddressPoolRow) -> Result<u64> {
-    tx.exec(
-        sql!(
-            "INSERT INTO address (ip, address_pool_id, kind, is_public, tags, release_at) VALUES ($1, $2, $3, $4, $5, 0) \
-             ON CONFLICT (ip) DO UPDATE SET address_pool_id = excluded.address_pool_id, is_public = excluded.is_public, \
-             tags = excluded.tags WHERE address.address_pool_id IS NULL"
-        ),
-        args![ip, pool.id, &pool.kind, pool.is_public, &pool.tags],
-    )
-    .await
+/// Finds the first of some addresses that is in another pool.
+pub async fn find_in_other_pool(q: &mut impl Query, ips: &[&str], pool: i64) -> Result<Option<String>> {
+    let find = sql! {
+        sqlite: "SELECT a.ip FROM json_each($1) AS asked CROSS JOIN address a ON a.ip = asked.value \
+                 WHERE a.address_pool_id <> $2 ORDER BY asked.key LIMIT 1",
+        postgres: "SELECT a.ip FROM json_array_elements_text(CAST(CAST($1 AS TEXT) AS JSON)) WITH ORDINALITY AS asked (value, key) \
+                   JOIN address a ON a.ip = asked.value WHERE a.address_pool_id <> $2 ORDER BY asked.key LIMIT 1",
+    };
+    let row: Option<(String,)> = q.one(find, args![texts(ips), pool]).await?;
+    Ok(row.map(|(ip,)| ip))
+}
+
+/// Puts addresses into a pool, in their order, but those that are in another one. Somebody's own stays his.
+pub async fn insert_of_pool(tx: &mut Tx, ips: &[&str], pool: &AddressPoolRow) -> Result<u64> {
+    // `WHERE`: else SQLite takes ON for that of a join.
+    let insert = sql! {
+        sqlite: "INSERT INTO address (ip, address_pool_id, kind, is_public, tags, release_at) \
+                 SELECT asked.value, $2, $3, $4, $5, 0 FROM json_each($1) AS asked WHERE asked.key >= 0 ORDER BY asked.key \
+                 ON CONFLICT (ip) DO UPDATE SET address_pool_id = excluded.address_pool_id, is_public = excluded.is_public, \
+                 tags = excluded.tags WHERE address.address_pool_id IS NULL",
+        postgres: "INSERT INTO address (ip, address_pool_id, kind, is_public, tags, release_at) \
+                   SELECT asked.value, $2, $3, $4, $5, 0 \
+                   FROM json_array_elements_text(CAST(CAST($1 AS TEXT) AS JSON)) WITH ORDINALITY AS asked (value, key) ORDER BY asked.key \
+                   ON CONFLICT (ip) DO UPDATE SET address_pool_id = excluded.address_pool_id, is_public = excluded.is_public, \
+                   tags = excluded.tags WHERE address.address_pool_id IS NULL",
+    };
+    tx.exec(insert, args![texts(ips), pool.id, &pool.kind, pool.is_public, &pool.tags]).await
 }
 
 /// Inserts somebody's own address that is of no pool. `Conflict address_ip_key`: it is there.

@@ -2,10 +2,12 @@
 
 use gatehouse_model::{AccountId, BillingFieldId, Millis};
 
-use crate::{Query, Result, Tx, args, sql};
+use serde::Deserialize;
+
+use crate::{Query, Result, Tx, args, json, sql};
 
 /// A row of `billing_field`.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow, Deserialize)]
 pub struct BillingFieldRow {
     /// Identity.
     pub id: BillingFieldId,
@@ -25,6 +27,7 @@ pub struct BillingFieldRow {
     /// What staff wrote about it.
     pub comment: String,
     /// Whether subscribers do not see it.
+    #[serde(deserialize_with = "json::flag")]
     pub is_staff_only: bool,
     /// When it was made.
     pub created_at: Millis,
@@ -33,7 +36,7 @@ pub struct BillingFieldRow {
 }
 
 /// A value.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow, Deserialize)]
 pub struct FieldValueRow {
     /// Whose it is.
     pub account_id: AccountId,

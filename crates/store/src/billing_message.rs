@@ -59,6 +59,31 @@ pub async fn count_unanswered(q: &mut impl Query, account: AccountId, since: Mil
     Ok(row.map_or(0, |(n,)| n))
 }
 
+/// Finds the message to a subscriber, none: to many, that an author (his word and number) sent under a name since a moment.
+pub async fn find_by_key(
+    q: &mut impl Query,
+    account: Option<AccountId>,
+    (actor, actor_no): (&str, i64),
+    key: &str,
+    since: Millis,
+) -> Result<Option<StatementId>> {
+    // Whose it is stands there for the index.
+    let row: Option<(StatementId,)> = if let Some(account) = account {
+        let find = sql!(
+            "SELECT id FROM statement WHERE account_id = $1 AND at > $2 AND kind >= 480 AND kind <= 499 AND ref = $3 \
+                 AND actor = $4 AND actor_no = $5 ORDER BY id LIMIT 1"
+        );
+        q.one(find, args![account, since, key, actor, actor_no]).await?
+    } else {
+        let find = sql!(
+            "SELECT id FROM statement WHERE account_id IS NULL AND at > $1 AND kind >= 480 AND kind <= 499 AND ref = $2 \
+                 AND actor = $3 AND actor_no = $4 ORDER BY id LIMIT 1"
+        );
+        q.one(find, args![since, key, actor, actor_no]).await?
+    };
+    Ok(row.map(|(id,)| id))
+}
+
 /// Takes the messages of a subscriber for answered; gives how many.
 pub async fn answer_all(tx: &mut Tx, account: AccountId) -> Result<u64> {
     tx.exec(

@@ -1,8 +1,9 @@
 //! Services that subscribers have, and the periods of them that were begun (specs/billing.md §8).
 
 use gatehouse_model::{AccountId, BillingServiceId, BillingSubscriptionId, Millis, Money, StatementId};
+use serde::Deserialize;
 
-use crate::{Query, Result, Tx, args, sql};
+use crate::{Query, Result, Tx, args, json, sql};
 
 /// A row of `billing_subscription`.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -370,7 +371,7 @@ pub async fn update_key(tx: &mut Tx, id: BillingSubscriptionId, key: &str) -> Re
 }
 
 /// A subscription as people see it, with its service and the one that follows.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone, sqlx::FromRow, Deserialize)]
 pub struct ShownRow {
     /// Its number.
     pub id: BillingSubscriptionId,
@@ -411,8 +412,10 @@ pub struct ShownRow {
     /// Of the service.
     pub price: Money,
     /// Of the service.
+    #[serde(deserialize_with = "json::flag")]
     pub is_auto_renew: bool,
     /// Of the service.
+    #[serde(deserialize_with = "json::flag")]
     pub is_no_renew: bool,
     /// Of the service, between commas.
     pub tags: String,
@@ -427,6 +430,7 @@ pub struct ShownRow {
     /// Of what follows.
     pub next_period_seconds: Option<i64>,
     /// Of what follows.
+    #[serde(deserialize_with = "json::optional_flag")]
     pub next_is_discountable: Option<bool>,
     /// The row that blocks the subscriber from ordering.
     pub no_ordering_id: Option<StatementId>,

@@ -1,11 +1,13 @@
 //! What the billing surface shows of subscribers, read in as few statements as possible (specs/billing.md §5.2, §5.4, §5.9).
 
-use gatehouse_model::{AccountId, BillingGroupId, LedgerAccountId, Millis, Money, VisitId};
+use gatehouse_model::{AccountId, BillingGroupId, LedgerAccountId, Millis, Money, StatementId, VisitId};
 
-use crate::{Query, Result, args, billing_field::FieldValueRow, sql, statement::StatementRow};
+use serde::Deserialize;
+
+use crate::{Query, Result, args, billing_field::FieldValueRow, json, sql};
 
 /// A subscriber with his account, group, wallet and counters.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone, sqlx::FromRow, Deserialize)]
 pub struct UsrRow {
     /// The account.
     pub account_id: AccountId,
@@ -14,6 +16,7 @@ pub struct UsrRow {
     /// His login.
     pub login: String,
     /// Status of the account.
+    #[serde(deserialize_with = "json::flag")]
     pub is_enabled: bool,
     /// His name.
     pub full_name: String,
@@ -30,6 +33,7 @@ pub struct UsrRow {
     /// Below it he is blocked; negative: allowed debt.
     pub limit_balance: Money,
     /// Whether he is blocked below it.
+    #[serde(deserialize_with = "json::flag")]
     pub block_if_limit: bool,
     /// Percent.
     pub discount: i64,
@@ -38,10 +42,13 @@ pub struct UsrRow {
     /// Since when.
     pub cstate_at: Millis,
     /// Whether he needs no authorisation.
+    #[serde(deserialize_with = "json::flag")]
     pub is_always_on: bool,
     /// Blocked by staff.
+    #[serde(deserialize_with = "json::flag")]
     pub admin_block: bool,
     /// Blocked by debt.
+    #[serde(deserialize_with = "json::flag")]
     pub debt_block: bool,
     /// When account or pass changed last.
     pub changed_at: Millis,
@@ -150,17 +157,6 @@ pub async fn list_values(q: &mut impl Query, above: i64, to: i64) -> Result<Vec<
     .await
 }
 
-/// Lists the temporary payments that somebody has now: end and sum.
-pub async fn list_credits(q: &mut impl Query, account: AccountId) -> Result<Vec<(Millis, Money)>> {
-    q.all(
-        sql!(
-            "SELECT due_at, amount FROM billing_credit WHERE account_id = $1 AND ended_at IS NULL ORDER BY due_at, statement_id"
-        ),
-        args![account],
-    )
-    .await
-}
-
 /// Lists the temporary payments of the subscribers with numbers above one up to another: whose, end and sum.
 pub async fn list_credits_between(q: &mut impl Query, above: i64, to: i64) -> Result<Vec<(AccountId, Millis, Money)>> {
     q.all(
@@ -173,31 +169,47 @@ pub async fn list_credits_between(q: &mut impl Query, above: i64, to: i64) -> Re
     .await
 }
 
-/// Lists rows that move money or say something, newest first; events (400 and above) only with `with_events`.
-///
-/// Without them the condition is that of `statement_pays_idx`, to the letter: who has many messages waits for none of them.
-pub async fn list_pays(
+/// A row of the statement, as it is shown.
+#[derive(Debug, Clone, sqlx::FromRow, Deserialize)]
+pub struct PayRow {
+    /// Its number.
+    pub id: StatementId,
+    /// Time of the row; of a temporary payment its end.
+    pub at: Millis,
+    /// The number of specs/billing.md §6.3.
+    pub kind: i64,
+    /// What it moves.
+    pub amount: Money,
+    /// What the wallet holds afterwards.
+    pub balance_after: Option<Money>,
+    /// For programs; of messages their text.
+    pub reason: String,
+    /// For people.
+    pub comment: String,
+    /// `admin`, `user`, `kernel`, `other`.
+    pub actor: String,
+    /// `staff_no`, `uid` or 0.
+    pub actor_no: i64,
+    /// Where from.
+    pub actor_address: Option<String>,
+}
+
+/// Lists rows that move money or say something, events (400 and above) among them, newest first.
+pub async fn list_pays_and_events(
     q: &mut impl Query,
     account: AccountId,
     wallet: Option<LedgerAccountId>,
-    with_events: bool,
-    (limit, offset): (i64, i64),
-) -> Result<Vec<StatementRow>> {
-    let list = if with_events {
+    limit: i64,
+) -> Result<Vec<PayRow>> {
+    q.all(
         sql!(
-            "SELECT id, account_id, entry_id, at, kind, amount, balance_after, reason, comment, ref, actor, actor_no, actor_address, \
-             folded_into, created_at FROM statement WHERE account_id = $1 AND folded_into IS NULL AND (amount <> 0 OR comment <> '') \
-             AND (ledger_account_id IS NULL OR ledger_account_id = $2) ORDER BY at DESC, id DESC LIMIT $3 OFFSET $4"
-        )
-    } else {
-        sql!(
-            "SELECT id, account_id, entry_id, at, kind, amount, balance_after, reason, comment, ref, actor, actor_no, actor_address, \
-             folded_into, created_at FROM statement WHERE account_id = $1 AND folded_into IS NULL \
-             AND (amount <> 0 OR (comment <> '' AND kind < 400)) AND (ledger_account_id IS NULL OR ledger_account_id = $2) \
-             ORDER BY at DESC, id DESC LIMIT $3 OFFSET $4"
-        )
-    };
-    q.all(list, args![account, wallet.map(|wallet| wallet.0), limit, offset]).await
+            "SELECT id, at, kind, amount, balance_after, reason, comment, actor, actor_no, actor_address FROM statement \
+             WHERE account_id = $1 AND folded_into IS NULL AND (amount <> 0 OR comment <> '') \
+             AND (ledger_account_id IS NULL OR ledger_account_id = $2) ORDER BY at DESC, id DESC LIMIT $3"
+        ),
+        args![account, wallet.map(|wallet| wallet.0), limit],
+    )
+    .await
 }
 
 /// Lists every row with what the wallet held after it, newest first; events (400 and above) only with `with_events`.
@@ -209,55 +221,17 @@ pub async fn list_rows(
     wallet: Option<LedgerAccountId>,
     with_events: bool,
     (limit, offset): (i64, i64),
-) -> Result<Vec<StatementRow>> {
+) -> Result<Vec<PayRow>> {
     q.all(
         sql!(
-            "SELECT s.id, s.account_id, s.entry_id, s.at, s.kind, s.amount, COALESCE(s.balance_after, (SELECT e.balance_after \
+            "SELECT s.id, s.at, s.kind, s.amount, COALESCE(s.balance_after, (SELECT e.balance_after \
              FROM statement e WHERE e.account_id = s.account_id AND e.folded_into IS NULL AND e.ledger_account_id = $2 AND e.id < s.id \
-             ORDER BY +e.id DESC LIMIT 1)) AS balance_after, s.reason, s.comment, s.ref, s.actor, s.actor_no, s.actor_address, \
-             s.folded_into, s.created_at FROM statement s WHERE s.account_id = $1 AND s.folded_into IS NULL \
+             ORDER BY +e.id DESC LIMIT 1)) AS balance_after, s.reason, s.comment, s.actor, s.actor_no, s.actor_address \
+             FROM statement s WHERE s.account_id = $1 AND s.folded_into IS NULL \
              AND (s.ledger_account_id IS NULL OR s.ledger_account_id = $2) \
              AND (s.kind < 400 OR s.amount <> 0 OR $3) ORDER BY s.at DESC, s.id DESC LIMIT $4 OFFSET $5"
         ),
         args![account, wallet.map(|wallet| wallet.0), with_events, limit, offset],
-    )
-    .await
-}
-
-/// An address of a subscriber.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub struct UsrAddressRow {
-    /// The address.
-    pub ip: String,
-    /// `static`, `dynamic`, `reserved`.
-    pub kind: String,
-    /// When it is free again; 0: now.
-    pub release_at: Millis,
-    /// When it was bound.
-    pub bound_at: Option<Millis>,
-    /// Beginning of the stay that uses it.
-    pub since_at: Option<Millis>,
-    /// Its last sign of life.
-    pub seen_at: Option<Millis>,
-    /// Its end.
-    pub until_at: Option<Millis>,
-    /// Where from.
-    pub nas_address: Option<String>,
-    /// Calling-Station-Id.
-    pub calling_station: Option<String>,
-    /// User-Name.
-    pub user_name: Option<Vec<u8>>,
-}
-
-/// Lists the addresses of a subscriber.
-pub async fn list_addresses(q: &mut impl Query, account: AccountId) -> Result<Vec<UsrAddressRow>> {
-    q.all(
-        sql!(
-            "SELECT d.ip, d.kind, d.release_at, d.bound_at, v.since_at, v.seen_at, v.until_at, r.nas_address, r.calling_station, \
-             r.user_name FROM address d LEFT JOIN visit v ON v.id = d.visit_id LEFT JOIN visit_radius r ON r.visit_id = v.id \
-             WHERE d.account_id = $1 ORDER BY d.id"
-        ),
-        args![account],
     )
     .await
 }

@@ -10,3 +10,8 @@ pub(crate) fn rows<T: serde::Serialize>(rows: &[T]) -> String {
     // Tuples of texts and numbers always serialise; an empty text would be refused by the statement.
     serde_json::to_string(rows).unwrap_or_default()
 }
+
+/// Writes texts as a JSON array.
+pub(crate) fn texts(texts: &[impl AsRef<str>]) -> String {
+    serde_json::Value::from_iter(texts.iter().map(AsRef::as_ref)).to_string()
+}

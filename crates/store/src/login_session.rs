@@ -1,8 +1,9 @@
 //! Login sessions: the row decides, whatever a token claims.
 
 use gatehouse_model::{AccountId, LoginSessionId, Millis, Paged, Paging};
+use serde::Deserialize;
 
-use crate::{Query, Result, Tx, args, sql};
+use crate::{Error, Query, Result, Tx, args, json, list::texts, sql};
 
 /// A row of `login_session`.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -102,7 +103,7 @@ pub async fn insert(tx: &mut Tx, new: &NewLoginSession<'_>) -> Result<LoginSessi
             ],
         )
         .await?;
-    row.map(|(id,)| id).ok_or_else(crate::Error::missing_row)
+    row.map(|(id,)| id).ok_or_else(Error::missing_row)
 }
 
 /// Finds a session by its public name, with the account's side.
@@ -166,11 +167,27 @@ pub async fn find_staff(q: &mut impl Query, uuid: &str) -> Result<Option<StaffSe
 }
 
 /// A session of the billing surface with what decides on it.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct BillingSessionRow {
+    /// Keyed hash of its opaque credential.
+    pub secret_hash: String,
     /// The session.
-    #[sqlx(flatten)]
-    pub session: LoginSessionRow,
+    pub id: LoginSessionId,
+    /// Whose it is.
+    pub account_id: AccountId,
+    /// `billing_user`, `billing_admin`, or one of another surface.
+    pub kind: String,
+    /// The account's epoch when it was opened.
+    pub epoch: i64,
+    /// Whether it may only read.
+    #[serde(deserialize_with = "json::flag")]
+    pub is_limited: bool,
+    /// When the second factor was proved last.
+    pub factor_at: Option<Millis>,
+    /// When it was used last.
+    pub last_used_at: Millis,
+    /// When it was ended.
+    pub revoked_at: Option<Millis>,
     /// The account's login.
     pub login: String,
     /// Its display name.
@@ -178,8 +195,10 @@ pub struct BillingSessionRow {
     /// Its epoch now.
     pub account_epoch: i64,
     /// Its status now.
+    #[serde(deserialize_with = "json::flag")]
     pub account_enabled: bool,
     /// Whether a new password is due.
+    #[serde(deserialize_with = "json::flag")]
     pub must_change_password: bool,
     /// Number of its subscriber pass, if it has one.
     pub uid: Option<i64>,
@@ -189,18 +208,27 @@ pub struct BillingSessionRow {
     pub factor_confirmed_at: Option<Millis>,
 }
 
-/// Finds a session by the keyed hash of its opaque credential, with what decides on one of the billing surface.
-pub async fn find_billing(q: &mut impl Query, secret_hash: &str) -> Result<Option<BillingSessionRow>> {
-    q.one(
-        sql!(
-            "SELECT s.*, a.login, a.name, a.epoch AS account_epoch, a.is_enabled AS account_enabled, a.must_change_password, \
-             p.uid, t.staff_no, f.confirmed_at AS factor_confirmed_at FROM login_session s JOIN account a ON a.id = s.account_id \
-             LEFT JOIN subscriber_pass p ON p.account_id = a.id LEFT JOIN staff_pass t ON t.account_id = a.id \
-             LEFT JOIN second_factor f ON f.account_id = a.id WHERE s.secret_hash = $1"
-        ),
-        args![secret_hash],
-    )
-    .await
+/// Lists sessions by the keyed hashes of their opaque credentials, with what decides on those of the billing surface, in no order.
+pub async fn list_billing(q: &mut impl Query, hashes: &[&str]) -> Result<Vec<BillingSessionRow>> {
+    let list = sql! {
+        sqlite:
+            "SELECT json_group_array(json_array(s.secret_hash, s.id, s.account_id, s.kind, s.epoch, s.is_limited, s.factor_at, \
+             s.last_used_at, s.revoked_at, a.login, a.name, a.epoch, a.is_enabled, a.must_change_password, p.uid, t.staff_no, \
+             f.confirmed_at)) AS sessions FROM json_each($1) AS asked CROSS JOIN login_session s ON s.secret_hash = asked.value \
+             JOIN account a ON a.id = s.account_id LEFT JOIN subscriber_pass p ON p.account_id = a.id \
+             LEFT JOIN staff_pass t ON t.account_id = a.id LEFT JOIN second_factor f ON f.account_id = a.id",
+        postgres:
+            "SELECT COALESCE(CAST(json_agg(json_build_array(s.secret_hash, s.id, s.account_id, s.kind, s.epoch, s.is_limited, s.factor_at, \
+             s.last_used_at, s.revoked_at, a.login, a.name, a.epoch, a.is_enabled, a.must_change_password, p.uid, t.staff_no, \
+             f.confirmed_at)) AS TEXT), '[]') AS sessions \
+             FROM json_array_elements_text(CAST(CAST($1 AS TEXT) AS JSON)) AS asked (value) \
+             JOIN login_session s ON s.secret_hash = asked.value \
+             JOIN account a ON a.id = s.account_id LEFT JOIN subscriber_pass p ON p.account_id = a.id \
+             LEFT JOIN staff_pass t ON t.account_id = a.id LEFT JOIN second_factor f ON f.account_id = a.id",
+    };
+    let found: Option<(String,)> = q.one(list, args![texts(hashes)]).await?;
+    let (sessions,) = found.ok_or_else(Error::missing_row)?;
+    json::read(&sessions)
 }
 
 /// A session of the panel with what decides on it.

@@ -112,3 +112,17 @@ pub async fn replace_of(tx: &mut Tx, node: NodeId, routes: &[NodeRouteId]) -> Re
     .await?;
     Ok(())
 }
+
+/// Whether an embedded node has a rule.
+pub async fn is_embedded(q: &mut impl Query, id: NodeRouteId) -> Result<bool> {
+    let row: Option<(i64,)> = q
+        .one(
+            sql!(
+                "SELECT n.id FROM node_route_membership m JOIN node n ON n.id = m.node_id \
+                 WHERE m.node_route_id = $1 AND n.is_embedded LIMIT 1"
+            ),
+            args![id],
+        )
+        .await?;
+    Ok(row.is_some())
+}

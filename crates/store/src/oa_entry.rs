@@ -2,9 +2,8 @@
 
 use gatehouse_model::{AccountId, ApiTokenId, Millis, NodeGroupId, OaUserId};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
-use crate::{Error, Query, Result, Statement, args, sql};
+use crate::{Error, Query, Result, Statement, args, json::read, list::texts, sql};
 
 /// A known token.
 #[derive(Debug, Clone, Deserialize)]
@@ -76,7 +75,7 @@ pub async fn find(q: &mut impl Query, hashes: &[&str], names: &[&str]) -> Result
                LEFT JOIN oa_user u ON u.username = asked.value \
                LEFT JOIN account a ON a.id = u.account_id LEFT JOIN proxy_pass p ON p.account_id = u.account_id) AS entries",
     };
-    let answer: Option<(String, String)> = q.one(FIND, args![list(hashes), list(names)]).await?;
+    let answer: Option<(String, String)> = q.one(FIND, args![texts(hashes), texts(names)]).await?;
     let (tokens, entries) = answer.ok_or_else(Error::missing_row)?;
     let mut entries: Vec<OaEntryRow> = read(&entries)?;
     entries.sort_unstable_by_key(|entry| entry.position);
@@ -89,13 +88,4 @@ pub async fn find(q: &mut impl Query, hashes: &[&str], names: &[&str]) -> Result
 /// Finds the state of one name.
 pub async fn find_one(q: &mut impl Query, name: &str) -> Result<OaEntryRow> {
     find(q, &[], &[name]).await?.1.pop().ok_or_else(Error::missing_row)
-}
-
-fn list(texts: &[&str]) -> String {
-    serde_json::Value::from(texts).to_string()
-}
-
-#[track_caller]
-fn read<T: DeserializeOwned>(rows: &str) -> Result<Vec<T>> {
-    serde_json::from_str(rows).map_err(|error| Error::other(std::panic::Location::caller(), error))
 }

@@ -66,3 +66,71 @@ pub async fn return_use(tx: &mut Tx, id: PanelCouponId) -> Result<u64> {
     )
     .await
 }
+
+/// Inserts a coupon; none: its code is taken. The row's own number is not looked at.
+pub async fn insert(tx: &mut Tx, row: &CouponRow) -> Result<Option<PanelCouponId>> {
+    let id: Option<(PanelCouponId,)> = tx
+        .one(
+            sql!(
+                "INSERT INTO panel_coupon (code, name, kind, value, is_shown, uses_left, uses_per_account, plan_ids, periods, started_at, \
+                 ended_at, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12) \
+                 ON CONFLICT (code) DO NOTHING RETURNING id"
+            ),
+            args![
+                row.code.as_str(),
+                row.name.as_str(),
+                row.kind,
+                row.value,
+                row.is_shown,
+                row.uses_left,
+                row.uses_per_account,
+                row.plan_ids.as_deref(),
+                row.periods.as_deref(),
+                row.started_at,
+                row.ended_at,
+                row.created_at
+            ],
+        )
+        .await?;
+    Ok(id.map(|(id,)| id))
+}
+
+/// Finds a coupon and locks its row.
+pub async fn lock(tx: &mut Tx, id: PanelCouponId) -> Result<Option<CouponRow>> {
+    let lock = sql! {
+        sqlite: "SELECT * FROM panel_coupon WHERE id = $1",
+        postgres: "SELECT * FROM panel_coupon WHERE id = $1 FOR UPDATE"
+    };
+    tx.one(lock, args![id]).await
+}
+
+/// Writes a coupon as it shall be.
+pub async fn update(tx: &mut Tx, row: &CouponRow) -> Result<u64> {
+    tx.exec(
+        sql!(
+            "UPDATE panel_coupon SET code = $2, name = $3, kind = $4, value = $5, is_shown = $6, uses_left = $7, uses_per_account = $8, \
+             plan_ids = $9, periods = $10, started_at = $11, ended_at = $12, updated_at = $13 WHERE id = $1"
+        ),
+        args![
+            row.id,
+            row.code.as_str(),
+            row.name.as_str(),
+            row.kind,
+            row.value,
+            row.is_shown,
+            row.uses_left,
+            row.uses_per_account,
+            row.plan_ids.as_deref(),
+            row.periods.as_deref(),
+            row.started_at,
+            row.ended_at,
+            row.updated_at
+        ],
+    )
+    .await
+}
+
+/// Deletes a coupon; orders keep its number.
+pub async fn delete(tx: &mut Tx, id: PanelCouponId) -> Result<u64> {
+    tx.exec(sql!("DELETE FROM panel_coupon WHERE id = $1"), args![id]).await
+}

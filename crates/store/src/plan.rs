@@ -57,7 +57,7 @@ pub async fn find_by_key(q: &mut impl Query, key: &str) -> Result<Option<PlanRow
 pub async fn lock(tx: &mut Tx, id: PlanId) -> Result<Option<PlanRow>> {
     let lock = sql! {
         sqlite: "SELECT * FROM plan WHERE id = $1",
-        postgres: "SELECT * FROM plan WHERE id = $1 FOR UPDATE"
+        postgres: "SELECT * FROM plan WHERE id = $1 FOR NO KEY UPDATE"
     };
     tx.one(lock, args![id]).await
 }
@@ -90,26 +90,17 @@ pub async fn list_holders(q: &mut impl Query, now: Millis) -> Result<Vec<(PlanId
     .await
 }
 
-/// Counts who holds a plan and has not expired. Shadows do not count.
-pub async fn count_active(q: &mut impl Query, id: PlanId, now: Millis) -> Result<i64> {
+/// Counts who holds a plan and has not expired, and the open orders that will make somebody hold it. Shadows do not count.
+pub async fn count_taken(q: &mut impl Query, id: PlanId, now: Millis) -> Result<i64> {
     let row: Option<(i64,)> = q
         .one(
+            // One statement, so that an order that is opened meanwhile counts once and not never.
             sql!(
-                "SELECT COUNT(*) AS n FROM proxy_pass WHERE plan_id = $1 AND main_account_id IS NULL \
-                 AND (expires_at IS NULL OR expires_at > $2)"
+                "SELECT (SELECT COUNT(*) FROM proxy_pass WHERE plan_id = $1 AND main_account_id IS NULL \
+                 AND (expires_at IS NULL OR expires_at > $2)) \
+                 + (SELECT COUNT(*) FROM panel_order WHERE plan_id = $1 AND status <= 1 AND kind IN (1, 3)) AS n"
             ),
             args![id, now],
-        )
-        .await?;
-    Ok(row.map_or(0, |(n,)| n))
-}
-
-/// Counts open orders that will make somebody a holder of a plan who is not one yet.
-pub async fn count_coming(q: &mut impl Query, id: PlanId) -> Result<i64> {
-    let row: Option<(i64,)> = q
-        .one(
-            sql!("SELECT COUNT(*) AS n FROM panel_order WHERE plan_id = $1 AND status <= 1 AND kind IN (1, 3)"),
-            args![id],
         )
         .await?;
     Ok(row.map_or(0, |(n,)| n))

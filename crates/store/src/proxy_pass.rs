@@ -152,14 +152,3 @@ pub async fn update_remind(tx: &mut Tx, id: AccountId, expire: Option<bool>, tra
     )
     .await
 }
-
-/// Whether staff approved the identity of an account.
-pub async fn is_identity_approved(q: &mut impl Query, id: AccountId) -> Result<bool> {
-    let row: Option<(i64,)> = q
-        .one(
-            sql!("SELECT account_id FROM panel_identity WHERE account_id = $1 AND status = 'approved'"),
-            args![id],
-        )
-        .await?;
-    Ok(row.is_some())
-}

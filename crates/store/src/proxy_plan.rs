@@ -67,6 +67,23 @@ pub async fn find(q: &mut impl Query, id: AccountId) -> Result<Option<HolderRow>
     .await
 }
 
+/// What somebody earns by inviting others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+pub struct InviterRow {
+    /// 0 as the settings say, 1 every order, 2 the first.
+    pub commission_type: i64,
+    /// Percent; none: as the settings say.
+    pub commission_rate: Option<i64>,
+    /// Who invited him.
+    pub inviter_id: Option<AccountId>,
+}
+
+/// Finds what somebody earns by inviting others.
+pub async fn find_inviter(q: &mut impl Query, id: AccountId) -> Result<Option<InviterRow>> {
+    q.one(sql!("SELECT commission_type, commission_rate, inviter_id FROM proxy_pass WHERE account_id = $1"), args![id])
+        .await
+}
+
 /// Writes plan, term and limits of a pass.
 pub async fn update(tx: &mut Tx, row: &HolderRow, at: Millis) -> Result<u64> {
     tx.exec(

@@ -35,6 +35,10 @@ pub enum SealedColumn {
     StagedPassword,
     /// A subscriber's extra field of type `pass`.
     FieldValue,
+    /// The name of a proved identity.
+    IdentityName,
+    /// The number of a proved identity.
+    IdentityNumber,
 }
 
 /// A sealed value.
@@ -50,7 +54,7 @@ pub struct SealedRow {
 
 impl SealedColumn {
     /// Every such column.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::ProxyPassUuid,
         Self::ProxyPassToken,
         Self::ApiToken,
@@ -66,6 +70,8 @@ impl SealedColumn {
         Self::AccountPassword,
         Self::StagedPassword,
         Self::FieldValue,
+        Self::IdentityName,
+        Self::IdentityNumber,
     ];
 
     /// Table and column as the associated data name them.
@@ -85,6 +91,8 @@ impl SealedColumn {
             Self::AuthServer => ("auth_server", "secret"),
             Self::AccountPassword | Self::StagedPassword => ("account", "password_clear"),
             Self::FieldValue => ("billing_field_value", "value"),
+            Self::IdentityName => ("panel_identity", "name"),
+            Self::IdentityNumber => ("panel_identity", "number"),
         }
     }
 
@@ -149,6 +157,14 @@ impl SealedColumn {
                 "SELECT id, seal_ref, value_sealed AS value FROM billing_field_value WHERE id > $1 AND value_sealed IS NOT NULL \
                  ORDER BY id LIMIT $2"
             ),
+            Self::IdentityName => sql!(
+                "SELECT account_id AS id, seal_ref, name_sealed AS value FROM panel_identity WHERE account_id > $1 \
+                 ORDER BY account_id LIMIT $2"
+            ),
+            Self::IdentityNumber => sql!(
+                "SELECT account_id AS id, seal_ref, number_sealed AS value FROM panel_identity WHERE account_id > $1 \
+                 ORDER BY account_id LIMIT $2"
+            ),
         };
         q.all(list, args![after, limit]).await
     }
@@ -196,9 +212,21 @@ impl SealedColumn {
             Self::FieldValue => {
                 sql!("UPDATE billing_field_value SET value_sealed = $3 WHERE id = $1 AND value_sealed = $2")
             }
+            Self::IdentityName => {
+                sql!("UPDATE panel_identity SET name_sealed = $3 WHERE account_id = $1 AND name_sealed = $2")
+            }
+            Self::IdentityNumber => sql!(
+                "UPDATE panel_identity SET number_sealed = $3, number_hash = COALESCE($4, number_hash), \
+                 unique_hash = CASE WHEN unique_hash IS NULL THEN NULL ELSE COALESCE($4, unique_hash) END \
+                 WHERE account_id = $1 AND number_sealed = $2"
+            ),
         };
         let mut args = args![id, old, new];
-        if matches!(self, Self::ProxyPassUuid | Self::ProxyPassToken | Self::ApiToken | Self::NodeToken) {
+        let has_hash = matches!(
+            self,
+            Self::ProxyPassUuid | Self::ProxyPassToken | Self::ApiToken | Self::NodeToken | Self::IdentityNumber
+        );
+        if has_hash {
             args.push(hash.into());
         }
         tx.exec(replace, args).await

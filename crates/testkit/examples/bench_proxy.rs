@@ -50,7 +50,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 const ROUNDS: usize = 5;
 const FILE: usize = 1 << 30;
 const SERVER_NAME: &str = "proxy.example.com";
-const NODES: [&str; 4] = ["ss-2022", "classic", "trojan", "vless"];
+const NODES: [&str; 5] = ["ss-2022", "classic", "trojan", "vless", "hysteria"];
 const FLOWS: usize = 200;
 const CHANGES: usize = 20;
 
@@ -87,7 +87,11 @@ fn spec(name: &str) -> NodeSpec {
         "ss-2022" => (NodeKind::Shadowsocks, shadowsocks(SsCipher::Blake3Aes256Gcm)),
         "classic" => (NodeKind::Shadowsocks, shadowsocks(SsCipher::Aes256Gcm)),
         other => {
-            let kind = if other == "trojan" { NodeKind::Trojan } else { NodeKind::Vless };
+            let kind = match other {
+                "trojan" => NodeKind::Trojan,
+                "vless" => NodeKind::Vless,
+                _ => NodeKind::Hysteria,
+            };
             (kind, NodeSettings { server_name: Some(SERVER_NAME.to_owned()), ..Default::default() })
         }
     };
@@ -149,8 +153,9 @@ async fn servers(app: &App) -> Result<Vec<(String, Server)>> {
                 method: cipher.as_str().to_owned(),
                 password: ss_client_password(uuid, *cipher, server_key).expose().to_owned(),
             },
-            node::Protocol::Trojan(_) => Protocol::Trojan { password: uuid.to_string(), tls: tls() },
-            node::Protocol::Vless(_) => Protocol::Vless { uuid: uuid.to_string(), tls: tls() },
+            node::Protocol::Trojan(..) => Protocol::Trojan { password: uuid.to_string(), tls: tls(), path: None },
+            node::Protocol::Vless(..) => Protocol::Vless { uuid: uuid.to_string(), tls: tls(), path: None },
+            node::Protocol::Hysteria(_) => Protocol::Hysteria { password: uuid.to_string(), tls: tls() },
             node::Protocol::Remote(_) => bail!("a remote node"),
         };
         let port = node.client_port().context("a node does not listen")?;

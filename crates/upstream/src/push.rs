@@ -1,6 +1,6 @@
 //! Firebase Cloud Messaging, HTTP v1 (specs/billing.md §12).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -164,17 +164,9 @@ impl Inner {
     }
 
     async fn ask(&self) -> Result<Access, String> {
-        let (file, configured, now) = (self.file.clone(), self.settings.token_endpoint.clone(), self.clock.now());
-        let signed = tokio::task::spawn_blocking(move || {
-            let credentials = read(&file)?;
-            let endpoint = configured.or_else(|| credentials.token_uri.clone());
-            let endpoint = endpoint.unwrap_or_else(|| "https://oauth2.googleapis.com/token".to_owned());
-            let assertion = assertion(&credentials, &endpoint, now)?;
-            Ok::<_, String>((credentials.project_id, endpoint, assertion))
-        });
-        let (project, endpoint, assertion) = signed.await.map_err(|error| error.to_string())??;
-        let project = self.settings.project.clone().or(project);
-        let project = project.ok_or("no project: set billing.push.project")?;
+        let (file, settings, now) = (self.file.clone(), self.settings.clone(), self.clock.now());
+        let signed = tokio::task::spawn_blocking(move || sign(&file, &settings, now));
+        let Signed { project, endpoint, assertion } = signed.await.map_err(|error| error.to_string())??;
         let body = form(&[("grant_type", GRANT), ("assertion", &assertion)]);
         let reply = self.http.post(&endpoint, "application/x-www-form-urlencoded", None, body).await?;
         let answer: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
@@ -188,7 +180,29 @@ impl Inner {
     }
 }
 
-fn read(file: &std::path::Path) -> Result<Credentials, String> {
+/// What a service account's key is good for.
+struct Signed {
+    project: String,
+    endpoint: String,
+    assertion: String,
+}
+
+fn sign(file: &Path, settings: &PushSettings, now: Millis) -> Result<Signed, String> {
+    let credentials = read(file)?;
+    let endpoint = settings.token_endpoint.clone().or_else(|| credentials.token_uri.clone());
+    let endpoint = endpoint.unwrap_or_else(|| "https://oauth2.googleapis.com/token".to_owned());
+    let assertion = assertion(&credentials, &endpoint, now)?;
+    let project = settings.project.clone().or(credentials.project_id).ok_or("no project: set billing.push.project")?;
+    Ok(Signed { project, endpoint, assertion })
+}
+
+/// Whether push messages can be signed, without asking anybody: of which project they are, or what is wrong; none: they are not set up.
+pub fn check(settings: &PushSettings, now: Millis) -> Option<Result<String, String>> {
+    let file = settings.credentials_file.as_deref()?;
+    Some(sign(file, settings, now).map(|signed| signed.project))
+}
+
+fn read(file: &Path) -> Result<Credentials, String> {
     let text =
         std::fs::read(file).map_err(|error| format!("billing.push.credentials_file {}: {error}", file.display()))?;
     serde_json::from_slice(&text).map_err(|error| {

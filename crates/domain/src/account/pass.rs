@@ -11,7 +11,7 @@ use crate::{
     Ctx, Error, Result,
     audit::{self, Object},
     billing::subscriber,
-    panel::{self, shadow},
+    panel::{self, identity, shadow},
     proxy::row::{token_place, uuid_place},
 };
 
@@ -156,6 +156,7 @@ pub(crate) async fn revoke_in(ctx: &Ctx, tx: &mut Tx, account: &AccountRow, kind
 pub(crate) async fn remove_proxy(ctx: &Ctx, tx: &mut Tx, account: &AccountRow) -> Result<()> {
     if rows::delete_proxy(tx, account.id).await? > 0 {
         shadow::mirror(ctx, tx, account.id).await?;
+        identity::forget(tx, account.id).await?;
         tx.touch(Aspect::ProxyUser, Some(account.id.0));
         audit::changed(tx, ctx, "account.revoke", Object::new("proxy", account.id.0, &account.login)).await?;
     }

@@ -1,17 +1,22 @@
 //! Everything about one subscriber at a glance (specs/billing.md §5.2).
 
-use gatehouse_model::{Millis, Money};
-use gatehouse_store::billing_view::{self as rows, UsrAddressRow, UsrRow};
+use std::sync::Arc;
+
+use gatehouse_model::{AccountId, Millis, Money};
+use gatehouse_store::{
+    billing_main::{self as rows, MainRow, UsrAddressRow},
+    billing_view::{self, UsrRow},
+};
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
-    Outcome, Refusal, Who,
-    field::{self, FieldValue},
+    Outcome, Refusal, Role, Who,
+    field::{FieldValue, Fields},
     pays::{self, Row},
     scope,
     subscription::{self, Subscribed},
 };
-use crate::{Ctx, payment::order::payment_code};
+use crate::{App, Ctx, Result, gather::Gather, payment::order::payment_code};
 
 /// A subscriber with all that belongs to him.
 #[derive(Debug)]
@@ -64,27 +69,45 @@ pub struct Address {
 /// Source: seeds/004 "Получение данных пользователя", specs/billing.md §5.2.
 pub async fn show(who: &Who, uid: Option<i64>) -> Outcome<Main> {
     let ctx = &who.ctx;
-    let q = &mut ctx.read();
-    let target = scope::target(q, who, uid, None).await?;
-    let currency = &ctx.app.settings().billing.pay.currency;
-    let row = rows::find_usr(q, target.account, currency).await?.ok_or(Refusal::NoUid)?;
-    let mut services = subscription::list(&ctx.app, q, target.uid).await?;
-    let credits = rows::list_credits(q, target.account).await?;
-    let fields = field::of(q, target.account, who.is_admin()).await?;
-    let addresses = rows::list_addresses(q, target.account).await?;
-    let limit = ctx.app.settings().billing.api.pays_limit.into();
-    let with_events = pays::sees_events(q, who, &target).await?;
-    let pays = rows::list_pays(q, target.account, row.wallet_id, with_events, (limit, 0)).await?;
-    let usr = usr(ctx, row, &services, &credits, who.is_admin());
+    let (account, with_events) = match who.role {
+        Role::User { account, .. } => (account, false),
+        Role::Admin { .. } => {
+            let q = &mut ctx.read();
+            let target = scope::target(q, who, uid, None).await?;
+            (target.account, pays::sees_events(q, who, &target).await?)
+        }
+    };
+    let found = ctx.app.billing_mains().ask(&ctx.app, account, look_up).await?;
+    let (row, fields) = found.ok_or(Refusal::NoUid)?;
+    let pays = if with_events {
+        let limit = ctx.app.settings().billing.api.pays_limit.into();
+        billing_view::list_pays_and_events(&mut ctx.read(), account, row.usr.wallet_id, limit).await?
+    } else {
+        row.pays
+    };
+    let mut services = subscription::of(&ctx.app, row.services)?;
+    let credits: Vec<_> = row.credits.into_iter().map(|(due, _, sum)| (due, sum)).collect();
+    let usr = usr(ctx, row.usr, &services, &credits, who.is_admin());
     services.retain(|service| !service.is_stopped());
     Ok(Main {
-        fields,
-        addresses: addresses.into_iter().map(|row| address(row, who.is_admin())).collect(),
+        fields: fields.show(&row.values, who.is_admin()),
+        addresses: row.addresses.into_iter().map(|row| address(row, who.is_admin())).collect(),
         services,
         credits,
         pays: pays.into_iter().map(|row| pays::seen(who, row)).collect(),
         usr,
     })
+}
+
+/// Look-ups of subscribers, with the fields there are.
+pub(crate) type Mains = Gather<AccountId, Option<(MainRow, Arc<Fields>)>>;
+
+async fn look_up(app: App, accounts: Vec<AccountId>) -> Result<Vec<Option<(MainRow, Arc<Fields>)>>> {
+    let pay = &app.settings().billing.pay;
+    let limit = app.settings().billing.api.pays_limit.into();
+    let (found, fields) = rows::find(&mut app.db().read(), &accounts, &pay.currency, limit).await?;
+    let fields = Arc::new(Fields::of(fields)?);
+    Ok(found.into_iter().map(|found| found.map(|row| (row, Arc::clone(&fields)))).collect())
 }
 
 /// A subscriber as he stands.
@@ -105,13 +128,11 @@ pub(super) fn usr(ctx: &Ctx, row: UsrRow, services: &[Subscribed], credits: &[(M
 
 fn address(row: UsrAddressRow, is_admin: bool) -> Address {
     let is_in = row.since_at.is_some() && row.until_at.is_none();
-    let properties = row.nas_address.as_deref().filter(|_| is_admin && is_in).map(|nas| {
-        properties(
-            row.user_name.as_deref().unwrap_or_default(),
-            row.calling_station.as_deref().unwrap_or_default(),
-            nas,
-        )
-    });
+    let properties = row
+        .nas_address
+        .as_deref()
+        .filter(|_| is_admin && is_in)
+        .map(|nas| properties(&row.user_name, row.calling_station.as_deref().unwrap_or_default(), nas));
     Address { since_at: row.since_at.filter(|_| is_in), properties, row }
 }
 

@@ -3,7 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use gatehouse_model::{Millis, Money, StatementId};
-use gatehouse_store::{Query, billing_view as rows, statement::StatementRow};
+use gatehouse_store::{
+    Query,
+    billing_view::{self as rows, PayRow},
+};
 
 use super::{
     Failure, Outcome, Refusal, Role, Who,
@@ -66,7 +69,7 @@ pub(super) async fn sees_events(q: &mut impl Query, who: &Who, target: &Target) 
 }
 
 /// A row without what the caller may not know.
-pub(super) fn seen(who: &Who, row: StatementRow) -> Row {
+pub(super) fn seen(who: &Who, row: PayRow) -> Row {
     let is_his = matches!(who.role, Role::User { uid, .. } if row.actor == "user" && row.actor_no == uid);
     let knows_author = who.is_admin() || is_his;
     let ip = row.actor_address.as_deref().filter(|_| knows_author).map_or(0, number_of);

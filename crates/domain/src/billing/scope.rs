@@ -4,7 +4,7 @@
 use gatehouse_model::{AccountId, BillingGroupId};
 use gatehouse_store::{Query, role_reach, subscriber};
 
-use super::{Outcome, Refusal, Role, Who};
+use super::{Failure, Outcome, Refusal, Role, Who};
 use crate::{Actor, permission};
 
 /// The codes that every look at a subscriber needs of staff.
@@ -70,6 +70,26 @@ pub async fn require_on(q: &mut impl Query, who: &Who, code: &'static str, group
     if reach(q, who, code).await?.holds(group) { Ok(()) } else { Err(Refusal::GroupDenied.into()) }
 }
 
+/// Refuses unless staff may update fields, named by their codes, of the subscribers of a group: every one by its own code, where they do not hold
+/// `billing.subscriber.update` there.
+///
+/// Errors: `NoPrivilege`, `GroupDenied`, `Forbidden`. Source: DESIGN §10.2, specs/billing.md §6.2 (71–81).
+pub async fn require_update(
+    q: &mut impl Query,
+    who: &Who,
+    fields: &[&'static str],
+    group: BillingGroupId,
+) -> Outcome<()> {
+    match require_on(q, who, "billing.subscriber.update", group).await {
+        Err(Failure::Refused(Refusal::NoPrivilege | Refusal::GroupDenied)) if !fields.is_empty() => {}
+        outcome => return outcome,
+    }
+    for code in fields {
+        require_on(q, who, code, group).await?;
+    }
+    Ok(())
+}
+
 /// The subscriber a call is about: a subscriber himself whatever `uid` he names, of staff the one they name, if they may read
 /// about him and hold `code` on his group, where the call changes something.
 ///
@@ -78,8 +98,9 @@ pub async fn target(q: &mut impl Query, who: &Who, uid: Option<i64>, code: Optio
     if let Role::User { account, .. } = who.role {
         return find(q, account).await?.ok_or_else(|| Refusal::NoUid.into());
     }
+    let mut reaches = Vec::with_capacity(READ.len());
     for code in READ {
-        reach(q, who, code).await?;
+        reaches.push(reach(q, who, code).await?);
     }
     let account = match uid {
         Some(uid) => subscriber::find_by_uid(q, uid).await?,
@@ -90,7 +111,10 @@ pub async fn target(q: &mut impl Query, who: &Who, uid: Option<i64>, code: Optio
         None => None,
     };
     let target = found.ok_or(Refusal::NoUid)?;
-    for code in READ.into_iter().chain(code) {
+    if !reaches.iter().all(|reach| reach.holds(target.group)) {
+        return Err(Refusal::GroupDenied.into());
+    }
+    if let Some(code) = code {
         require_on(q, who, code, target.group).await?;
     }
     Ok(target)

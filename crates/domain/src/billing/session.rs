@@ -22,6 +22,7 @@ use crate::{
     Actor, App, Caller, Ctx, Error, Result, Via,
     audit::{self, Object, Stream},
     factor::{is_right, is_totp, use_code},
+    gather::Gather,
     session::{
         self, Life,
         staff::{self, Facts},
@@ -41,6 +42,9 @@ const LOGIN_LENGTH: usize = 150;
 
 /// More sessions than this are not remembered without looking which of them have ended.
 const REMEMBERED: usize = 50_000;
+
+/// Look-ups of sessions by the keyed hashes of their secrets.
+pub(crate) type Sessions = Gather<String, Option<BillingSessionRow>>;
 
 /// A session that counts now.
 #[derive(Debug, Clone, Copy)]
@@ -232,21 +236,26 @@ pub async fn admit(ctx: &Ctx, secret: &str) -> Result<Option<(Who, Session)>> {
         return Ok(None);
     }
     for hash in ctx.app.keys().hashes(session::PURPOSE, secret) {
-        if let Some(row) = rows::find_billing(&mut ctx.read(), &hash).await? {
+        if let Some(row) = ctx.app.billing_sessions().ask(&ctx.app, hash, look_up).await? {
             return admitted(ctx, row).await;
         }
     }
     Ok(None)
 }
 
+async fn look_up(app: App, hashes: Vec<String>) -> Result<Vec<Option<BillingSessionRow>>> {
+    let asked: Vec<&str> = hashes.iter().map(String::as_str).collect();
+    let found = rows::list_billing(&mut app.db().read(), &asked).await?;
+    let found: HashMap<_, _> = found.into_iter().map(|row| (row.secret_hash.clone(), row)).collect();
+    Ok(hashes.iter().map(|hash| found.get(hash).cloned()).collect())
+}
+
 async fn admitted(ctx: &Ctx, row: BillingSessionRow) -> Result<Option<(Who, Session)>> {
-    let session = &row.session;
-    let Some(kind) = [USER, ADMIN].into_iter().find(|kind| *kind == session.kind) else { return Ok(None) };
-    if session.revoked_at.is_some() || !row.account_enabled || session.epoch != row.account_epoch || is_over(ctx, &row)
-    {
+    let Some(kind) = [USER, ADMIN].into_iter().find(|kind| *kind == row.kind) else { return Ok(None) };
+    if row.revoked_at.is_some() || !row.account_enabled || row.epoch != row.account_epoch || is_over(ctx, &row) {
         return Ok(None);
     }
-    let account = session.account_id;
+    let account = row.account_id;
     let mut codes = BTreeSet::new();
     let role = match (kind, row.uid, row.staff_no) {
         (USER, Some(uid), _) => Role::User { account, uid },
@@ -254,7 +263,7 @@ async fn admitted(ctx: &Ctx, row: BillingSessionRow) -> Result<Option<(Who, Sess
             let facts = Facts {
                 must_change_password: row.must_change_password,
                 has_factor: row.factor_confirmed_at.is_some(),
-                is_proved: session.factor_at.is_some(),
+                is_proved: row.factor_at.is_some(),
             };
             if staff::owed(ctx, &mut ctx.read(), account, facts).await?.is_none() {
                 codes.extend(role::list_codes_of_account(&mut ctx.read(), account, ctx.now()).await?);
@@ -264,7 +273,7 @@ async fn admitted(ctx: &Ctx, row: BillingSessionRow) -> Result<Option<(Who, Sess
         _ => return Ok(None),
     };
     note_use(ctx, &row);
-    let (id, is_trusted) = (session.id, !session.is_limited);
+    let (id, is_trusted) = (row.id, !row.is_limited);
     let actor = Actor::Account { id: account, login: row.login, name: row.name, codes, via: Via::Session(id) };
     let who = Who { ctx: Ctx { actor, ..ctx.clone() }, role, is_trusted };
     Ok(Some((who, Session { id, account, kind })))
@@ -274,8 +283,8 @@ async fn admitted(ctx: &Ctx, row: BillingSessionRow) -> Result<Option<(Who, Sess
 /// have been used up to [`grain`] later than stored.
 fn is_over(ctx: &Ctx, row: &BillingSessionRow) -> bool {
     let ttl = ctx.app.settings().billing.session.ttl.0;
-    let known = ctx.app.billing_uses().last(row.session.id);
-    let stored = row.session.last_used_at;
+    let known = ctx.app.billing_uses().last(row.id);
+    let stored = row.last_used_at;
     let last = known.map_or(stored, |known| known.max(stored));
     if ctx.now() < last.plus(ttl) {
         return false;
@@ -288,9 +297,9 @@ fn is_over(ctx: &Ctx, row: &BillingSessionRow) -> bool {
 /// Remembers a use, and writes it behind the caller's back when the stored one is old: a reader waits for no writer.
 fn note_use(ctx: &Ctx, row: &BillingSessionRow) {
     let ttl = ctx.app.settings().billing.session.ttl.0;
-    let (id, now) = (row.session.id, ctx.now());
+    let (id, now) = (row.id, ctx.now());
     ctx.app.billing_uses().note(id, now, ttl);
-    if row.session.last_used_at.plus(grain(ttl)) > now {
+    if row.last_used_at.plus(grain(ttl)) > now {
         return;
     }
     let ctx = ctx.clone();

@@ -96,8 +96,12 @@ pub async fn list(app: &App, q: &mut impl Query, uid: i64) -> Result<Vec<Subscri
 /// As [`list`] of every subscriber with a number above `after`, up to and with `to`, in the order of their numbers: one statement
 /// for lists of many.
 pub async fn list_between(app: &App, q: &mut impl Query, after: i64, to: i64) -> Result<Vec<Subscribed>> {
+    of(app, rows::list_shown(q, after, to).await?)
+}
+
+/// What some rows mean now.
+pub(super) fn of(app: &App, shown: Vec<ShownRow>) -> Result<Vec<Subscribed>> {
     let (zone, now) = (begin::zone(app), app.now());
-    let shown = rows::list_shown(q, after, to).await?;
     shown.into_iter().map(|row| Subscribed::new(&zone, row, now)).collect()
 }
 

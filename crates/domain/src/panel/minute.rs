@@ -2,13 +2,20 @@
 
 use gatehouse_model::Origin;
 
-use super::{order, pass, stat};
+use super::{commission, order, pass, shadow, stat, ticket};
 use crate::{Actor, App, Ctx, Result};
 
 /// Runs every step; one that fails keeps none of the others from running, and all try again a minute later.
 pub(crate) async fn run(app: &App) -> Result<()> {
     let ctx = app.ctx(Actor::System("panel.minute"), Origin::System);
-    let steps = [("orders", order::heal(&ctx).await), ("traffic resets", pass::reset_due(&ctx).await), ("statistics", day_end(&ctx).await)];
+    let steps = [
+        ("orders", order::heal(&ctx).await),
+        ("commissions", commission::pay_due(&ctx).await),
+        ("traffic resets", pass::reset_due(&ctx).await),
+        ("tickets", ticket::close_idle(app).await),
+        ("statistics", day_end(&ctx).await),
+        ("shared quotas", shadow::cut_exhausted(app).await),
+    ];
     let mut outcome = Ok(());
     for (step, result) in steps {
         if let Err(error) = result {

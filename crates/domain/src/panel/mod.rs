@@ -3,12 +3,18 @@
 //! A user is an account with a proxy pass. Refusals whose texts are the contract are [`Refusal`]s; everything else is the domain's
 //! [`Error`](crate::Error).
 
+pub mod article;
 mod calendar;
 pub mod captcha;
 pub mod code;
 pub mod day;
+pub mod device;
+pub mod commission;
+pub mod coupon;
 pub mod entrance;
 pub mod forget;
+pub mod gift;
+pub mod identity;
 pub mod invite;
 mod limit;
 pub mod login;
@@ -16,6 +22,7 @@ pub(crate) mod minute;
 pub mod module;
 pub mod money;
 pub mod node;
+pub mod notice;
 pub mod order;
 pub mod pass;
 pub mod payment;
@@ -30,7 +37,9 @@ pub mod shadow;
 mod site;
 pub mod stat;
 pub mod subscription;
+pub mod system;
 pub mod telegram;
+pub mod ticket;
 pub mod user;
 mod who;
 
@@ -38,6 +47,11 @@ pub use refusal::{Failure, Outcome, Refusal};
 pub use who::Who;
 
 use gatehouse_store::proxy_pass::{self, PanelUserRow};
+
+/// A pattern that finds a folded text anywhere, nothing in it a wildcard: for filters of staff.
+pub fn pattern(folded: &str) -> String {
+    gatehouse_store::like::contains(folded)
+}
 
 /// The caller's own row. Errors: a refusal where he has no pass.
 pub(crate) async fn proxy_row(who: &Who) -> Outcome<PanelUserRow> {

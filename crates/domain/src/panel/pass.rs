@@ -8,7 +8,7 @@ use gatehouse_store::{
     proxy_plan::{self as rows, HolderRow},
 };
 
-use super::{calendar, plan::Plan};
+use super::{calendar, plan::Plan, shadow};
 use crate::{Ctx, Result};
 
 /// Why traffic was set to nothing: `trigger_source` of the wire.
@@ -124,7 +124,11 @@ impl Pass {
             return Ok(());
         }
         rows::update(tx, &self.row, now).await?;
+        shadow::mirror(ctx, tx, account).await?;
         tx.touch(Aspect::ProxyUser, Some(account.0));
+        if self.row.main_account_id.is_none() {
+            shadow::mirror(ctx, tx, account).await?;
+        }
         Ok(())
     }
 }

@@ -17,7 +17,7 @@ use gatehouse_store::proxy_pass::{self as rows, PanelUserRow};
 use uuid::Uuid;
 
 use super::{
-    day,
+    day, identity,
     limit::{self, Limit},
     refusal::{Outcome, Refusal},
     setting::PanelSettings,
@@ -26,7 +26,7 @@ use super::{
 use crate::{
     App, Ctx, Error, Result,
     proxy::{
-        node::{Certificate, Node, Protocol},
+        node::{Node, Tls},
         row::uuid_place,
     },
 };
@@ -173,13 +173,9 @@ pub async fn fetch(ctx: &Ctx, token: &str, wish: &Wish<'_>) -> Outcome<Option<Do
     Ok(Some(document(app, &row, token, wish)?))
 }
 
-/// Whether the module of real names keeps a user out: it is on, enforces, and nobody has approved him.
+/// Whether the module of real names keeps a user out.
 pub(crate) async fn is_held(ctx: &Ctx, account: AccountId) -> Result<bool> {
-    let modules = ctx.app.live().modules();
-    if !modules.identity.is_enabled || !modules.identity.rules.enforce {
-        return Ok(false);
-    }
-    Ok(!rows::is_identity_approved(&mut ctx.read(), account).await?)
+    Ok(!identity::allows(ctx, &mut ctx.read(), account).await?)
 }
 
 fn document(app: &App, row: &PanelUserRow, token: &str, wish: &Wish<'_>) -> Result<Document> {
@@ -210,12 +206,7 @@ fn document(app: &App, row: &PanelUserRow, token: &str, wish: &Wish<'_>) -> Resu
 fn profile_node(node: &Node, parent: Option<&Arc<Node>>) -> Option<ProfileNode> {
     let sheet = &node.sheet;
     let port = sheet.port_range.or_else(|| node.client_port().and_then(PortSpec::single))?;
-    let is_self_signed = match &node.protocol {
-        Protocol::Trojan(tls) | Protocol::Vless(tls) => {
-            matches!(tls.certificate, Certificate::Content { is_self_signed: true, .. })
-        }
-        _ => false,
-    };
+    let is_self_signed = node.protocol.tls().is_some_and(Tls::is_self_signed);
     Some(ProfileNode {
         id: node.id.0,
         name: node.name.clone(),

@@ -4,7 +4,12 @@
 use gatehouse_model::Secret;
 use gatehouse_store::proxy_pass as rows;
 
-use super::{Who, refusal::Outcome, user};
+use super::{
+    Who,
+    plan::{self, Plan},
+    refusal::{Outcome, Refusal},
+    user,
+};
 use crate::{App, proxy::row::token_place};
 
 /// What `user/getSubscribe` tells.
@@ -18,15 +23,24 @@ pub struct Shown {
     pub token: Secret,
     /// The link.
     pub url: String,
+    /// Its plan, if it has one.
+    pub plan: Option<Plan>,
 }
 
-/// The caller's subscription. Source: specs/panel.md §2.3 user/getSubscribe.
+/// The caller's subscription. Errors: its plan does not exist. Source: specs/panel.md §2.3 user/getSubscribe.
 pub async fn show(who: &Who) -> Outcome<Shown> {
     let app = &who.ctx.app;
     let user::Info { row, uuid, .. } = user::info(who).await?;
     let token = app.keys().open_text(token_place(&row.seal_ref), &row.token_sealed)?;
     let url = link(app, token.expose());
-    Ok(Shown { row, uuid, token, url })
+    let plan = match row.plan_id {
+        Some(id) => {
+            let plan = plan::find(&mut who.ctx.read(), id).await?;
+            Some(plan.ok_or(Refusal::rule("Subscription plan does not exist"))?)
+        }
+        None => None,
+    };
+    Ok(Shown { row, uuid, token, url, plan })
 }
 
 /// The link of a token: one of the bases of the setting `subscribe_url`, else the panel's own.

@@ -157,6 +157,7 @@ async fn start(ctx: &Ctx, provider: &ProviderHandle, uid: i64, order: &AttemptRo
         // As the account at the provider says.
         notify_url: None,
         return_url: None,
+        key: order.order_ref.clone(),
     };
     match provider.start(asked).await {
         Ok(checkout) => {

@@ -16,7 +16,7 @@ pub struct Order {
     pub payable: Money,
     /// ISO 4217.
     pub currency: String,
-    /// What the payer reads; of a provider that takes keys the key that makes the order known once.
+    /// What the payer reads.
     pub description: String,
     /// Until when it can be paid.
     pub expires_at: Millis,
@@ -26,6 +26,8 @@ pub struct Order {
     pub notify_url: Option<String>,
     /// Where the payer's browser goes afterwards.
     pub return_url: Option<String>,
+    /// What makes telling it twice the same, for providers that know such keys.
+    pub key: String,
 }
 
 /// How the payer goes on.

@@ -95,6 +95,18 @@ pub const CATALOGUE: &[&str] = &[
     "billing.subscriber.create",
     "billing.subscriber.read",
     "billing.subscriber.update",
+    "billing.subscriber.update.uid",
+    "billing.subscriber.update.grp",
+    "billing.subscriber.update.contract",
+    "billing.subscriber.update.contract_date",
+    "billing.subscriber.update.fio",
+    "billing.subscriber.update.comment",
+    "billing.subscriber.update.limit_balance",
+    "billing.subscriber.update.block_if_limit",
+    "billing.subscriber.update.discount",
+    "billing.subscriber.update.cstate",
+    "billing.subscriber.update.lstate",
+    "billing.subscriber.update.dopdata",
     "billing.subscriber.block",
     "billing.subscriber.password",
     "billing.subscriber.delete",
@@ -135,9 +147,12 @@ pub fn is_known(code: &str) -> bool {
     CATALOGUE.contains(&code)
 }
 
-/// Whether a set of codes holds one, counting what is implied: `panel.admin` implies `panel.*`.
+/// Whether a set of codes holds one, counting what is implied: `panel.admin` implies `panel.*`, `billing.subscriber.update` each of its
+/// fields.
 pub fn holds(codes: &BTreeSet<String>, code: &str) -> bool {
-    codes.contains(code) || (code.starts_with("panel.") && codes.contains("panel.admin"))
+    codes.contains(code)
+        || (code.starts_with("panel.") && codes.contains("panel.admin"))
+        || (code.starts_with("billing.subscriber.update.") && codes.contains("billing.subscriber.update"))
 }
 
 /// Whether everything `theirs` implies is held by `mine`: the test before granting codes or acting on an account.
@@ -158,8 +173,8 @@ mod tests {
         assert_eq!(CATALOGUE.iter().collect::<BTreeSet<_>>().len(), CATALOGUE.len());
         for code in CATALOGUE.iter().chain(ON_GROUPS) {
             assert!(!CATALOGUE.contains(code) || !ON_GROUPS.contains(code), "{code} is of one kind");
-            assert!(code.len() <= 64 && (2..=3).contains(&code.split('.').count()), "{code}");
-            assert!(code.chars().all(|c| c.is_ascii_lowercase() || c == '.'), "{code}");
+            assert!(code.len() <= 64 && (2..=4).contains(&code.split('.').count()), "{code}");
+            assert!(code.chars().all(|c| c.is_ascii_lowercase() || "._".contains(c)), "{code}");
         }
     }
 
@@ -170,5 +185,7 @@ mod tests {
         assert!(covers(&set(&["panel.admin"]), &set(&["panel.user", "panel.node"])));
         assert!(!covers(&set(&["panel.user"]), &set(&["panel.admin"])));
         assert!(covers(&set(&[]), &set(&[])));
+        let (all, one) = (set(&["billing.subscriber.update"]), set(&["billing.subscriber.update.fio"]));
+        assert!(covers(&all, &one) && !covers(&one, &all));
     }
 }

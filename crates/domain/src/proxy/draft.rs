@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::{
     embedded,
     manage::{self, Change},
-    row::{node_token_place, private_place},
+    row::{self, node_token_place, private_place},
     settings::NodeSettings,
 };
 use crate::{
@@ -143,6 +143,9 @@ pub(crate) async fn write(
             (row.id, Change::Updated)
         }
     };
+    if draft.is_embedded {
+        check_routes(tx, id, draft.routes.as_deref()).await?;
+    }
     let is_regrouped = manage::set_groups(tx, id, &draft.groups).await?;
     let is_rerouted = set_routes(tx, id, draft.routes.as_deref()).await?;
     if (is_regrouped || is_rerouted) && change == Change::Unchanged {
@@ -178,6 +181,27 @@ async fn check_parent(tx: &mut Tx, draft: &Draft, id: Option<NodeId>) -> Result<
         Some(row) if row.parent_id.is_some() => Err(Error::invalid("parent_id", "a node that is no child itself")),
         Some(_) => Ok(()),
     }
+}
+
+/// The embedded door obeys all rules of its nodes, or the node is not saved.
+async fn check_routes(tx: &mut Tx, id: NodeId, routes: Option<&[NodeRouteId]>) -> Result<()> {
+    let own: Vec<NodeRouteId> = match routes {
+        Some(routes) => routes.to_vec(),
+        None => node_route::list_memberships(tx)
+            .await?
+            .into_iter()
+            .filter(|(node, _)| *node == id)
+            .map(|(_, route)| route)
+            .collect(),
+    };
+    if own.is_empty() {
+        return Ok(());
+    }
+    for row in node_route::list(tx).await?.iter().filter(|row| own.contains(&row.id)) {
+        row::obeyed(&row::rule(row))
+            .map_err(|error| Error::invalid("route_ids", format!("`{}`: {error}", row.remarks)))?;
+    }
+    Ok(())
 }
 
 async fn set_routes(tx: &mut Tx, id: NodeId, routes: Option<&[NodeRouteId]>) -> Result<bool> {

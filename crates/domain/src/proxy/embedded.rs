@@ -88,15 +88,32 @@ pub(crate) fn view(settings: &Settings, cert: Option<&CertConfig>) -> Result<Nod
             refuse(value.get("flow").and_then(Value::as_str).is_some_and(|flow| !flow.is_empty()), "flow")?;
             refuse(is_on("/encryption/enabled"), "encryption")?;
             copy(&["fallback"]);
-            if value.get("network").and_then(Value::as_str) != Some("tcp") {
-                copy(&["network", "network_settings"]);
-            } else {
-                refuse(value.pointer("/network_settings/header").is_some(), "network_settings")?;
+            let text = |path: &str| value.pointer(path).and_then(Value::as_str).filter(|text| !text.is_empty());
+            match text("/network") {
+                None | Some("tcp") => {
+                    refuse(value.pointer("/network_settings/header").is_some(), "network_settings")?;
+                }
+                Some(network) => {
+                    copy(&["network"]);
+                    let mut settings = Map::new();
+                    if let Some(path) = text("/network_settings/path") {
+                        settings.insert("path".to_owned(), json!(path));
+                    }
+                    if let Some(host) = text("/network_settings/headers/Host") {
+                        settings.insert("headers".to_owned(), json!({"Host": host}));
+                    }
+                    if network == "ws" && !settings.is_empty() {
+                        short.insert("network_settings".to_owned(), Value::Object(settings));
+                    }
+                }
             }
         }
         Settings::Hysteria(hysteria) => {
             refuse(hysteria.version != 2, "version")?;
-            copy(&["version", "bandwidth", "ignore_client_bandwidth"]);
+            copy(&["version", "ignore_client_bandwidth"]);
+            if hysteria.bandwidth.up > 0 || hysteria.bandwidth.down > 0 {
+                copy(&["bandwidth"]);
+            }
             if hysteria.obfs.open {
                 short.insert("obfs".to_owned(), json!({"open": true}));
             }
@@ -143,6 +160,12 @@ mod tests {
         let file = CertMode::File { cert_file: "a".to_owned(), key_file: "b".to_owned() };
         for (kind, short) in [
             (NodeKind::Trojan, tls(Some("127.0.0.1:80"))),
+            (NodeKind::Hysteria, NodeSettings { version: Some(2), ..tls(None) }),
+            (
+                NodeKind::Vless,
+                serde_json::from_str(r#"{"network":"ws","network_settings":{"path":"/a","headers":{"Host":"cdn.example.com"}}}"#)
+                    .unwrap(),
+            ),
             (NodeKind::Vless, NodeSettings { cert_mode: file, ..tls(None) }),
             (
                 NodeKind::Shadowsocks,

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{
     credential::ss_client_password,
-    node::{Certificate, Node, Protocol, Tls},
+    node::{Node, Protocol, Tls, Transport},
 };
 use crate::settings::SsLink;
 
@@ -27,8 +27,9 @@ const PANEL_FRAGMENT: &AsciiSet = &UNRESERVED.remove(b'/');
 pub fn oa_type(node: &Node) -> Option<(&'static str, &'static str)> {
     match &node.protocol {
         Protocol::Shadowsocks { cipher, .. } => Some(("ss", cipher.as_str())),
-        Protocol::Trojan(_) => Some(("trojan", "")),
-        Protocol::Vless(_) => Some(("vless", "")),
+        Protocol::Trojan(..) => Some(("trojan", "")),
+        Protocol::Vless(..) => Some(("vless", "")),
+        Protocol::Hysteria(_) => Some(("hysteria2", "")),
         Protocol::Remote(_) => None,
     }
 }
@@ -66,16 +67,25 @@ pub fn of(node: &Node, uuid: Uuid, form: SsLink) -> Option<Secret> {
             let password = ss_client_password(uuid, *cipher, server_key);
             Some(Secret::new(shadowsocks(*cipher, password.expose(), &host, port, &node.name, form)))
         }
-        Protocol::Trojan(tls) => Some(Secret::new(format!(
-            "trojan://{}@{host}:{port}?security=tls&type=tcp{}#{}",
-            utf8_percent_encode(&uuid.hyphenated().to_string(), UNRESERVED),
+        Protocol::Trojan(tls, transport) => Some(Secret::new(format!(
+            "trojan://{}@{host}:{port}?security=tls&{}{}#{}",
+            uuid.hyphenated(),
+            transport_parameters(transport),
             tls_parameters(node, tls),
             utf8_percent_encode(&node.name, FRAGMENT),
         ))),
-        Protocol::Vless(tls) => Some(Secret::new(format!(
-            "vless://{}@{host}:{port}?encryption=none&security=tls&type=tcp{}#{}",
+        Protocol::Vless(tls, transport) => Some(Secret::new(format!(
+            "vless://{}@{host}:{port}?encryption=none&security=tls&{}{}#{}",
             uuid.hyphenated(),
+            transport_parameters(transport),
             tls_parameters(node, tls),
+            utf8_percent_encode(&node.name, FRAGMENT),
+        ))),
+        Protocol::Hysteria(hysteria) => Some(Secret::new(format!(
+            "hysteria2://{}@{host}:{port}?{}insecure={}#{}",
+            uuid.hyphenated(),
+            sni(node, &hysteria.tls).map(|name| format!("sni={name}&")).unwrap_or_default(),
+            u8::from(hysteria.tls.is_self_signed()),
             utf8_percent_encode(&node.name, FRAGMENT),
         ))),
         Protocol::Remote(_) => None,
@@ -84,16 +94,32 @@ pub fn of(node: &Node, uuid: Uuid, form: SsLink) -> Option<Secret> {
 
 /// `&sni=…` where the name is not the host itself, `&allowInsecure=1` for certificates made by us.
 fn tls_parameters(node: &Node, tls: &Tls) -> String {
-    let mut text = String::new();
-    let name = server_name(node, tls);
-    // Writing into a String cannot fail.
-    if name.parse::<std::net::IpAddr>().is_err() {
-        let _ = write!(text, "&sni={}", utf8_percent_encode(name, UNRESERVED));
-    }
-    if matches!(tls.certificate, Certificate::Content { is_self_signed: true, .. }) {
+    let mut text = sni(node, tls).map(|name| format!("&sni={name}")).unwrap_or_default();
+    if tls.is_self_signed() {
         text.push_str("&allowInsecure=1");
     }
     text
+}
+
+/// The name of the certificate, unless it is for an address.
+fn sni<'a>(node: &'a Node, tls: &'a Tls) -> Option<impl std::fmt::Display + use<'a>> {
+    let name = server_name(node, tls);
+    name.parse::<std::net::IpAddr>().is_err().then(|| utf8_percent_encode(name, UNRESERVED))
+}
+
+/// `type=tcp`, or `type=ws` with path and host.
+fn transport_parameters(transport: &Transport) -> String {
+    match transport {
+        Transport::Tcp => "type=tcp".to_owned(),
+        Transport::WebSocket { path, host } => {
+            let mut text = format!("type=ws&path={}", utf8_percent_encode(path, UNRESERVED));
+            if let Some(host) = host {
+                // Writing into a String cannot fail.
+                let _ = write!(text, "&host={}", utf8_percent_encode(host, UNRESERVED));
+            }
+            text
+        }
+    }
 }
 
 /// The name a node's certificate is for.
@@ -126,7 +152,66 @@ fn shadowsocks(cipher: SsCipher, password: &str, host: &str, port: u16, name: &s
 
 #[cfg(test)]
 mod tests {
+    use gatehouse_model::NodeId;
+
     use super::*;
+    use crate::proxy::node::{Certificate, Hysteria};
+
+    fn node(protocol: Protocol) -> Node {
+        Node {
+            id: NodeId(1),
+            code: None,
+            name: "n 1".to_owned(),
+            remark: None,
+            host: "192.0.2.10".to_owned(),
+            port: 443,
+            server_port: 0,
+            listen_ip: None,
+            rate: 100,
+            is_embedded: true,
+            is_enabled: true,
+            is_shown: true,
+            sort: None,
+            group_ids: [].into(),
+            transfer_cap: None,
+            is_capped: false,
+            protocol,
+            bound_port: None,
+            routes: [].into(),
+        }
+    }
+
+    #[test]
+    fn tls_links_carry_transport_name_and_the_insecure_flag() {
+        let uuid: Uuid = "11111111-2222-4333-8444-555555555555".parse().unwrap();
+        let tls = |server_name: &str, is_self_signed| Tls {
+            server_name: server_name.to_owned(),
+            fallback: None,
+            certificate: Certificate::Content { cert_pem: String::new(), key_pem: String::new(), is_self_signed },
+        };
+        let link = |protocol| of(&node(protocol), uuid, SsLink::Legacy).unwrap().expose().to_owned();
+        let websocket =
+            |host: Option<&str>| Transport::WebSocket { path: "/a&b".to_owned(), host: host.map(str::to_owned) };
+        assert_eq!(
+            link(Protocol::Vless(tls("cdn.example.com", false), websocket(Some("cdn.example.com")))),
+            "vless://11111111-2222-4333-8444-555555555555@192.0.2.10:443?encryption=none&security=tls&type=ws&path=%2Fa%26b\
+             &host=cdn.example.com&sni=cdn.example.com#n%201"
+        );
+        assert_eq!(
+            link(Protocol::Trojan(tls("", true), websocket(None))),
+            "trojan://11111111-2222-4333-8444-555555555555@192.0.2.10:443?security=tls&type=ws&path=%2Fa%26b\
+             &allowInsecure=1#n%201"
+        );
+        let hysteria = |tls| Hysteria { tls, up_mbps: 0, down_mbps: 0, ignore_client_bandwidth: false };
+        assert_eq!(
+            link(Protocol::Hysteria(hysteria(tls("vpn.example.com", true)))),
+            "hysteria2://11111111-2222-4333-8444-555555555555@192.0.2.10:443?sni=vpn.example.com&insecure=1#n%201"
+        );
+        assert_eq!(
+            link(Protocol::Hysteria(hysteria(tls("", false)))),
+            "hysteria2://11111111-2222-4333-8444-555555555555@192.0.2.10:443?insecure=0#n%201"
+        );
+    }
 
     /// specs/oa.md §4.4, row by row.
     #[test]

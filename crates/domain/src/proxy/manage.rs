@@ -180,7 +180,7 @@ pub(super) fn check(spec: &Draft) -> Result<()> {
     Ok(())
 }
 
-/// Two embedded nodes cannot bind the same port of the same address.
+/// Two embedded nodes cannot bind the same port of the same address and transport.
 pub(super) async fn check_port(tx: &mut Tx, spec: &Draft, own: Option<NodeId>) -> Result<()> {
     if spec.server_port == 0 {
         return Ok(());
@@ -190,6 +190,7 @@ pub(super) async fn check_port(tx: &mut Tx, spec: &Draft, own: Option<NodeId>) -
     let clash = others.iter().find(|row| {
         row.is_embedded
             && Some(row.id) != own
+            && NodeKind::parse(&row.kind).is_none_or(|kind| share_transport(kind, spec.kind))
             && row.server_port == i64::from(spec.server_port)
             && row.listen_ip == listen_ip
     });
@@ -199,6 +200,13 @@ pub(super) async fn check_port(tx: &mut Tx, spec: &Draft, own: Option<NodeId>) -
         }
         None => Ok(()),
     }
+}
+
+/// Whether two types bind ports of the same transport.
+fn share_transport(one: NodeKind, other: NodeKind) -> bool {
+    let of = |kind| (kind != NodeKind::Hysteria, matches!(kind, NodeKind::Hysteria | NodeKind::Shadowsocks));
+    let ((tcp, udp), (other_tcp, other_udp)) = (of(one), of(other));
+    (tcp && other_tcp) || (udp && other_udp)
 }
 
 /// A classic cipher is tried for every user of its node.

@@ -12,6 +12,7 @@ pub mod link;
 pub mod manage;
 pub mod node;
 pub mod roster;
+pub mod route;
 pub(crate) mod row;
 pub mod settings;
 pub mod sheet;

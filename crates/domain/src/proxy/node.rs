@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 use gatehouse_model::{NodeGroupId, NodeId, NodeKind, SsCipher};
 use gatehouse_profile::settings::rate_at;
 
-use super::sheet::Sheet;
+use super::{route::Rule, sheet::Sheet};
 
 /// A proxy node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +48,8 @@ pub struct Node {
     pub bound_port: Option<u16>,
     /// The rest: what remote nodes, subscriptions and staff need.
     pub sheet: Arc<Sheet>,
+    /// Which targets its users may reach, the first rule that hits; what hits none is allowed.
+    pub routes: Arc<[Rule]>,
 }
 
 /// What a node speaks, with the settings the embedded door honours (specs/proxy.md §11).
@@ -65,9 +67,11 @@ pub enum Protocol {
         server_key: Vec<u8>,
     },
     /// Trojan over TLS.
-    Trojan(Tls),
+    Trojan(Tls, Transport),
     /// VLESS inside TLS.
-    Vless(Tls),
+    Vless(Tls, Transport),
+    /// Hysteria 2.
+    Hysteria(Hysteria),
     /// A type only remote nodes speak.
     Remote(NodeKind),
 }
@@ -77,9 +81,19 @@ impl Protocol {
     pub fn kind(&self) -> NodeKind {
         match self {
             Self::Shadowsocks { .. } => NodeKind::Shadowsocks,
-            Self::Trojan(_) => NodeKind::Trojan,
-            Self::Vless(_) => NodeKind::Vless,
+            Self::Trojan(..) => NodeKind::Trojan,
+            Self::Vless(..) => NodeKind::Vless,
+            Self::Hysteria(_) => NodeKind::Hysteria,
             Self::Remote(kind) => *kind,
+        }
+    }
+
+    /// The TLS settings, where it has them.
+    pub fn tls(&self) -> Option<&Tls> {
+        match self {
+            Self::Trojan(tls, _) | Self::Vless(tls, _) => Some(tls),
+            Self::Hysteria(hysteria) => Some(&hysteria.tls),
+            Self::Shadowsocks { .. } | Self::Remote(_) => None,
         }
     }
 }
@@ -88,6 +102,33 @@ impl std::fmt::Debug for Protocol {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.kind().as_str())
     }
+}
+
+/// What carries the bytes of Trojan or VLESS inside TLS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Transport {
+    /// TLS itself.
+    Tcp,
+    /// Binary messages of a WebSocket, so that a CDN can stand in between.
+    WebSocket {
+        /// The path that is upgraded; begins with `/`.
+        path: String,
+        /// The host that must be asked for; `None`: any.
+        host: Option<String>,
+    },
+}
+
+/// Hysteria 2.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hysteria {
+    /// Name and certificate; there is no fallback but the built-in page.
+    pub tls: Tls,
+    /// Node to client, Mbit/s; 0: no limit.
+    pub up_mbps: u32,
+    /// Client to node, Mbit/s: what clients are told they may send; 0: no limit.
+    pub down_mbps: u32,
+    /// Whether clients are told to find their rate themselves, whatever they were configured with.
+    pub ignore_client_bandwidth: bool,
 }
 
 /// TLS settings of an embedded node.
@@ -99,6 +140,13 @@ pub struct Tls {
     pub fallback: Option<String>,
     /// The certificate.
     pub certificate: Certificate,
+}
+
+impl Tls {
+    /// Whether clients must be told not to check the certificate.
+    pub fn is_self_signed(&self) -> bool {
+        matches!(self.certificate, Certificate::Content { is_self_signed: true, .. })
+    }
 }
 
 /// Where a node's certificate comes from (`cert_config`, specs/proxy.md §10).

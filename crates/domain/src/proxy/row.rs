@@ -17,7 +17,8 @@ use serde_json::Value;
 
 use super::{
     embedded,
-    node::{Certificate, Node, Protocol, Tls},
+    node::{Certificate, Hysteria, Node, Protocol, Tls},
+    route::Rule,
     settings::{CertMode, NodeSettings},
     sheet::Sheet,
 };
@@ -71,6 +72,8 @@ fn read(
     let fault = |what: &str| Error::internal(format!("node {}: {what}", row.id));
     let kind = NodeKind::parse(&row.kind).ok_or_else(|| fault("unknown type"))?;
     let sheet = sheet(app, &row, kind, routes)?;
+    // Saving refused what does not parse.
+    let rules = sheet.routes.iter().filter_map(|rule| obeyed(rule).ok()).collect();
     let settings = if row.is_embedded {
         embedded::view(&sheet.settings, sheet.cert_config.as_ref())?
     } else {
@@ -84,8 +87,17 @@ fn read(
             classic_user_cap: settings.classic_user_cap,
             server_key: sheet.server_key.clone(),
         },
-        NodeKind::Trojan if row.is_embedded => Protocol::Trojan(tls(app, &row, &settings)?),
-        NodeKind::Vless if row.is_embedded => Protocol::Vless(tls(app, &row, &settings)?),
+        NodeKind::Trojan if row.is_embedded => Protocol::Trojan(tls(app, &row, &settings)?, settings.transport()),
+        NodeKind::Vless if row.is_embedded => Protocol::Vless(tls(app, &row, &settings)?, settings.transport()),
+        NodeKind::Hysteria if row.is_embedded => {
+            let bandwidth = settings.bandwidth.unwrap_or_default();
+            Protocol::Hysteria(Hysteria {
+                tls: tls(app, &row, &settings)?,
+                up_mbps: bandwidth.up.unwrap_or(0),
+                down_mbps: bandwidth.down.unwrap_or(0),
+                ignore_client_bandwidth: settings.ignore_client_bandwidth,
+            })
+        }
         other => Protocol::Remote(other),
     };
     let port = |number: i64| u16::try_from(number).map_err(|_| fault("port out of range"));
@@ -108,6 +120,7 @@ fn read(
         transfer_cap: row.transfer_cap,
         protocol,
         bound_port,
+        routes: if row.is_embedded { rules } else { Arc::default() },
         sheet: Arc::new(sheet),
     })
 }
@@ -174,6 +187,11 @@ fn windows(row: &NodeRow) -> Vec<RateWindow> {
 /// A node's traffic factor in hundredths at a minute of the day in the panel's zone.
 pub(crate) fn rate_at(row: &NodeRow, minute: u16) -> i64 {
     if row.is_rate_timed { profile_rate_at(&windows(row), row.rate, minute) } else { row.rate }
+}
+
+/// A rule as the embedded door obeys it. Errors: `Invalid` for what only nodes of others know.
+pub(crate) fn obeyed(rule: &RouteRule) -> Result<Rule> {
+    Rule::parse(rule.matches.iter().map(String::as_str), &rule.action)
 }
 
 /// A rule as nodes read it.

@@ -284,6 +284,16 @@ pub enum Ipv6Policy {
     Off,
 }
 
+/// What is a device of a proxy user (specs/proxy.md §7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeviceLimitMode {
+    /// A client address, on however many nodes.
+    Address,
+    /// A client address on a node.
+    Node,
+}
+
 /// `[proxy]` without `enabled` (specs/proxy.md §15).
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -300,8 +310,12 @@ pub struct ProxySettings {
     pub egress_deny: Vec<IpNet>,
     /// Denied TCP ports.
     pub egress_deny_ports: Vec<u16>,
+    /// Proxies in front of WebSocket nodes whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
     /// Order of address families.
     pub ipv6: Ipv6Policy,
+    /// What a pass's device limit counts.
+    pub device_limit_mode: DeviceLimitMode,
     /// How often counters go to the database, 1–60 s.
     pub flush_interval: Span,
     /// From accept to a complete request.
@@ -334,7 +348,9 @@ impl Default for ProxySettings {
             egress_allow: Vec::new(),
             egress_deny: Vec::new(),
             egress_deny_ports: vec![25],
+            trusted_proxies: Vec::new(),
             ipv6: Ipv6Policy::Fallback,
+            device_limit_mode: DeviceLimitMode::Address,
             flush_interval: seconds(1),
             handshake_timeout: seconds(10),
             connect_timeout: seconds(10),

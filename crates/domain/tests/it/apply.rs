@@ -324,7 +324,7 @@ async fn a_node_keeps_its_secrets_until_they_are_replaced() {
     let certificate = async || {
         test.app.live().refresh(&test.app).await.unwrap();
         match &test.app.live().nodes().nodes[0].protocol {
-            Protocol::Trojan(tls) => tls.certificate.clone(),
+            Protocol::Trojan(tls, _) => tls.certificate.clone(),
             other => panic!("{other:?}"),
         }
     };

@@ -5,7 +5,7 @@ use gatehouse_domain::{
     apply::{self, Applied, Change, Mode},
     billing::{
         block::{self, Block},
-        card, field, scope,
+        card, scope,
     },
     ledger::check,
 };
@@ -133,7 +133,7 @@ both!(a_file_sets_billing_up_and_again_does_nothing, |engine| async {
     assert_eq!((row.uid, row.billing_group_id.0, row.limit_balance, row.discount), (357, 7, Money(-2_000), 15));
     assert_eq!((row.contract.as_str(), row.admin_block_why.as_str()), ("12/345", "moved out"));
     assert_eq!(block::find(&app.operator(), q, kim, Block::Messages).await?.as_deref(), Some("be polite"));
-    let fields = field::of(q, kim, true).await?;
+    let fields = people::fields(&app, kim, true).await;
     let shown: Vec<_> = fields.iter().map(|it| (it.title.as_str(), it.shown.as_str())).collect();
     assert_eq!(shown, [("Street", "Khreshchatyk"), ("_door", "")]);
     let own: Vec<_> = address::list_static(q, kim).await?.into_iter().map(|row| row.ip).collect();

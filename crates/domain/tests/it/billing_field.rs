@@ -70,7 +70,7 @@ async fn values_are_normalised_unique_and_told(engine: Engine) -> anyhow::Result
     assert_eq!(SealedColumn::FieldValue.list(&mut app.app.db().read(), 0, 10).await?.len(), 1);
 
     let seen = async |is_admin| {
-        let list = field::of(&mut app.app.db().read(), one.account, is_admin).await.unwrap();
+        let list = people::fields(&app, one.account, is_admin).await;
         list.into_iter().map(|field| (field.name, field.value, field.shown)).collect::<Vec<_>>()
     };
     let row = |name: &str, value: &str, shown: &str| (name.to_owned(), value.to_owned(), shown.to_owned());
@@ -126,7 +126,7 @@ async fn definitions_guard_what_is_there(engine: Engine) -> anyhow::Result<()> {
     assert_eq!(wrong(field::define(&staff, &look_around).await), "pattern");
     assert_eq!(done(field::remove(&staff, "_flat").await), Change::Removed);
     assert_eq!(done(field::remove(&staff, "_flat").await), Change::Unchanged);
-    assert_eq!(field::of(&mut app.app.db().read(), one.account, true).await?, []);
+    assert_eq!(people::fields(&app, one.account, true).await, []);
     Ok(())
 }
 both!(definitions, |engine| definitions_guard_what_is_there(engine));

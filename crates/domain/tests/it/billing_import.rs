@@ -121,7 +121,7 @@ async fn subscribers_move_in_with_their_money(engine: Engine) -> anyhow::Result<
     let row = subscriber::find(q, anna).await?.unwrap();
     assert_eq!((row.uid, row.billing_group_id, row.limit_balance, row.discount), (357, home, Money(-1_000), 15));
     assert_eq!(row.contract_at.unwrap().to_rfc3339(), "2024-04-30T21:00:00.000Z", "midnight in Kyiv");
-    assert_eq!(field::of(q, anna, true).await?[0].value, "7");
+    assert_eq!(people::fields(&app, anna, true).await[0].value, "7");
     assert_eq!(people::balance(&app, anna).await, Money(1_250));
     let boris = account::find_by_key(q, "boris").await?.unwrap().id;
     let row = subscriber::find(q, boris).await?.unwrap();

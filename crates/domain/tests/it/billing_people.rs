@@ -3,11 +3,14 @@
 use gatehouse_domain::{
     Actor, Ctx, Via,
     account::{self, NewAccount, pass},
-    billing::{Failure, Outcome, Refusal, Role, Who},
+    billing::{
+        Failure, Outcome, Refusal, Role, Who,
+        field::{FieldValue, Fields},
+    },
     ledger::{self, Author, Book, Event, Line, Shown, kind},
 };
 use gatehouse_model::{AccountId, BillingGroupId, Login, Money, Origin, PassKind, RoleId, Secret, StatementId};
-use gatehouse_store::{billing_group, pass as passes, role, role_reach, subscriber};
+use gatehouse_store::{billing_field, billing_group, pass as passes, role, role_reach, subscriber};
 use gatehouse_testkit::TestApp;
 
 /// The currency of the stories.
@@ -47,6 +50,13 @@ pub(crate) async fn subscriber(app: &TestApp, login: &str, balance: Money) -> Pe
         pay(app, account, balance).await;
     }
     Person { account, uid }
+}
+
+/// What stands in the extra fields of a subscriber.
+pub(crate) async fn fields(app: &TestApp, account: AccountId, is_admin: bool) -> Vec<FieldValue> {
+    let q = &mut app.app.db().read();
+    let values = billing_field::list_values(q, account, account).await.unwrap();
+    Fields::load(q).await.unwrap().show(&values, is_admin)
 }
 
 /// Posts a cash payment, negative: one that is taken back; gives its row.

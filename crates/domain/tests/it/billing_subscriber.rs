@@ -1,14 +1,17 @@
 //! The subscriber pass: granted, changed, blocked, taken.
 
+use std::collections::BTreeMap;
+
 use gatehouse_domain::{
     account::{change, pass, view},
     billing::{
+        field::{self, FieldSpec},
         scope::{self, Reach},
         subscriber::{self, SubscriberEdit},
     },
     ledger::check,
 };
-use gatehouse_model::{Money, PassKind, Secret};
+use gatehouse_model::{FieldKind, Money, PassKind, Secret};
 use gatehouse_store::{statement, subscriber as rows};
 use gatehouse_testkit::{Engine, TestApp};
 
@@ -120,6 +123,46 @@ async fn staff_reach_the_groups_of_their_roles_only(engine: Engine) -> anyhow::R
     Ok(())
 }
 both!(reach, |engine| staff_reach_the_groups_of_their_roles_only(engine));
+
+async fn a_code_of_a_field_reaches_that_field_only(engine: Engine) -> anyhow::Result<()> {
+    let app = TestApp::new(engine).await?;
+    let (near, far) = (people::group(&app, "near", Money::ZERO).await, people::group(&app, "far", Money::ZERO).await);
+    let one = people::subscriber(&app, "one", Money::ZERO).await;
+    let read = ["billing.access", "billing.subscriber.read"];
+    let with = |code| [&read[..], &[code]].concat();
+    let namer = people::staff(&app, "namer", &with("billing.subscriber.update.fio"), Some(&[near])).await;
+    let mover = people::staff(&app, "mover", &with("billing.subscriber.update.grp"), Some(&[near])).await;
+    let filler = people::staff(&app, "filler", &with("billing.subscriber.update.dopdata"), None).await;
+    let name = SubscriberEdit { full_name: Some("Ада".to_owned()), ..SubscriberEdit::default() };
+    let both = SubscriberEdit { discount: Some(5), ..name.clone() };
+    done(subscriber::update(&namer, Some(one.uid), &name).await);
+    for (who, edit) in [(&namer, &both), (&mover, &name), (&filler, &name), (&namer, &SubscriberEdit::default())] {
+        assert_eq!(refused(subscriber::update(who, Some(one.uid), edit).await), "no_privilege", "{edit:?}");
+    }
+    let away = SubscriberEdit { group: Some(far), ..SubscriberEdit::default() };
+    assert_eq!(refused(subscriber::update(&mover, Some(one.uid), &away).await), "group_denied");
+
+    let spec = FieldSpec {
+        name: "_street".to_owned(),
+        title: "Street".to_owned(),
+        section: String::new(),
+        kind: FieldKind::Line,
+        flags: String::new(),
+        pattern: String::new(),
+        choices: BTreeMap::new(),
+        comment: String::new(),
+        is_staff_only: false,
+    };
+    done(field::define(&operator(&app), &spec).await);
+    let street = BTreeMap::from([("_street".to_owned(), "7".to_owned())]);
+    assert_eq!(refused(field::set(&namer, Some(one.uid), &street).await), "no_privilege");
+    done(field::set(&filler, Some(one.uid), &street).await);
+    let row = rows::find(&mut app.app.db().read(), one.account).await?.unwrap();
+    assert_eq!((row.full_name.as_str(), row.discount, row.billing_group_id), ("Ада", 0, near));
+    assert_eq!(people::fields(&app, one.account, true).await[0].value, "7");
+    Ok(())
+}
+both!(fields, |engine| a_code_of_a_field_reaches_that_field_only(engine));
 
 async fn a_new_password_ends_his_sessions_and_keeps_a_copy(engine: Engine) -> anyhow::Result<()> {
     let mut settings = gatehouse_domain::Settings::default();

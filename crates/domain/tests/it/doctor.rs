@@ -186,7 +186,6 @@ async fn nodes_that_serve_badly_are_found() {
         process_id: server,
         is_listening: false,
         bound_port: None,
-        sheet: std::sync::Arc::default(),
         reason,
         at: test.app.now(),
     };

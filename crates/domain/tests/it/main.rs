@@ -55,6 +55,8 @@ mod billing_field;
 #[cfg(test)]
 mod billing_import;
 #[cfg(test)]
+mod billing_main;
+#[cfg(test)]
 mod billing_message;
 #[cfg(test)]
 mod billing_people;

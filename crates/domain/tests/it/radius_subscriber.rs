@@ -239,6 +239,42 @@ both!(addresses_are_lent_to_one_session_at_a_time, |engine| async {
     Ok(())
 });
 
+both!(the_end_of_an_older_session_frees_no_address_of_a_newer_one, |engine| async {
+    let app = TestApp::new(engine).await?;
+    let nas = concentrator(&app, serving(&[PassKind::Subscriber])).await?;
+    let ctx = door(&app.app);
+    app.execute(
+        "INSERT INTO address (ip, kind, is_public, tags, release_at) VALUES ('10.0.0.1', 'dynamic', FALSE, '', 0)",
+    )
+    .await?;
+    for login in ["ada", "bob"] {
+        let person = subscriber(&app, login, Money(0)).await;
+        connect(&app, person.account, ",inet,", None).await;
+    }
+    let fake = Fake::serve(&app.app, [Outcome::Ack]);
+    let lent = granted(&app, "ada").await.terms.framed_ip;
+    assert!(lent.is_some());
+    let tell = async |status, session: &str, seconds| {
+        let mut told = counted(status, session, "ada", (seconds, 1, 1));
+        told.framed_ip = lent;
+        record(&ctx, &nas, &told).await.unwrap()
+    };
+    // The router takes her anew and has not told of the end yet; what it tells of the older session comes late.
+    tell(Status::Start, "older", 0).await;
+    tell(Status::Start, "newer", 0).await;
+    app.run_due_jobs().await?;
+    assert_eq!(fake.seen()[0].0.session_id, b"older");
+    tell(Status::Interim, "older", 60).await;
+    tell(Status::Stop, "older", 61).await;
+    app.advance(Duration::from_secs(301));
+    assert_eq!(refused(&app, "bob").await.0, "no_address", "she is in with it");
+    tell(Status::Stop, "newer", 301).await;
+    assert_eq!(refused(&app, "bob").await.0, "no_address", "kept for her for a while");
+    app.advance(Duration::from_secs(301));
+    assert_eq!(granted(&app, "bob").await.terms.framed_ip, lent);
+    Ok(())
+});
+
 both!(traffic_is_counted_by_month_and_the_last_sign_of_it_is_known, |engine| async {
     let app = TestApp::new(engine).await?;
     let nas = concentrator(&app, serving(&[PassKind::Subscriber])).await?;

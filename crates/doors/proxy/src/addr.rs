@@ -52,6 +52,20 @@ impl Address {
         Self::new(host, port).map(|address| Some((address, length + 2)))
     }
 
+    /// Reads `host:port`, an IPv6 literal in brackets: Hysteria.
+    pub(crate) fn parse_text(bytes: &[u8]) -> Option<Self> {
+        let (host, port) = std::str::from_utf8(bytes).ok()?.rsplit_once(':')?;
+        let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let host = match bracketed {
+            Some(literal) => Host::Ip(IpAddr::V6(literal.parse().ok()?).to_canonical()),
+            None if host.is_empty() || host.len() > 255 || host.contains(':') => return None,
+            None => parse_name(host.as_bytes())?,
+        };
+        // As digits only: `+80` is a number to Rust.
+        let port = Some(port).filter(|port| port.bytes().all(|byte| byte.is_ascii_digit()))?.parse().ok()?;
+        Self::new(host, port).ok()
+    }
+
     fn new(host: Host, port: u16) -> Result<Self, BadAddress> {
         if port == 0 { Err(BadAddress) } else { Ok(Self { host, port }) }
     }

@@ -13,7 +13,11 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use gatehouse_domain::{Clock, Random, proxy::node::Node, settings::ProxySettings};
+use gatehouse_domain::{
+    Clock, Random,
+    proxy::{node::Node, route::Rule},
+    settings::ProxySettings,
+};
 use gatehouse_model::{AccountId, EndedWhy, NodeGroupId, NodeId};
 use metrics::Gauge;
 use tokio::sync::Semaphore;
@@ -172,6 +176,7 @@ pub(crate) struct NodeState {
     pub(crate) gate: Arc<Gate>,
     groups: ArcSwap<BTreeSet<NodeGroupId>>,
     rate: AtomicI64,
+    routes: ArcSwap<Arc<[Rule]>>,
     why: OnceLock<EndedWhy>,
     opened: Opened,
     tcp_flows: Gauge,
@@ -189,6 +194,7 @@ impl NodeState {
             gate: Arc::default(),
             groups: ArcSwap::from_pointee(node.group_ids.clone()),
             rate: AtomicI64::new(node.rate),
+            routes: ArcSwap::from_pointee(Arc::clone(&node.routes)),
             why: OnceLock::new(),
             opened: Opened::default(),
             tcp_flows: flows(Network::Tcp),
@@ -198,6 +204,7 @@ impl NodeState {
 
     /// Takes over what may change under running flows.
     pub(crate) fn update(&self, node: &Node) {
+        self.routes.store(Arc::new(Arc::clone(&node.routes)));
         self.groups.store(Arc::new(node.group_ids.clone()));
     }
 
@@ -209,6 +216,11 @@ impl NodeState {
     /// Traffic factor in hundredths.
     pub(crate) fn rate(&self) -> i64 {
         self.rate.load(Relaxed)
+    }
+
+    /// Which targets its users may reach.
+    pub(crate) fn routes(&self) -> Arc<[Rule]> {
+        Arc::clone(&self.routes.load())
     }
 
     pub(crate) fn groups(&self) -> Arc<BTreeSet<NodeGroupId>> {

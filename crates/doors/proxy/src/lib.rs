@@ -1,4 +1,4 @@
-//! The proxy door: Shadowsocks, Trojan and VLESS listeners inside this process (specs/proxy.md).
+//! The proxy door: Shadowsocks, Trojan, VLESS and Hysteria 2 listeners inside this process (specs/proxy.md).
 //!
 //! [`run`] is all the server needs. Everything below depends on `door::Door`, which needs no database, so the
 //! listeners are tested with real traffic alone; `feed`, `usage` and `nodes` tie it to the domain.

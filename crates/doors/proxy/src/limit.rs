@@ -78,6 +78,11 @@ const STRANGERS_PER_ADDRESS: usize = 64;
 const STRANGERS: usize = 4_096;
 
 impl Gate {
+    /// How many are in.
+    pub(crate) fn strangers(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).all
+    }
+
     /// Lets one more in, if there is room.
     pub(crate) fn enter(self: &Arc<Self>, address: IpAddr) -> Option<GatePass> {
         let address = client_of(address);

@@ -14,12 +14,19 @@ use rustls::{
     crypto::{CryptoProvider, aws_lc_rs},
     server::{ClientHello, ResolvesServerCert},
     sign::CertifiedKey,
+    version::TLS13,
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use tokio_rustls::TlsAcceptor;
 
-/// The fallback speaks nothing else, so nothing else is offered.
-const ALPN: &[u8] = b"http/1.1";
+/// What a listener offers: what it speaks to strangers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Alpn {
+    /// Over TCP; the fallback speaks nothing else.
+    Http1,
+    /// Over QUIC.
+    Http3,
+}
 
 /// Why a certificate cannot be used. Never shows key material.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +39,8 @@ pub(crate) enum BadCertificate {
     Empty,
     #[error("certificate: {0}")]
     Tls(#[from] rustls::Error),
+    #[error("no cipher suite of QUIC")]
+    Quic,
 }
 
 /// A listener's TLS: whatever name a client asks for, it gets the one certificate.
@@ -61,18 +70,28 @@ impl ResolvesServerCert for Current {
 
 impl Tls {
     /// Loads the certificate of a node.
-    pub(crate) fn load(source: &Certificate) -> Result<Self, BadCertificate> {
+    pub(crate) fn load(source: &Certificate, alpn: Alpn) -> Result<Self, BadCertificate> {
         let provider = Arc::new(provider());
         let stamps = stamps(source);
         let current = Arc::new(Current(ArcSwap::from_pointee(load(source, &provider)?)));
-        let mut config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::clone(&current) as Arc<dyn ResolvesServerCert>);
+        let builder = ServerConfig::builder_with_provider(provider);
+        let builder = match alpn {
+            Alpn::Http1 => builder.with_safe_default_protocol_versions()?,
+            Alpn::Http3 => builder.with_protocol_versions(&[&TLS13])?,
+        };
+        let mut config =
+            builder.with_no_client_auth().with_cert_resolver(Arc::clone(&current) as Arc<dyn ResolvesServerCert>);
         config.ignore_client_order = true;
-        config.alpn_protocols = vec![ALPN.to_vec()];
+        config.alpn_protocols = match alpn {
+            Alpn::Http1 => vec![b"http/1.1".to_vec()],
+            Alpn::Http3 => vec![b"h3".to_vec()],
+        };
         config.ticketer = aws_lc_rs::Ticketer::new()?;
         Ok(Self { source: source.clone(), current, config: Arc::new(config), stamps: Mutex::new(stamps) })
+    }
+
+    pub(crate) fn config(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.config)
     }
 
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
@@ -141,7 +160,8 @@ mod tests {
             std::fs::write(path("key"), key).unwrap();
         };
         write(&old_cert, &old_key);
-        let tls = Tls::load(&Certificate::File { cert_file: path("cert"), key_file: path("key") }).unwrap();
+        let tls =
+            Tls::load(&Certificate::File { cert_file: path("cert"), key_file: path("key") }, Alpn::Http1).unwrap();
         let served = || tls.current.0.load().cert[0].to_vec();
         let old = served();
         tls.reload().unwrap();
@@ -158,6 +178,6 @@ mod tests {
     fn a_key_of_another_certificate_is_refused() {
         let (cert_pem, _) = crate::testing::certificate("a.example.net");
         let (_, key_pem) = crate::testing::certificate("b.example.net");
-        assert!(Tls::load(&Certificate::Content { cert_pem, key_pem, is_self_signed: true }).is_err());
+        assert!(Tls::load(&Certificate::Content { cert_pem, key_pem, is_self_signed: true }, Alpn::Http1).is_err());
     }
 }

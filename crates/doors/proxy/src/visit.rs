@@ -12,6 +12,7 @@ use std::{
     },
 };
 
+use gatehouse_domain::{proxy::route::Rule, settings::DeviceLimitMode};
 use gatehouse_model::{EndedWhy, Millis, NodeId, client_of};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -152,8 +153,13 @@ fn try_admit(
         Arc::clone(visit)
     } else {
         let limit = user.account.device_limit();
-        let devices: BTreeSet<_> = visits.iter().filter(open).map(|visit| client_of(visit.address)).collect();
-        if limit > 0 && devices.len() >= limit && !devices.contains(&client_of(address)) {
+        let device = |address, node| match door.settings.device_limit_mode {
+            DeviceLimitMode::Address => (client_of(address), None),
+            DeviceLimitMode::Node => (client_of(address), Some(node)),
+        };
+        let devices: BTreeSet<_> =
+            visits.iter().filter(open).map(|visit| device(visit.address, visit.node_id)).collect();
+        if limit > 0 && devices.len() >= limit && !devices.contains(&device(address, node.id)) {
             return Err(Refused::Devices);
         }
         let visit = Arc::new(Visit {
@@ -190,6 +196,11 @@ impl Flow {
 
     pub(crate) fn door(&self) -> &Arc<Door> {
         &self.door
+    }
+
+    /// The route rules that hold now.
+    pub(crate) fn routes(&self) -> Arc<[Rule]> {
+        self.node.routes()
     }
 
     pub(crate) fn user(&self) -> &Arc<User> {

@@ -5,17 +5,12 @@ use axum::{
     extract::Request,
     response::{IntoResponse, Response},
 };
-use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use sha1::{Digest, Sha1};
 
 use super::{Reader, Socket, Writer};
 use crate::Connection;
-
-/// What RFC 6455 §1.3 appends to the key.
-const MAGIC: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// The request is not a WebSocket handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +39,8 @@ impl Upgrade {
             && lists(headers, &header::UPGRADE, "websocket")
             && only(headers, &header::SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13");
         let key = only(headers, &header::SEC_WEBSOCKET_KEY).filter(|_| is_handshake).ok_or(NotAnUpgrade)?;
-        let accept = accept(key.as_bytes()).ok_or(NotAnUpgrade)?;
+        let accept = gatehouse_websocket::accept(key.as_bytes()).ok_or(NotAnUpgrade)?;
+        let accept = HeaderValue::try_from(accept).map_err(|_| NotAnUpgrade)?;
         let protocols = words(headers, &header::SEC_WEBSOCKET_PROTOCOL).map(str::to_owned).collect();
         let upgraded = request.extensions_mut().remove::<OnUpgrade>().ok_or(NotAnUpgrade)?;
         Ok(Self { upgraded, accept, protocols })
@@ -93,13 +89,6 @@ impl Opening {
     }
 }
 
-/// What the client wants to see for its key.
-fn accept(key: &[u8]) -> Option<HeaderValue> {
-    let is_key = STANDARD.decode(key).is_ok_and(|bytes| bytes.len() == 16);
-    let digest = Sha1::new().chain_update(key).chain_update(MAGIC).finalize();
-    HeaderValue::from_str(&STANDARD.encode(digest)).ok().filter(|_| is_key)
-}
-
 /// The value of a header that must not be repeated.
 fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
     let mut values = headers.get_all(name).iter();
@@ -120,13 +109,6 @@ fn words<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_answer_to_a_key_is_that_of_the_rfc() {
-        assert_eq!(accept(b"dGhlIHNhbXBsZSBub25jZQ==").unwrap(), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
-        assert_eq!(accept(b"dGhlIHNhbXBsZQ=="), None, "too short");
-        assert_eq!(accept(b"no base64"), None);
-    }
 
     #[test]
     fn only_a_handshake_is_one() {

@@ -4,7 +4,6 @@
 //! independent; a writer knows whether the peer takes anything, and nothing queues behind its back; output goes from the
 //! memory it arrived in to the socket without a copy; an idle socket holds no buffer. Extensions are not spoken.
 
-mod frame;
 mod handshake;
 mod reader;
 #[cfg(test)]
@@ -15,7 +14,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-pub use frame::Kind;
+pub use gatehouse_websocket::Kind;
 pub use handshake::{NotAnUpgrade, Opening, Upgrade};
 pub use reader::{Incoming, Reader};
 pub use writer::Writer;

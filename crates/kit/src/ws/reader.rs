@@ -3,8 +3,8 @@
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, ReadHalf};
 
-use super::frame::{self, Head, Kind, Violation};
 use crate::Connection;
+use gatehouse_websocket::{self as frame, Head, Kind, Violation};
 
 /// Room for the next bytes of a client that types.
 const SMALL: usize = 1 << 10;

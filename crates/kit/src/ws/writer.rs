@@ -9,8 +9,8 @@ use std::{
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncWrite, WriteHalf};
 
-use super::frame::{self, CONTROL_LIMIT, Kind};
 use crate::Connection;
+use gatehouse_websocket::{self as frame, CONTROL_LIMIT, Kind};
 
 /// Up to here a payload is copied behind its head: one piece is cheaper than two.
 const COPIED: usize = 2 << 10;

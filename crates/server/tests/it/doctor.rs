@@ -1,6 +1,6 @@
 //! `doctor` finds what is wrong and says what to do.
 
-use gatehouse_testkit::{Ended, Installation};
+use gatehouse_testkit::{Ended, Installation, stand_in::Fcm};
 
 use crate::GATEHOUSE;
 
@@ -62,4 +62,33 @@ fn certificates_that_ended_are_found() {
     let found = found(&ended, "certificates");
     assert_eq!(found[0], "fail: http.tls.cert_file: ended 2020-01-01T00:00:00.000Z");
     assert!(found[1].starts_with("ok: node 1 (t): until "), "{found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_with_the_key_of_the_push_service_is_found() {
+    let house = Installation::new(GATEHOUSE);
+    let fcm = Fcm::start(house.path()).await.unwrap();
+    let file = fcm.settings().credentials_file.unwrap();
+    let (file, right) = (file.display().to_string(), std::fs::read_to_string(&file).unwrap());
+    house.write("g.toml", &format!("[billing.push]\ncredentials_file = \"{file}\"\n"));
+    let examined = async || {
+        let ended = house.run_beside(&["doctor", "--json", "--config", "g.toml"]).await;
+        (ended.code, found(&ended, "push"))
+    };
+    let (code, told) = examined().await;
+    assert!(code == Some(0) && told[0] == "ok: messages of the project gatehouse-test can be signed", "{told:?}");
+    for (text, why) in [
+        (
+            right.replace("BEGIN PRIVATE KEY", "BEGIN SOMETHING"),
+            "`private_key` of billing.push.credentials_file: no PKCS #8",
+        ),
+        ("{}".to_owned(), "is no service account"),
+        ("no JSON".to_owned(), "is no service account"),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let (code, told) = examined().await;
+        assert!(code == Some(1) && told[0].starts_with("fail: ") && told[0].contains(why), "{why}: {told:?}");
+    }
+    std::fs::remove_file(&file).unwrap();
+    assert!(examined().await.1[0].contains("No such file"));
 }

@@ -380,12 +380,14 @@ CREATE TABLE panel_module (
   updated_at BIGINT NOT NULL
 );
 
--- name and number sealed; number_hash keyed, so that one number serves one account. status: pending, approved, rejected.
+-- name and number sealed; number_hash keyed. unique_hash: the same while the identity serves this account alone. status: pending,
+-- approved, rejected.
 CREATE TABLE panel_identity (
   account_id BIGINT NOT NULL PRIMARY KEY REFERENCES account (id) ON DELETE CASCADE,
   name_sealed TEXT NOT NULL,
   number_sealed TEXT NOT NULL,
   number_hash TEXT NOT NULL,
+  unique_hash TEXT,
   masked_name TEXT NOT NULL,
   masked_number TEXT NOT NULL,
   is_checksum_right BOOLEAN NOT NULL,
@@ -395,9 +397,9 @@ CREATE TABLE panel_identity (
   reviewed_at BIGINT,
   reviewer_id BIGINT,
   seal_ref TEXT NOT NULL,
-  updated_at BIGINT NOT NULL
+  updated_at BIGINT NOT NULL,
+  CONSTRAINT panel_identity_unique_hash_key UNIQUE (unique_hash)
 );
-CREATE INDEX panel_identity_number_idx ON panel_identity (number_hash);
 CREATE INDEX panel_identity_status_idx ON panel_identity (status, account_id);
 
 -- What accounts used on a day at a rate: charged bytes in hundredths. day: its first millisecond in the panel's zone. rate in hundredths.

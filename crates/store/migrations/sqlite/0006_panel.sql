@@ -379,12 +379,14 @@ CREATE TABLE panel_module (
   updated_at INTEGER NOT NULL
 ) STRICT;
 
--- name and number sealed; number_hash keyed, so that one number serves one account. status: pending, approved, rejected.
+-- name and number sealed; number_hash keyed. unique_hash: the same while the identity serves this account alone. status: pending,
+-- approved, rejected.
 CREATE TABLE panel_identity (
   account_id INTEGER NOT NULL PRIMARY KEY REFERENCES account (id) ON DELETE CASCADE,
   name_sealed TEXT NOT NULL,
   number_sealed TEXT NOT NULL,
   number_hash TEXT NOT NULL,
+  unique_hash TEXT,
   masked_name TEXT NOT NULL,
   masked_number TEXT NOT NULL,
   is_checksum_right INTEGER NOT NULL CHECK (is_checksum_right IN (0, 1)),
@@ -394,9 +396,9 @@ CREATE TABLE panel_identity (
   reviewed_at INTEGER,
   reviewer_id INTEGER,
   seal_ref TEXT NOT NULL,
-  updated_at INTEGER NOT NULL
+  updated_at INTEGER NOT NULL,
+  CONSTRAINT panel_identity_unique_hash_key UNIQUE (unique_hash)
 ) STRICT;
-CREATE INDEX panel_identity_number_idx ON panel_identity (number_hash);
 CREATE INDEX panel_identity_status_idx ON panel_identity (status, account_id);
 
 -- What accounts used on a day at a rate: charged bytes in hundredths. day: its first millisecond in the panel's zone. rate in hundredths.

@@ -12,7 +12,7 @@ use gatehouse_domain::{
     settings::Language,
 };
 use gatehouse_model::{FieldKind, Millis, Money};
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 
 use crate::{text, writer::Writer};
 
@@ -29,17 +29,19 @@ impl WallClock {
 
     /// `21.12.2026 04:00`
     pub(crate) fn minute(&self, at: Millis) -> String {
-        self.written(at, "%d.%m.%Y %H:%M")
+        let at = self.shows(at);
+        let (day, month, year, hour, minute) = (at.day(), at.month(), at.year(), at.hour(), at.minute());
+        format!("{day:02}.{month:02}.{year:04} {hour:02}:{minute:02}")
     }
 
     /// `21.12.2026`
     fn day(&self, at: Millis) -> String {
-        self.written(at, "%d.%m.%Y")
+        let at = self.shows(at);
+        format!("{:02}.{:02}.{:04}", at.day(), at.month(), at.year())
     }
 
-    fn written(&self, at: Millis, format: &str) -> String {
-        let zoned = Timestamp::from_millisecond(at.0).unwrap_or_default().to_zoned(self.zone.clone());
-        zoned.strftime(format).to_string()
+    fn shows(&self, at: Millis) -> DateTime {
+        self.zone.to_datetime(Timestamp::from_millisecond(at.0).unwrap_or_default())
     }
 }
 
@@ -72,6 +74,11 @@ pub(crate) fn usr(writer: &mut Writer, usr: &Usr, clock: &WallClock) {
     writer.text("ppc", &usr.ppc);
 }
 
+/// The counters of each class, to him, from him and both ways.
+const IN: &[&str] = &["in1", "in2", "in3", "in4", "in5", "in6", "in7", "in8"];
+const OUT: &[&str] = &["out1", "out2", "out3", "out4", "out5", "out6", "out7", "out8"];
+const BOTH: &[&str] = &["traf1", "traf2", "traf3", "traf4"];
+
 /// The counters of `usr`: class 1 are the octets of the month, the rest of the original's is 0.
 pub(crate) fn counters(writer: &mut Writer, usr: &Usr) {
     let (from_him, to_him) = usr.octets;
@@ -79,9 +86,9 @@ pub(crate) fn counters(writer: &mut Writer, usr: &Usr) {
     writer.text("traf", &megabytes(sum));
     writer.text("traf_in", &megabytes(to_him));
     writer.text("traf_out", &megabytes(from_him));
-    for (name, first, classes) in [("in", to_him, 8), ("out", from_him, 8), ("traf", sum, 4)] {
-        for class in 1..=classes {
-            writer.number(&format!("{name}{class}"), if class == 1 { first } else { 0 });
+    for (first, names) in [(to_him, IN), (from_him, OUT), (sum, BOTH)] {
+        for (class, name) in names.iter().enumerate() {
+            writer.number(name, if class == 0 { first } else { 0 });
         }
     }
     for name in ["submoney", "test", "actual"] {

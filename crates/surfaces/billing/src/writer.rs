@@ -1,6 +1,8 @@
 //! Writes JSON in the types of this surface (specs/billing.md §3): a number that stood in a column is a text, unless
 //! `billing.api.numbers` says otherwise.
 
+use std::{fmt::Display, io::Write as _};
+
 use gatehouse_domain::settings::Numbers;
 use gatehouse_model::{Millis, Money};
 use serde_json::Value;
@@ -15,7 +17,7 @@ pub(crate) struct Writer {
 impl Writer {
     /// Nothing yet.
     pub(crate) fn new(numbers: Numbers) -> Self {
-        Self { out: Vec::new(), numbers }
+        Self { out: Vec::with_capacity(2_048), numbers }
     }
 
     /// What was written.
@@ -40,7 +42,7 @@ impl Writer {
     /// `s#`: an integer.
     pub(crate) fn number(&mut self, name: &str, value: i64) {
         self.name(name);
-        self.marked(&value.to_string());
+        self.marked(value);
     }
 
     /// `s#`: 0 or 1.
@@ -52,14 +54,14 @@ impl Writer {
     pub(crate) fn money(&mut self, name: &str, value: Money) {
         self.name(name);
         let text = if self.numbers == Numbers::Native { native(value) } else { value.to_decimal() };
-        self.marked(&text);
+        self.marked(text);
     }
 
     /// `s#`: a price, as short as it can be said.
     pub(crate) fn price(&mut self, name: &str, value: Money) {
         self.name(name);
         let text = if self.numbers == Numbers::Native { native(value) } else { value.to_shortest() };
-        self.marked(&text);
+        self.marked(text);
     }
 
     /// `ts`: seconds since 1970; none: 0.
@@ -78,13 +80,13 @@ impl Writer {
     /// `n`: a number in both modes.
     pub(crate) fn plain(&mut self, name: &str, value: i64) {
         self.name(name);
-        self.out.extend(value.to_string().as_bytes());
+        self.put(value);
     }
 
     /// `n`: money as a number in both modes.
     pub(crate) fn plain_money(&mut self, name: &str, value: Money) {
         self.name(name);
-        self.out.extend(native(value).as_bytes());
+        self.put(native(value));
     }
 
     /// `null`.
@@ -96,7 +98,7 @@ impl Writer {
     /// Any value.
     pub(crate) fn value(&mut self, name: &str, value: &Value) {
         self.name(name);
-        self.out.extend(value.to_string().as_bytes());
+        self.put(value);
     }
 
     /// An object.
@@ -159,18 +161,24 @@ impl Writer {
         }
     }
 
-    fn marked(&mut self, digits: &str) {
+    fn marked(&mut self, digits: impl Display) {
         if self.numbers == Numbers::String {
             self.out.push(b'"');
-            self.out.extend(digits.as_bytes());
+            self.put(digits);
             self.out.push(b'"');
         } else {
-            self.out.extend(digits.as_bytes());
+            self.put(digits);
         }
     }
 
+    fn put(&mut self, value: impl Display) {
+        // Writing into memory cannot fail.
+        let _ = write!(self.out, "{value}");
+    }
+
     fn quoted(&mut self, text: &str) {
-        self.out.extend(Value::from(text).to_string().as_bytes());
+        // Writing a text into memory cannot fail.
+        let _ = serde_json::to_writer(&mut self.out, text);
     }
 }
 

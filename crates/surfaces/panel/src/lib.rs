@@ -5,6 +5,7 @@ mod admin;
 mod answer;
 mod client;
 mod cors;
+mod csv;
 mod dispatch;
 mod endpoint;
 mod envelope;

@@ -43,6 +43,8 @@ pub enum Protocol {
         password: String,
         /// The certificate to expect.
         tls: Tls,
+        /// The path of a WebSocket inside TLS, if there is one.
+        path: Option<String>,
     },
     /// VLESS over TLS, without a flow.
     Vless {
@@ -50,16 +52,33 @@ pub enum Protocol {
         uuid: String,
         /// The certificate to expect.
         tls: Tls,
+        /// The path of a WebSocket inside TLS, if there is one.
+        path: Option<String>,
+    },
+    /// Hysteria 2.
+    Hysteria {
+        /// The user's password.
+        password: String,
+        /// The certificate to expect.
+        tls: Tls,
     },
 }
 
 impl Protocol {
+    /// The path of its WebSocket, if it has one.
+    fn path(&self) -> Option<&str> {
+        match self {
+            Self::Trojan { path, .. } | Self::Vless { path, .. } => path.as_deref(),
+            _ => None,
+        }
+    }
+
     /// The password as Shadowsocks clients take it: for 2022 `server_key:user_key`.
     fn shadowsocks(&self) -> Option<(&str, String)> {
         match self {
             Self::Ss2022 { method, server_key, user_key } => Some((method, format!("{server_key}:{user_key}"))),
             Self::SsClassic { method, password } => Some((method, password.clone())),
-            Self::Trojan { .. } | Self::Vless { .. } => None,
+            Self::Trojan { .. } | Self::Vless { .. } | Self::Hysteria { .. } => None,
         }
     }
 }
@@ -83,11 +102,13 @@ pub enum Client {
     Trojan,
     /// pproxy 2.7, which carries Shadowsocks over TCP only.
     Pproxy,
+    /// The official Hysteria 2.13, as a Python module.
+    Hysteria,
 }
 
 impl Client {
     /// Every client.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::SingBox,
         Self::Xray,
         Self::Mihomo,
@@ -96,6 +117,7 @@ impl Client {
         Self::V2ray,
         Self::Trojan,
         Self::Pproxy,
+        Self::Hysteria,
     ];
 
     /// The clients that speak `protocol`: a row of the table in specs/proxy.md §18.
@@ -106,11 +128,16 @@ impl Client {
     /// Whether it can use such a server at all.
     pub fn speaks(self, protocol: &Protocol) -> bool {
         match self {
-            Self::SingBox | Self::Xray | Self::Mihomo => true,
-            Self::V2ray => !matches!(protocol, Protocol::Ss2022 { .. }),
+            Self::SingBox | Self::Mihomo => true,
+            Self::Xray => !matches!(protocol, Protocol::Hysteria { .. }),
+            // It forgets what it has not passed on yet when a WebSocket is closed.
+            Self::V2ray => {
+                protocol.path().is_none() && !matches!(protocol, Protocol::Ss2022 { .. } | Protocol::Hysteria { .. })
+            }
             Self::SsLocal | Self::Pproxy => matches!(protocol, Protocol::SsClassic { .. }),
             Self::SslocalRust => matches!(protocol, Protocol::Ss2022 { .. }),
-            Self::Trojan => matches!(protocol, Protocol::Trojan { .. }),
+            Self::Trojan => matches!(protocol, Protocol::Trojan { path: None, .. }),
+            Self::Hysteria => matches!(protocol, Protocol::Hysteria { .. }),
         }
     }
 
@@ -137,6 +164,7 @@ impl Client {
             }
             Self::Trojan => Peer::trojan(&trojan(server, port)?, port).await,
             Self::Pproxy => Peer::pproxy(server, port).await,
+            Self::Hysteria => Peer::hysteria(server, port).await,
         }
     }
 }
@@ -182,6 +210,18 @@ impl Peer {
         Self::start(Program::Python, args, Self::folder()?, port).await
     }
 
+    /// The official Hysteria client: a Python process that becomes it.
+    async fn hysteria(server: &Server, port: u16) -> Result<Self> {
+        let Protocol::Hysteria { password, tls } = &server.protocol else { bail!("hysteria speaks Hysteria 2 only") };
+        let config = json!({
+            "server": format!("{}:{}", server.host, server.port), "auth": password,
+            "tls": { "sni": tls.server_name, "insecure": true, "pinSHA256": tls.certificate_sha256 },
+            "socks5": { "listen": format!("127.0.0.1:{port}") },
+        });
+        let script = "import hysteria2; hysteria2.startFromJSON(open('config').read())";
+        Self::with_file(Program::Python, &["-c", script], &config.to_string(), port).await
+    }
+
     /// Writes `text` into the file `config` of the peer's folder and starts it there.
     pub(super) async fn with_file(program: Program, args: &[&str], text: &str, port: u16) -> Result<Self> {
         let folder = Self::folder()?;
@@ -199,11 +239,23 @@ fn sing_box(server: &Server, port: u16) -> Value {
         Protocol::SsClassic { method, password } => {
             json!({ "type": "shadowsocks", "method": method, "password": password })
         }
-        Protocol::Trojan { password, tls: of } => json!({ "type": "trojan", "password": password, "tls": tls(of) }),
-        Protocol::Vless { uuid, tls: of } => {
+        Protocol::Trojan { password, tls: of, .. } => {
+            json!({ "type": "trojan", "password": password, "tls": tls(of) })
+        }
+        Protocol::Vless { uuid, tls: of, .. } => {
             json!({ "type": "vless", "uuid": uuid, "packet_encoding": "xudp", "tls": tls(of) })
         }
+        Protocol::Hysteria { password, tls: of } => {
+            json!({ "type": "hysteria2", "password": password, "tls": tls(of) })
+        }
     };
+    if let Some(path) = server.protocol.path() {
+        // With early data, as subscriptions often have it.
+        let early = json!({
+            "type": "ws", "path": path, "max_early_data": 2048, "early_data_header_name": "Sec-WebSocket-Protocol",
+        });
+        put(&mut outbound, "transport", early);
+    }
     put(&mut outbound, "server", json!(server.host));
     put(&mut outbound, "server_port", json!(server.port));
     json!({
@@ -219,14 +271,21 @@ fn mihomo(server: &Server, port: u16) -> Value {
             json!({ "type": "ss", "cipher": method, "password": format!("{server_key}:{user_key}") })
         }
         Protocol::SsClassic { method, password } => json!({ "type": "ss", "cipher": method, "password": password }),
-        Protocol::Trojan { password, tls } => {
+        Protocol::Trojan { password, tls, .. } => {
             json!({ "type": "trojan", "password": password, "sni": tls.server_name, "skip-cert-verify": true })
         }
-        Protocol::Vless { uuid, tls } => json!({
+        Protocol::Vless { uuid, tls, .. } => json!({
             "type": "vless", "uuid": uuid, "network": "tcp", "tls": true,
             "servername": tls.server_name, "skip-cert-verify": true, "packet-encoding": "xudp",
         }),
+        Protocol::Hysteria { password, tls } => {
+            json!({ "type": "hysteria2", "password": password, "sni": tls.server_name, "skip-cert-verify": true })
+        }
     };
+    if let Some(path) = server.protocol.path() {
+        put(&mut proxy, "network", json!("ws"));
+        put(&mut proxy, "ws-opts", json!({ "path": path }));
+    }
     put(&mut proxy, "name", json!("peer"));
     put(&mut proxy, "server", json!(server.host));
     put(&mut proxy, "port", json!(server.port));
@@ -267,14 +326,19 @@ fn v2ray_family(server: &Server, port: u16, fork: Fork) -> Value {
             })
         }
     };
-    if let Protocol::Trojan { tls, .. } | Protocol::Vless { tls, .. } = &server.protocol {
+    if let Protocol::Trojan { tls, path, .. } | Protocol::Vless { tls, path, .. } = &server.protocol {
         let mut settings = json!({ "serverName": tls.server_name });
         // Xray has removed `allowInsecure` for pinning; v2ray knows only the former.
         match fork {
             Fork::Xray => put(&mut settings, "pinnedPeerCertSha256", json!(tls.certificate_sha256)),
             Fork::V2ray => put(&mut settings, "allowInsecure", json!(true)),
         }
-        put(&mut outbound, "streamSettings", json!({ "network": "tcp", "security": "tls", "tlsSettings": settings }));
+        let mut stream = json!({ "network": "tcp", "security": "tls", "tlsSettings": settings });
+        if let Some(path) = path {
+            put(&mut stream, "network", json!("ws"));
+            put(&mut stream, "wsSettings", json!({ "path": path }));
+        }
+        put(&mut outbound, "streamSettings", stream);
     }
     json!({
         "log": { "loglevel": "info" },
@@ -296,7 +360,7 @@ fn ss_local(server: &Server, port: u16) -> Result<Value> {
 }
 
 fn trojan(server: &Server, port: u16) -> Result<Value> {
-    let Protocol::Trojan { password, tls } = &server.protocol else { bail!("trojan speaks Trojan only") };
+    let Protocol::Trojan { password, tls, .. } = &server.protocol else { bail!("trojan speaks Trojan only") };
     Ok(json!({
         "run_type": "client", "local_addr": "127.0.0.1", "local_port": port,
         "remote_addr": server.host, "remote_port": server.port, "password": [password], "log_level": 1,

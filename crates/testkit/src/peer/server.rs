@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
-use super::{Peer, Program, Protocol, SelfSigned, Server, free_port};
+use super::{Peer, Program, Protocol, SelfSigned, Server, free_port, process::Ready};
 
 /// Which program serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,12 @@ impl RealServer {
             Self::SsServer => (Program::Debian("ss-server"), &["-u", "-c", "config"]),
             Self::Trojan { .. } => (Program::Debian("trojan"), &["-c", "config"]),
         };
-        let peer = Peer::start(program, args, folder, port).await?;
+        let ready = match protocol {
+            // Over UDP there is nothing to connect to.
+            Protocol::Hysteria { .. } => Ready::Logs("sing-box started"),
+            _ => Ready::Accepts,
+        };
+        let peer = Peer::start_until(program, args, folder, port, ready).await?;
         Ok((peer, Server { host: "127.0.0.1".to_owned(), port, protocol }))
     }
 }
@@ -62,6 +67,10 @@ fn sing_box(protocol: &Protocol, port: u16) -> Value {
         Protocol::Vless { uuid, .. } => json!({
             "type": "vless", "listen": listen, "listen_port": port,
             "users": [{ "name": "user", "uuid": uuid }], "tls": tls,
+        }),
+        Protocol::Hysteria { password, .. } => json!({
+            "type": "hysteria2", "listen": listen, "listen_port": port,
+            "users": [{ "name": "user", "password": password }], "tls": tls,
         }),
     };
     json!({ "log": { "level": "info" }, "inbounds": [inbound], "outbounds": [{ "type": "direct" }] })

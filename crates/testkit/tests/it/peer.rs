@@ -31,11 +31,11 @@ fn classic() -> Protocol {
 }
 
 fn trojan(tls: Tls) -> Protocol {
-    Protocol::Trojan { password: UUID.into(), tls }
+    Protocol::Trojan { password: UUID.into(), tls, path: None }
 }
 
 fn vless(tls: Tls) -> Protocol {
-    Protocol::Vless { uuid: UUID.into(), tls }
+    Protocol::Vless { uuid: UUID.into(), tls, path: None }
 }
 
 /// Every client that speaks the server's protocol fetches a million bytes and echoes datagrams through it.
@@ -105,13 +105,21 @@ async fn every_client_gets_through_vless() {
 }
 
 #[tokio::test]
+async fn every_client_gets_through_hysteria() {
+    let certificate = SelfSigned::new(SERVER_NAME).unwrap();
+    let protocol = Protocol::Hysteria { password: UUID.into(), tls: Tls::new(SERVER_NAME, certificate.der()) };
+    let (peer, server) = RealServer::SingBox.start(protocol, &certificate).await.unwrap();
+    every_client_passes(&server, &peer).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_wrong_password_leads_to_the_fallback_site() {
     let certificate = SelfSigned::new(SERVER_NAME).unwrap();
     let site = Origin::start(b"a site".to_vec()).await.unwrap();
     let tls = Tls::new(SERVER_NAME, certificate.der());
     let program = RealServer::Trojan { fallback: site.port() };
     let (_peer, mut server) = program.start(trojan(tls.clone()), &certificate).await.unwrap();
-    server.protocol = Protocol::Trojan { password: "wrong".into(), tls };
+    server.protocol = Protocol::Trojan { password: "wrong".into(), tls, path: None };
     let origin = Origin::start(random_bytes(1, 1_000)).await.unwrap();
     let client = Client::Trojan.start(&server).await.unwrap();
     let [target, ..] = Target::loopback(origin.port());

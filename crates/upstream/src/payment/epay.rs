@@ -215,6 +215,7 @@ mod tests {
             lifetime: Duration::ZERO,
             notify_url: Some("https://pay.example.com/n".to_owned()),
             return_url: Some("https://example.com/r".to_owned()),
+            key: String::new(),
         }
     }
 

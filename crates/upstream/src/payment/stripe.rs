@@ -174,9 +174,8 @@ impl Inner {
             ("cancel_url", &back),
         ]);
         let url = format!("{}/v1/checkout/sessions", self.base.trim_end_matches('/'));
-        let key = Some(order.description.as_str()).filter(|key| !key.is_empty());
         let kind = "application/x-www-form-urlencoded";
-        let reply = self.http.post_keyed(&url, kind, Some(self.secret.expose()), key, body).await;
+        let reply = self.http.post_keyed(&url, kind, Some(self.secret.expose()), Some(&order.key), body).await;
         let reply = reply.map_err(Trouble::Unreachable)?;
         let answer: Value = serde_json::from_slice(&reply.body)
             .map_err(|_| Trouble::Unreachable(format!("status {} without an answer in JSON", reply.status)))?;

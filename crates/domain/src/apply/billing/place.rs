@@ -17,6 +17,9 @@ use crate::{
 /// Bits of a pool's addresses: 65536 of them.
 const BITS: u8 = 16;
 
+/// Addresses that are put into a pool by one statement.
+const PART: usize = 4_096;
+
 /// The address of a network card as it is stored: twelve lower-case hex digits.
 pub(super) fn mac(text: &str) -> Option<String> {
     let digits: String = text.chars().filter(|c| !matches!(c, ':' | '-' | '.')).collect();
@@ -72,8 +75,11 @@ async fn fill(tx: &mut Tx, pool: &AddressPoolRow) -> Result<()> {
         let least = network.max_prefix_len() - BITS;
         return Err(Error::invalid("cidr", format!("a network of at most 65536 addresses, /{least} or longer")));
     }
-    for ip in network.hosts() {
-        if rows::insert_of_pool(tx, &ip.to_string(), pool).await? == 0 {
+    let all: Vec<String> = network.hosts().map(|ip| ip.to_string()).collect();
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    for part in all.chunks(PART) {
+        if rows::insert_of_pool(tx, part, pool).await? < part.len() as u64 {
+            let ip = rows::find_in_other_pool(tx, part, pool.id).await?.unwrap_or_default();
             return Err(Error::invalid("cidr", format!("{ip} is in another pool")));
         }
     }

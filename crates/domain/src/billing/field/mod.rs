@@ -7,7 +7,7 @@ mod write;
 
 use std::collections::BTreeMap;
 
-use gatehouse_model::{AccountId, FieldKind};
+use gatehouse_model::FieldKind;
 use gatehouse_store::{
     Query,
     billing_field::{self as rows, BillingFieldRow, FieldValueRow},
@@ -115,7 +115,12 @@ pub struct Fields(Vec<Field>);
 impl Fields {
     /// Reads what fields there are.
     pub async fn load(q: &mut impl Query) -> Result<Self> {
-        rows::list(q).await?.into_iter().map(Field::of).collect::<Result<_>>().map(Self)
+        Self::of(rows::list(q).await?)
+    }
+
+    /// Those that were read already.
+    pub(super) fn of(rows: Vec<BillingFieldRow>) -> Result<Self> {
+        rows.into_iter().map(Field::of).collect::<Result<_>>().map(Self)
     }
 
     /// The fields, by section and title.
@@ -163,10 +168,4 @@ pub async fn list(who: &Who) -> Outcome<Fields> {
     let q = &mut who.ctx.read();
     scope::reach(q, who, "billing.access").await?;
     Ok(Fields::load(q).await?)
-}
-
-/// The fields of one subscriber, for `u_main`.
-pub async fn of(q: &mut impl Query, account: AccountId, is_admin: bool) -> Result<Vec<FieldValue>> {
-    let values = rows::list_values(q, account, account).await?;
-    Ok(Fields::load(q).await?.show(&values, is_admin))
 }

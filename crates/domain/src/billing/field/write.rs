@@ -23,15 +23,16 @@ const HIDDEN: &str = "***";
 
 /// Writes values of a subscriber's extra fields, empty ones take them away; all or none.
 ///
-/// Shape: his number and values by name → nothing. Errors: those of [`scope::target`] for `billing.subscriber.update`;
+/// Shape: his number and values by name → nothing. Errors: those of [`scope::target`] for `billing.subscriber.update.dopdata`;
 /// `Forbidden` for subscribers; `NoPrivilege` for a field that is locked (flag i) without `billing.field.locked`; `Invalid` with the
 /// name of the field. Source: specs/billing.md §5.9.
 pub async fn set(who: &Who, uid: Option<i64>, values: &BTreeMap<String, String>) -> Outcome<()> {
     let q = &mut who.ctx.read();
-    let target = scope::target(q, who, uid, Some("billing.subscriber.update")).await?;
+    let target = scope::target(q, who, uid, None).await?;
     if !who.is_admin() {
         return Err(Refusal::Forbidden.into());
     }
+    scope::require_update(q, who, &["billing.subscriber.update.dopdata"], target.group).await?;
     let fields = Fields::load(q).await?;
     for name in values.keys() {
         if fields.find(name)?.has('i') {

@@ -44,6 +44,24 @@ pub struct SubscriberEdit {
 }
 
 impl SubscriberEdit {
+    /// The codes of what is edited; fields are called there as on the wire.
+    fn codes(&self) -> Vec<&'static str> {
+        let edited = [
+            ("billing.subscriber.update.uid", self.uid.is_some()),
+            ("billing.subscriber.update.grp", self.group.is_some()),
+            ("billing.subscriber.update.contract", self.contract.is_some()),
+            ("billing.subscriber.update.contract_date", self.contract_at != Edit::Keep),
+            ("billing.subscriber.update.fio", self.full_name.is_some()),
+            ("billing.subscriber.update.comment", self.comment.is_some()),
+            ("billing.subscriber.update.limit_balance", self.limit_balance.is_some()),
+            ("billing.subscriber.update.block_if_limit", self.block_if_limit.is_some()),
+            ("billing.subscriber.update.discount", self.discount.is_some()),
+            ("billing.subscriber.update.cstate", self.cstate.is_some()),
+            ("billing.subscriber.update.lstate", self.is_always_on.is_some()),
+        ];
+        edited.into_iter().filter_map(|(code, is_edited)| is_edited.then_some(code)).collect()
+    }
+
     /// The pass after the edit.
     pub(crate) fn on(&self, row: &SubscriberRow, now: Millis) -> SubscriberRow {
         let cstate = self.cstate.unwrap_or(row.cstate);
@@ -67,18 +85,19 @@ impl SubscriberEdit {
 
 /// Changes a subscriber's terms; debt is judged anew at once.
 ///
-/// Shape: his number and an edit → nothing. Errors: those of [`scope::target`] for `billing.subscriber.update`, on the new group
-/// too; `BadRequest` for an unknown group. Source: specs/billing.md §6.2, §7.
+/// Shape: his number and an edit → nothing. Errors: those of [`scope::target`], and of [`scope::require_update`] for what is edited, on
+/// the new group too; `BadRequest` for an unknown group. Source: specs/billing.md §6.2, §7.
 pub async fn update(who: &Who, uid: Option<i64>, edit: &SubscriberEdit) -> Outcome<()> {
-    const CODE: &str = "billing.subscriber.update";
     let q = &mut who.ctx.read();
-    let target = scope::target(q, who, uid, Some(CODE)).await?;
+    let target = scope::target(q, who, uid, None).await?;
     if !who.is_admin() {
         return Err(Refusal::Forbidden.into());
     }
+    let codes = edit.codes();
+    scope::require_update(q, who, &codes, target.group).await?;
     if let Some(group) = edit.group {
         group::find(q, group).await?;
-        scope::require_on(q, who, CODE, group).await?;
+        scope::require_update(q, who, &codes, group).await?;
     }
     let mut tx = who.ctx.begin().await?;
     apply(&who.ctx, &mut tx, &who.author(), target.account, edit).await?;

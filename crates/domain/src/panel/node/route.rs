@@ -1,6 +1,7 @@
 //! Route rules of nodes as staff keep them (specs/panel.md §4.3 server/route).
 
 use gatehouse_model::NodeRouteId;
+use gatehouse_profile::settings::RouteRule;
 use gatehouse_store::{
     Aspect, Tx,
     node_route::{self as rows, NodeRouteRow, RouteFields},
@@ -11,6 +12,7 @@ use crate::{
     Ctx,
     audit::{self, Object},
     permission::{self, Change},
+    proxy::row,
 };
 
 /// What a rule may do; older words of the family are kept as they are.
@@ -104,6 +106,14 @@ pub(crate) async fn save_in(
     let fields = RouteFields { remarks: &spec.remarks, matches: &matches, action: &spec.action, action_value };
     let (id, action) = match found {
         Some(row) => {
+            if rows::is_embedded(tx, row.id).await? {
+                row::obeyed(&RouteRule {
+                    id: row.id.0,
+                    matches: spec.matches.clone(),
+                    action: spec.action.clone(),
+                    action_value: String::new(),
+                })?;
+            }
             rows::update(tx, row.id, &fields, ctx.now()).await?;
             (row.id, "node_route.update")
         }

@@ -15,10 +15,10 @@ pub(super) async fn cancel(ctx: &Ctx, tx: &mut Tx, order: &OrderRow) -> Result<b
     if rows::update_status(tx, order.id, status::PENDING, status::CANCELLED, ctx.now()).await? == 0 {
         return Ok(false);
     }
-    money::release(ctx, tx, order).await?;
     if let Some(coupon) = order.panel_coupon_id {
         panel_coupon::return_use(tx, coupon).await?;
     }
+    money::release(ctx, tx, order).await?;
     audit::changed(tx, ctx, "panel.order.cancel", Object::new("panel_order", order.id.0, &order.trade_no)).await?;
     Ok(true)
 }

@@ -5,7 +5,11 @@
 
 mod cancel;
 mod open;
+pub mod own;
 mod pay;
+pub mod save;
+pub mod staff;
+mod surplus;
 
 use gatehouse_model::{AccountId, PanelOrderId};
 use gatehouse_store::{Tx, panel_order as rows};

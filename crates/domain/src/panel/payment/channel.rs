@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use gatehouse_model::{Money, PaymentChannelId};
 use gatehouse_store::{
     Aspect, Query, Tx,
-    payment_channel::{self as rows, PaymentChannelFields, PaymentChannelRow},
+    payment_channel::{self as rows, PaymentChannelFields},
 };
 use serde_json::{Map, Value, json};
+
+pub use rows::PaymentChannelRow;
 
 use crate::{
     App, Ctx, Error, Result,

@@ -13,7 +13,10 @@ use std::{
     time::Duration,
 };
 
-use gatehouse_domain::settings::{Ipv6Policy, ProxySettings};
+use gatehouse_domain::{
+    proxy::route::{self, Action, Rule, Verdict},
+    settings::{Ipv6Policy, ProxySettings},
+};
 use tokio::time::{Instant, timeout};
 
 pub(crate) use self::rules::Rules;
@@ -42,6 +45,20 @@ pub(crate) enum Unreachable {
 /// Addresses of a name, and until when they are used.
 type Answer = (Vec<IpAddr>, Instant);
 
+/// Counts a refusal.
+fn denied(rule: &'static str) -> Unreachable {
+    metrics::counter!("gatehouse_proxy_egress_denied_total").increment(1);
+    Unreachable::Denied(rule)
+}
+
+/// The name of a target as rules see it.
+fn name_of(target: &Address, routes: &[Rule]) -> Option<String> {
+    match &target.host {
+        Host::Name(name) if !routes.is_empty() => Some(name.trim_end_matches('.').to_ascii_lowercase()),
+        _ => None,
+    }
+}
+
 /// Resolver and rules of this process.
 pub(crate) struct Egress {
     rules: Rules,
@@ -64,26 +81,63 @@ impl Egress {
         &self.rules
     }
 
+    /// Whether a target may be reached at an address behind it: by the route rules of the node and the deny list.
+    pub(crate) fn check(
+        &self,
+        target: &Address,
+        ip: IpAddr,
+        network: Network,
+        routes: &[Rule],
+    ) -> Result<(), Unreachable> {
+        let checked =
+            self.check_address(name_of(target, routes).as_deref(), SocketAddr::new(ip, target.port), network, routes);
+        checked.map_err(denied)
+    }
+
+    fn check_address(
+        &self,
+        name: Option<&str>,
+        at: SocketAddr,
+        network: Network,
+        routes: &[Rule],
+    ) -> Result<(), &'static str> {
+        match route::verdict(routes, name, Some(at.ip()), at.port()) {
+            Verdict::Decided(Action::Block) => Err("route"),
+            _ => self.rules.check(at.ip(), at.port(), network),
+        }
+    }
+
     /// The addresses of a target that may be reached, best first. Never empty.
-    pub(crate) async fn resolve(&self, target: &Address, network: Network) -> Result<Vec<SocketAddr>, Unreachable> {
+    pub(crate) async fn resolve(
+        &self,
+        target: &Address,
+        network: Network,
+        routes: &[Rule],
+    ) -> Result<Vec<SocketAddr>, Unreachable> {
+        let name = name_of(target, routes);
+        if name.is_some()
+            && route::verdict(routes, name.as_deref(), None, target.port) == Verdict::Decided(Action::Block)
+        {
+            return Err(denied("route"));
+        }
         let found = match &target.host {
             Host::Ip(ip) => vec![*ip],
             Host::Name(name) => self.look_up(name).await?,
         };
-        let mut denied = "ipv6";
+        let mut rule = "ipv6";
         let mut allowed = Vec::with_capacity(found.len());
         for ip in found {
             if ip.is_ipv6() && self.ipv6 == Ipv6Policy::Off {
                 continue;
             }
-            match self.rules.check(ip, target.port, network) {
-                Ok(()) => allowed.push(SocketAddr::new(ip, target.port)),
-                Err(rule) => denied = rule,
+            let at = SocketAddr::new(ip, target.port);
+            match self.check_address(name.as_deref(), at, network, routes) {
+                Ok(()) => allowed.push(at),
+                Err(against) => rule = against,
             }
         }
         if allowed.is_empty() {
-            metrics::counter!("gatehouse_proxy_egress_denied_total").increment(1);
-            return Err(Unreachable::Denied(denied));
+            return Err(denied(rule));
         }
         Ok(connect::order(allowed, self.ipv6))
     }
@@ -118,8 +172,12 @@ impl Egress {
     }
 
     /// Connects to a target that the rules allow.
-    pub(crate) async fn connect(&self, target: &Address) -> Result<tokio::net::TcpStream, Unreachable> {
-        let addresses = self.resolve(target, Network::Tcp).await?;
+    pub(crate) async fn connect(
+        &self,
+        target: &Address,
+        routes: &[Rule],
+    ) -> Result<tokio::net::TcpStream, Unreachable> {
+        let addresses = self.resolve(target, Network::Tcp, routes).await?;
         let stream = timeout(self.connect_timeout, connect::race(addresses))
             .await
             .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;

@@ -4,11 +4,13 @@ pub(crate) mod chunk;
 pub(crate) mod classic;
 pub(crate) mod classic_udp;
 pub(crate) mod datagram;
+pub(crate) mod hysteria;
 pub(crate) mod replay;
 pub(crate) mod ss2022;
 pub(crate) mod ss2022_udp;
 pub(crate) mod trojan;
 pub(crate) mod tunnel;
+pub(crate) mod upgrade;
 pub(crate) mod vless;
 pub(crate) mod xudp;
 
@@ -20,7 +22,7 @@ use std::{
     time::Duration,
 };
 
-use gatehouse_domain::proxy::node::{self, Node, Protocol};
+use gatehouse_domain::proxy::node::{self, Node, Protocol, Transport};
 use gatehouse_model::SsCipher;
 use tokio::{
     net::{TcpListener, TcpStream, UdpSocket},
@@ -28,12 +30,15 @@ use tokio::{
     time::{Instant, sleep, sleep_until, timeout_at},
 };
 
-use self::{classic::Trials, classic_udp::ClassicSessions, replay::Replay, ss2022_udp::Sessions2022, tunnel::Inner};
+use self::{
+    classic::Trials, classic_udp::ClassicSessions, replay::Replay, ss2022_udp::Sessions2022, tunnel::Inner,
+    upgrade::Site,
+};
 use crate::{
     door::{Door, NodeState},
     limit::GatePass,
     relay::{buffer::Size, tcp::abort},
-    tls::{BadCertificate, Tls},
+    tls::{Alpn, BadCertificate, Tls},
 };
 
 /// The most a classic node may serve, whatever is configured.
@@ -47,6 +52,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const PORT_TRIES: usize = 16;
 /// Receive and send buffer of a UDP listener, as far as the kernel allows.
 const UDP_BUFFER: usize = 4 << 20;
+/// The same where all traffic of a node is UDP.
+const QUIC_BUFFER: usize = 16 << 20;
 
 /// The bound sockets of a node.
 pub(crate) struct Sockets {
@@ -76,14 +83,18 @@ pub(crate) async fn bind(door: &Door, node: &Node) -> io::Result<Sockets> {
 }
 
 fn bind_udp(ip: IpAddr, port: u16) -> io::Result<UdpSocket> {
+    UdpSocket::from_std(udp_socket(ip, port, UDP_BUFFER)?)
+}
+
+fn udp_socket(ip: IpAddr, port: u16, buffer: usize) -> io::Result<std::net::UdpSocket> {
     let address = SocketAddr::new(ip, port);
     let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::DGRAM, None)?;
     // The kernel caps the sizes; a smaller buffer only loses packets earlier.
-    let _ = socket.set_recv_buffer_size(UDP_BUFFER);
-    let _ = socket.set_send_buffer_size(UDP_BUFFER);
+    let _ = socket.set_recv_buffer_size(buffer);
+    let _ = socket.set_send_buffer_size(buffer);
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    UdpSocket::from_std(socket.into())
+    Ok(socket.into())
 }
 
 /// A TCP connection whose sender has proved nothing yet.
@@ -253,10 +264,26 @@ pub(crate) async fn start(
             }
             Ok(Running { port, tls: None, trials: Some(trials), tasks })
         }
-        Protocol::Trojan(settings) => start_tls(door, state, node, settings, Inner::Trojan).await,
-        Protocol::Vless(settings) => start_tls(door, state, node, settings, Inner::Vless).await,
+        Protocol::Trojan(tls, transport) => start_tls(door, state, node, tls, transport, Inner::Trojan).await,
+        Protocol::Vless(tls, transport) => start_tls(door, state, node, tls, transport, Inner::Vless).await,
+        Protocol::Hysteria(settings) => start_hysteria(door, state, node, settings),
         Protocol::Remote(_) => Err(StartError::Type),
     }
+}
+
+fn start_hysteria(
+    door: &Arc<Door>,
+    state: &Arc<NodeState>,
+    node: &Node,
+    settings: &node::Hysteria,
+) -> Result<Running, StartError> {
+    let tls = Tls::load(&settings.tls.certificate, Alpn::Http3)?;
+    let socket = udp_socket(node.listen_ip.unwrap_or(door.settings.listen), node.server_port, QUIC_BUFFER)?;
+    let port = socket.local_addr()?.port();
+    let endpoint = hysteria::endpoint(socket, &tls)?;
+    let server = Arc::new(hysteria::Server::new(Arc::clone(door), Arc::clone(state), settings));
+    let tasks = vec![door.tasks.spawn(server.run(endpoint))];
+    Ok(Running { port, tls: Some(tls), trials: None, tasks })
 }
 
 async fn start_tls(
@@ -264,9 +291,10 @@ async fn start_tls(
     state: &Arc<NodeState>,
     node: &Node,
     settings: &node::Tls,
+    transport: &Transport,
     inner: Inner,
 ) -> Result<Running, StartError> {
-    let tls = Tls::load(&settings.certificate)?;
+    let tls = Tls::load(&settings.certificate, Alpn::Http1)?;
     let Sockets { tcp, port, .. } = bind(door, node).await?;
     let server = Arc::new(tunnel::Server {
         door: Arc::clone(door),
@@ -274,6 +302,10 @@ async fn start_tls(
         inner,
         acceptor: tls.acceptor(),
         fallback: settings.fallback.clone(),
+        site: match transport {
+            Transport::Tcp => None,
+            Transport::WebSocket { path, host } => Some(Site { path: path.clone(), host: host.clone() }),
+        },
     });
     let tasks = vec![spawn_accept(door, state, tcp, move |stranger| Arc::clone(&server).serve(stranger))];
     Ok(Running { port, tls: Some(tls), trials: None, tasks })

@@ -1,23 +1,30 @@
-//! What Trojan and VLESS share: TLS, reading the request, the fallback, and what follows the request.
+//! What Trojan and VLESS share: TLS, the WebSocket inside it, reading the request, the fallback, and what follows the
+//! request.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, net::IpAddr, sync::Arc};
 
 use tokio::{
-    io::AsyncReadExt,
+    io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    time::{Instant, timeout_at},
+    time::{Instant, sleep_until, timeout_at},
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use super::{
-    Stranger, trojan, vless,
+    Stranger, trojan,
+    upgrade::{Head, Site},
+    vless,
     xudp::{self, Framing},
 };
 use crate::{
     addr::Address,
     door::{Door, NodeState},
     fallback,
-    relay::{tcp, tls::Tls},
+    relay::{
+        tcp,
+        tls::{Tls, Tunnel},
+        websocket::WebSocket,
+    },
     table::UserTable,
     user::User,
     visit::{Network, admit},
@@ -84,37 +91,64 @@ pub(crate) struct Server {
     pub(crate) inner: Inner,
     pub(crate) acceptor: TlsAcceptor,
     pub(crate) fallback: Option<String>,
+    /// What is upgraded to a WebSocket; `None`: the request comes straight inside TLS.
+    pub(crate) site: Option<Site>,
 }
 
-/// A request and the bytes that came after it, or what the connection is otherwise.
+/// What a stream turned out to carry: a request and the bytes that came after it, or something else.
 enum Opening {
     Request(Request, Vec<u8>),
-    Fallback(Vec<u8>),
+    Foreign(Vec<u8>),
     Over,
+}
+
+/// A connection whose request is known.
+struct Opened<S> {
+    stream: S,
+    client: IpAddr,
+    request: Request,
+    rest: Vec<u8>,
+}
+
+/// A connection after its first bytes.
+enum Connection {
+    Straight(Opened<TlsStream<TcpStream>>),
+    WebSocket(Opened<WebSocket<TlsStream<TcpStream>>>),
+    /// The fallback's, with what was read of it.
+    Stranger(TlsStream<TcpStream>, Vec<u8>),
 }
 
 impl Server {
     /// Serves one connection from its first byte to its last.
     pub(crate) async fn serve(self: Arc<Self>, stranger: Stranger) {
         let Stranger { tcp, peer, deadline, pass } = stranger;
-        let Some(Some((stream, opening))) = self.while_up(self.open(tcp, deadline)).await else { return };
-        let (request, rest) = match opening {
-            Opening::Request(request, rest) => (request, rest),
-            Opening::Over => return,
-            Opening::Fallback(read) => {
+        let Some(Some(connection)) = self.while_up(self.open(tcp, peer.ip(), deadline)).await else { return };
+        match connection {
+            Connection::Straight(opened) => {
+                drop(pass);
+                self.proceed(opened).await;
+            }
+            Connection::WebSocket(opened) => {
+                drop(pass);
+                self.proceed(opened).await;
+            }
+            Connection::Stranger(stream, read) => {
                 let served = self.while_up(fallback::serve(&self.door, stream, &read, self.fallback.as_deref())).await;
                 if let Some(Err(error)) = served {
                     tracing::debug!(node = %self.node.id, %error, "proxy.fallback.failed");
                 }
                 drop(pass);
-                return;
             }
-        };
-        drop(pass);
+        }
+    }
+
+    /// Does what the request asks for.
+    async fn proceed<S: Tunnel>(&self, opened: Opened<S>) {
+        let Opened { stream, client, request, rest } = opened;
         let user = request.user;
         let framing = match request.command {
             Command::Connect(target) => {
-                let Ok(flow) = admit(&self.door, &self.node, &user, peer.ip(), Network::Tcp) else { return };
+                let Ok(flow) = admit(&self.door, &self.node, &user, client, Network::Tcp) else { return };
                 let Some(target) = tcp::connect(&flow, &target).await else { return };
                 let mut wire = Tls::new(stream, self.inner.head());
                 let end = tcp::relay(&mut wire, target, &flow, &rest).await;
@@ -129,7 +163,7 @@ impl Server {
             door: Arc::clone(&self.door),
             node: Arc::clone(&self.node),
             user,
-            peer: peer.ip(),
+            peer: client,
             framing,
             head: self.inner.head(),
         };
@@ -141,36 +175,85 @@ impl Server {
         self.node.token.run_until_cancelled(future).await
     }
 
-    /// Handshake and request, both before the deadline.
-    async fn open(&self, tcp: TcpStream, deadline: Instant) -> Option<(TlsStream<TcpStream>, Opening)> {
+    /// Handshakes and request, all before the deadline. `None`: the connection is over.
+    async fn open(&self, tcp: TcpStream, peer: IpAddr, deadline: Instant) -> Option<Connection> {
         let Ok(Ok(mut stream)) = timeout_at(deadline, self.acceptor.accept(tcp)).await else {
             self.node.failed("tls");
             return None;
         };
+        let Some(site) = &self.site else {
+            return match self.hello(&mut stream, Vec::with_capacity(1_024), deadline).await {
+                Opening::Request(request, rest) => {
+                    Some(Connection::Straight(Opened { stream, client: peer, request, rest }))
+                }
+                Opening::Foreign(read) => Some(Connection::Stranger(stream, read)),
+                Opening::Over => None,
+            };
+        };
         let mut read = Vec::with_capacity(1_024);
-        let opening = loop {
+        let upgrade = loop {
+            match site.parse(&read) {
+                Head::Upgrade(upgrade) => break upgrade,
+                Head::Foreign(reason) => {
+                    self.node.failed(reason);
+                    return Some(Connection::Stranger(stream, read));
+                }
+                Head::More => {}
+            }
+            match timeout_at(deadline, stream.read_buf(&mut read)).await {
+                Ok(Ok(more)) if more > 0 => {}
+                Ok(Err(_)) => return None,
+                _ => {
+                    self.node.failed("incomplete");
+                    return Some(Connection::Stranger(stream, read));
+                }
+            }
+        };
+        let client = upgrade.client(peer, &self.door.settings.trusted_proxies);
+        let greet = async {
+            stream.write_all(&upgrade.answer).await?;
+            stream.flush().await
+        };
+        timeout_at(deadline, greet).await.ok()?.ok()?;
+        let mut stream = WebSocket::new(stream, read.split_off(upgrade.length));
+        match self.hello(&mut stream, upgrade.early, deadline).await {
+            Opening::Request(request, rest) => Some(Connection::WebSocket(Opened { stream, client, request, rest })),
+            Opening::Foreign(_) => {
+                // HTTP is over; what is wrong with the bytes inside must not show in when the connection ends.
+                let discard = async { while matches!(stream.read_u8().await, Ok(_)) {} };
+                if timeout_at(deadline, discard).await.is_ok() {
+                    sleep_until(deadline).await;
+                }
+                None
+            }
+            Opening::Over => None,
+        }
+    }
+
+    /// Reads the request; `read` is what there is of it already.
+    async fn hello<S: Tunnel>(&self, stream: &mut S, mut read: Vec<u8>, deadline: Instant) -> Opening {
+        loop {
             match self.inner.parse(&read, &self.door.table) {
-                Hello::Request(request, length) => break Opening::Request(request, read.split_off(length)),
+                Hello::Request(request, length) => return Opening::Request(request, read.split_off(length)),
                 Hello::Refused(reason) => {
                     self.node.failed(reason);
-                    break Opening::Over;
+                    return Opening::Over;
                 }
                 Hello::Foreign(reason) => {
                     self.node.failed(reason);
-                    break Opening::Fallback(read);
+                    return Opening::Foreign(read);
                 }
                 Hello::More => {}
             }
             match timeout_at(deadline, stream.read_buf(&mut read)).await {
                 Ok(Ok(more)) if more > 0 => {}
-                Ok(Err(_)) => break Opening::Over,
+                Ok(Err(_)) => return Opening::Over,
                 // Time is up, or nothing more comes: whatever it was, it was no request.
                 _ => {
                     self.node.failed("incomplete");
-                    break Opening::Fallback(read);
+                    return Opening::Foreign(read);
                 }
             }
-        };
-        Some((stream, opening))
+        }
     }
 }

@@ -10,16 +10,17 @@ use std::{
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
     sync::mpsc,
     time::{Instant, sleep_until},
 };
-use tokio_rustls::server::TlsStream;
 
 use crate::{
     addr::{Address, be16, write_socks, write_vless},
     door::{Door, NodeState},
-    relay::udp::{self, MAX_PAYLOAD, Packet, Replies},
+    relay::{
+        tls::Tunnel,
+        udp::{self, MAX_PAYLOAD, Packet, Replies},
+    },
     user::User,
     visit::{Network, admit},
 };
@@ -202,14 +203,14 @@ impl Replies for Answers {
 
 impl Carrier {
     /// Serves until the client closes, nothing moves any more, or the user is cut.
-    pub(crate) async fn serve(self, stream: TlsStream<TcpStream>, input: Vec<u8>) {
+    pub(crate) async fn serve<S: Tunnel>(self, stream: S, input: Vec<u8>) {
         // The connection is a flow of its own: it ends with the visit even while no session is open.
         let Ok(flow) = admit(&self.door, &self.node, &self.user, self.peer, Network::Tcp) else { return };
         // A cut connection needs no farewell.
         let _ = flow.token().clone().run_until_cancelled(self.run(stream, input)).await;
     }
 
-    async fn run(mut self, stream: TlsStream<TcpStream>, mut input: Vec<u8>) {
+    async fn run<S: Tunnel>(mut self, stream: S, mut input: Vec<u8>) {
         let (mut read, mut write) = tokio::io::split(stream);
         let (sender, mut replies) = mpsc::channel(REPLIES);
         let mut sessions: HashMap<u16, mpsc::Sender<Packet>> = HashMap::new();

@@ -15,7 +15,7 @@ use tokio::{
 
 use super::{
     buffer::{Buffer, Pool, Size},
-    tcp::{Frame, Wire},
+    tcp::{Frame, Wire, abort},
 };
 use crate::aead::Forged;
 
@@ -178,8 +178,8 @@ impl<C: Codec> Wire for Sealed<C> {
         Pin::new(&mut self.tcp).poll_shutdown(cx)
     }
 
-    fn socket(&self) -> &TcpStream {
-        &self.tcp
+    fn abort(&mut self) {
+        abort(&self.tcp);
     }
 }
 

@@ -59,8 +59,8 @@ pub(crate) trait Wire: Unpin + Send {
     /// Tells the client that nothing more comes.
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// The connection below, to abort it.
-    fn socket(&self) -> &TcpStream;
+    /// Drops what is still on its way, and lets the client see that this is no orderly end.
+    fn abort(&mut self);
 }
 
 /// How a relay came to its end.
@@ -83,7 +83,7 @@ pub(crate) async fn relay<W: Wire>(wire: &mut W, mut target: TcpStream, flow: &F
     };
     if !matches!(end, Ok(End::Closed)) {
         // What the kernel still holds for a revoked user must not be delivered, and an error must not look like an end.
-        abort(wire.socket());
+        wire.abort();
         abort(&target);
     }
     end
@@ -91,7 +91,8 @@ pub(crate) async fn relay<W: Wire>(wire: &mut W, mut target: TcpStream, flow: &F
 
 /// Connects to the target of a flow; `None`: it cannot be reached, or the flow was cut meanwhile.
 pub(crate) async fn connect(flow: &Flow, target: &Address) -> Option<TcpStream> {
-    let connect = flow.door().egress.connect(target);
+    let routes = flow.routes();
+    let connect = flow.door().egress.connect(target, &routes);
     let result = flow.token().run_until_cancelled(connect).await?;
     result.inspect_err(|error| flow.unreachable(error)).ok()
 }

@@ -1,4 +1,4 @@
-//! A [`Wire`] over TLS: Trojan, VLESS and the fallback.
+//! A [`Wire`] over TLS, with or without a WebSocket inside: Trojan, VLESS and the fallback.
 
 use std::{
     io,
@@ -14,23 +14,35 @@ use tokio_rustls::server::TlsStream;
 
 use super::{
     buffer::Pool,
-    tcp::{Frame, Wire},
+    tcp::{Frame, Wire, abort},
 };
 
+/// A stream that gives plaintext: TLS, or what is inside it.
+pub(crate) trait Tunnel: AsyncBufRead + AsyncWrite + Unpin + Send + 'static {
+    /// Lets the connection below end with a reset.
+    fn abort(&self);
+}
+
+impl Tunnel for TlsStream<TcpStream> {
+    fn abort(&self) {
+        abort(self.get_ref().0);
+    }
+}
+
 /// A TLS connection whose replies begin with a fixed head.
-pub(crate) struct Tls {
-    stream: TlsStream<TcpStream>,
+pub(crate) struct Tls<S> {
+    stream: S,
     head: &'static [u8],
 }
 
-impl Tls {
+impl<S> Tls<S> {
     /// `head` goes out with the first bytes down, not counted.
-    pub(crate) fn new(stream: TlsStream<TcpStream>, head: &'static [u8]) -> Self {
+    pub(crate) fn new(stream: S, head: &'static [u8]) -> Self {
         Self { stream, head }
     }
 }
 
-impl Wire for Tls {
+impl<S: Tunnel> Wire for Tls<S> {
     fn poll_up(&mut self, cx: &mut Context<'_>, target: &mut WriteHalf<'_>, _: &Pool) -> Poll<io::Result<usize>> {
         let plain = match ready!(Pin::new(&mut self.stream).poll_fill_buf(cx)) {
             // Many clients close without saying so in TLS.
@@ -76,7 +88,7 @@ impl Wire for Tls {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 
-    fn socket(&self) -> &TcpStream {
-        self.stream.get_ref().0
+    fn abort(&mut self) {
+        self.stream.abort();
     }
 }

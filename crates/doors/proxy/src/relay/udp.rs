@@ -147,9 +147,10 @@ impl Session {
             && *until > now
         {
             let known = SocketAddr::new(known.ip(), target.port);
-            return self.flow.door().egress.rules().check(known.ip(), known.port(), Network::Udp).ok().map(|()| known);
+            let checked = self.flow.door().egress.check(target, known.ip(), Network::Udp, &self.flow.routes());
+            return checked.inspect_err(|error| self.flow.unreachable(error)).ok().map(|()| known);
         }
-        let found = self.flow.door().egress.resolve(target, Network::Udp).await;
+        let found = self.flow.door().egress.resolve(target, Network::Udp, &self.flow.routes()).await;
         let usable = |address: &&SocketAddr| self.is_dual || address.is_ipv4();
         let best = match &found {
             Ok(addresses) => addresses.iter().find(usable).copied()?,

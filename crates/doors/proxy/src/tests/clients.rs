@@ -5,10 +5,12 @@ use std::{
     net::SocketAddr,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
 use gatehouse_domain::proxy::{
     credential,
     node::{Certificate, Protocol},
@@ -27,8 +29,12 @@ use tokio::{
     net::{TcpSocket, TcpStream},
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
+use tokio_tungstenite::{
+    WebSocketStream, client_async,
+    tungstenite::{Error, Message},
+};
 
-use super::{Kind, World, testing};
+use super::{Kind, World, hysteria, testing};
 use crate::addr::{write_socks, write_vless};
 
 pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -66,7 +72,7 @@ impl AsyncWrite for Recorder {
 
 /// A VLESS stream: the two bytes in front of the reply are taken off.
 struct Headed {
-    stream: TlsStream<TcpStream>,
+    stream: Box<dyn Stream>,
     left: usize,
 }
 
@@ -129,7 +135,7 @@ impl World {
     pub(super) fn request(&self, id: i64, command: u8, target: SocketAddr) -> Vec<u8> {
         let uuid = testing::uuid(id);
         let mut bytes = Vec::new();
-        if self.kind == Kind::Trojan {
+        if matches!(self.kind, Kind::Trojan | Kind::TrojanWs) {
             bytes.extend_from_slice(hex::encode(crate::user::trojan_hash(uuid.to_string().as_bytes())).as_bytes());
             bytes.extend_from_slice(b"\r\n");
             bytes.push(command);
@@ -152,29 +158,101 @@ impl World {
     }
 
     pub(super) async fn connect_from(&self, from: [u8; 4], id: i64, target: SocketAddr) -> Box<dyn Stream> {
+        if self.kind == Kind::Hysteria {
+            return hysteria::connect(self, from, id, target).await;
+        }
         let tcp = self.dial(from).await;
         match self.kind {
+            Kind::Hysteria => panic!("not over TCP"),
             Kind::Ss(_) => {
                 let context = SsContext::new_shared(ServerType::Local);
                 Box::new(ProxyClientStream::from_stream(context, tcp, &self.ss_config(id), target))
             }
-            Kind::Trojan => {
-                let mut stream = self.tls(tcp).await;
+            Kind::Trojan | Kind::TrojanWs => {
+                let mut stream = self.carrier(tcp).await;
                 stream.write_all(&self.request(id, 1, target)).await.unwrap();
-                Box::new(stream)
+                stream.flush().await.unwrap();
+                stream
             }
-            Kind::Vless => {
-                let mut stream = self.tls(tcp).await;
+            Kind::Vless | Kind::VlessWs => {
+                let mut stream = self.carrier(tcp).await;
                 stream.write_all(&self.request(id, 1, target)).await.unwrap();
+                stream.flush().await.unwrap();
                 Box::new(Headed { stream, left: 2 })
             }
         }
+    }
+
+    /// What carries Trojan and VLESS: TLS, and a WebSocket inside it where the node has one.
+    pub(super) async fn carrier(&self, tcp: TcpStream) -> Box<dyn Stream> {
+        let stream = self.tls(tcp).await;
+        if matches!(self.kind, Kind::TrojanWs | Kind::VlessWs) {
+            Box::new(Messages::open(stream).await)
+        } else {
+            Box::new(stream)
+        }
+    }
+}
+
+/// A stream in the messages of somebody else's WebSocket.
+struct Messages {
+    socket: WebSocketStream<TlsStream<TcpStream>>,
+    read: Bytes,
+}
+
+impl Messages {
+    async fn open(stream: TlsStream<TcpStream>) -> Self {
+        let (socket, _) = client_async("wss://node.example.net/chat?ed=2048", stream).await.unwrap();
+        Self { socket, read: Bytes::new() }
+    }
+}
+
+fn broken(error: Error) -> io::Error {
+    match error {
+        Error::Io(error) => error,
+        other => io::Error::other(other),
+    }
+}
+
+impl AsyncRead for Messages {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        while self.read.is_empty() {
+            match ready!(self.socket.poll_next_unpin(cx)) {
+                None | Some(Ok(Message::Close(_)) | Err(Error::ConnectionClosed)) => return Poll::Ready(Ok(())),
+                Some(Ok(Message::Binary(bytes))) => self.read = bytes,
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Poll::Ready(Err(broken(error))),
+            }
+        }
+        let length = self.read.len().min(buf.remaining());
+        buf.put_slice(&self.read.split_to(length));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Messages {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        ready!(self.socket.poll_ready_unpin(cx)).map_err(broken)?;
+        self.socket.start_send_unpin(Message::binary(buf.to_vec())).map_err(broken)?;
+        // What cannot go now goes with the next write or flush.
+        if let Poll::Ready(flushed) = self.socket.poll_flush_unpin(cx) {
+            flushed.map_err(broken)?;
+        }
+        Poll::Ready(Ok(buf.len()))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.socket.poll_flush_unpin(cx).map_err(broken)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.socket.poll_close_unpin(cx).map_err(broken)
     }
 }
 
 /// A TLS connection that trusts the node's own certificate.
 pub(super) async fn tls_client(protocol: &Protocol, tcp: TcpStream) -> TlsStream<TcpStream> {
-    let (Protocol::Trojan(tls) | Protocol::Vless(tls)) = protocol else { panic!("no TLS") };
+    let tls = protocol.tls().expect("TLS");
     let Certificate::Content { cert_pem, .. } = &tls.certificate else { panic!("no content") };
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(cert_pem.as_bytes()).unwrap()).unwrap();

@@ -2,6 +2,10 @@
 
 use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 
+use gatehouse_domain::{
+    proxy::{node::Node, route::Rule},
+    settings::DeviceLimitMode,
+};
 use gatehouse_model::{EndedWhy, Millis, NodeGroupId, SsCipher};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -13,7 +17,12 @@ use super::{
     clients::{Stream, exchange},
     random, row, wait_for,
 };
-use crate::table::Used;
+use crate::{
+    addr::{Address, Host},
+    egress::Unreachable,
+    table::Used,
+    visit::Network,
+};
 
 const SS: Kind = Kind::Ss(SsCipher::Blake3Aes256Gcm);
 
@@ -95,6 +104,57 @@ async fn a_further_device_is_refused_until_one_is_gone() {
 }
 
 #[tokio::test]
+async fn a_device_on_two_nodes_counts_once_or_twice_as_configured() {
+    for (mode, is_served) in [(DeviceLimitMode::Address, true), (DeviceLimitMode::Node, false)] {
+        let world = World::with(SS, |settings| settings.device_limit_mode = mode, |_| {}).await;
+        let mut limited = row(1);
+        limited.device_limit = 1;
+        world.door.table.apply(&[limited], &[], Used::Settled, Millis(0));
+        let other = World::beside(&world, Kind::Trojan, 2).await;
+        let first = works(&world, [127, 0, 0, 1]).await;
+        assert!(first.is_some());
+        assert_eq!(works(&other, [127, 0, 0, 1]).await.is_some(), is_served, "{mode:?}");
+        assert!(works(&other, [127, 0, 0, 2]).await.is_none(), "{mode:?}");
+    }
+}
+
+#[tokio::test]
+async fn blocked_targets_look_dead_over_tcp_and_udp_and_follow_changes() {
+    let rule = |words: &str, action: &str| Rule::parse(Rule::words(words), action).unwrap();
+    for kind in [SS, Kind::Vless, Kind::Hysteria] {
+        let world = World::new(kind).await;
+        let routes = |rules: Vec<Rule>| world.state.update(&Node { routes: rules.into(), ..world.node.clone() });
+        assert!(works(&world, [127, 0, 0, 1]).await.is_some());
+        let port = format!("port:{}", world.echo.port());
+        routes(vec![rule("127.0.0.2", "block"), rule(&port, "block")]);
+        assert!(works(&world, [127, 0, 0, 1]).await.is_none(), "{kind:?}");
+        routes(vec![rule("127.0.0.1/32", "direct"), rule(&port, "block")]);
+        assert!(works(&world, [127, 0, 0, 1]).await.is_some(), "{kind:?}: the first rule decides");
+        // A rule never opens what the deny list closes.
+        let forbidden = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut stream = world.connect(1, forbidden.local_addr().unwrap()).await;
+        let _ = stream.write_all(b"hello").await;
+        assert!(!matches!(timeout(Duration::from_secs(3), stream.read(&mut [0; 9])).await.expect("closed"), Ok(1..)));
+    }
+    let world = World::new(Kind::Vless).await;
+    let named = |name: &str| Address { host: Host::Name(name.into()), port: world.echo.port() };
+    let ask = async |name: &str, words: &str| {
+        let rules = [rule(words, "block")];
+        let result = world.door.egress.resolve(&named(name), Network::Udp, &rules).await;
+        matches!(result, Err(Unreachable::Denied("route")))
+    };
+    assert!(ask("LOCALHOST.", "domain:localhost").await);
+    assert!(ask("no-such-name.invalid", "keyword:such").await, "without asking a name server");
+    assert!(ask("localhost", "127.0.0.0/8, ::1").await, "by the address behind the name");
+    assert!(!ask("localhost", "domain:example.com").await);
+    let localhost = std::net::IpAddr::from([127, 0, 0, 1]);
+    let rules = [rule("full:localhost", "block")];
+    let checked = world.door.egress.check(&named("localhost"), localhost, Network::Udp, &rules);
+    assert!(matches!(checked, Err(Unreachable::Denied("route"))));
+    assert!(world.door.egress.check(&named("other"), localhost, Network::Tcp, &rules).is_ok());
+}
+
+#[tokio::test]
 async fn other_groups_and_an_old_table_admit_nobody() {
     let world = World::new(SS).await;
     let mut other = row(1);
@@ -113,7 +173,7 @@ async fn other_groups_and_an_old_table_admit_nobody() {
 
 #[tokio::test]
 async fn classic_users_beyond_the_cap_are_not_served() {
-    let capped = |node: &mut gatehouse_domain::proxy::node::Node| {
+    let capped = |node: &mut Node| {
         if let gatehouse_domain::proxy::node::Protocol::Shadowsocks { classic_user_cap, .. } = &mut node.protocol {
             *classic_user_cap = Some(1);
         }

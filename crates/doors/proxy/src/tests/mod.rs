@@ -1,7 +1,8 @@
-//! Real traffic over loopback: the crate's own clients for Shadowsocks, small ones for Trojan and VLESS.
+//! Real traffic over loopback: the crate's own clients for Shadowsocks, small ones for everything else.
 
 mod app;
 mod clients;
+mod hysteria;
 mod limits;
 mod strangers;
 mod tcp;
@@ -17,7 +18,7 @@ use gatehouse_domain::{
     Clock, Random,
     proxy::{
         egress::EgressRule,
-        node::{Certificate, Node, Protocol, Tls},
+        node::{Certificate, Hysteria, Node, Protocol, Tls, Transport},
         user::ProxyUser,
     },
     settings::ProxySettings,
@@ -44,9 +45,12 @@ enum Kind {
     Ss(SsCipher),
     Trojan,
     Vless,
+    TrojanWs,
+    VlessWs,
+    Hysteria,
 }
 
-const KINDS: [Kind; 7] = [
+const KINDS: [Kind; 10] = [
     Kind::Ss(SsCipher::Blake3Aes256Gcm),
     Kind::Ss(SsCipher::Blake3Aes128Gcm),
     Kind::Ss(SsCipher::Aes256Gcm),
@@ -54,6 +58,9 @@ const KINDS: [Kind; 7] = [
     Kind::Ss(SsCipher::Chacha20IetfPoly1305),
     Kind::Trojan,
     Kind::Vless,
+    Kind::TrojanWs,
+    Kind::VlessWs,
+    Kind::Hysteria,
 ];
 
 /// A door with one node, two users, and origins that echo.
@@ -97,6 +104,16 @@ impl World {
         let memory = |cipher, _| Arc::new(Replay::new(cipher));
         let running = listener::start(&door, &state, &row, memory).await.unwrap();
         Self { door, state, node: row, running, echo: echo_at, udp_echo: udp_at, kind }
+    }
+
+    /// Another node on the same door, with the same origins.
+    async fn beside(world: &Self, kind: Kind, id: i64) -> Self {
+        let node = Node { id: NodeId(id), ..testing_node(kind) };
+        let state = NodeState::new(&node, &CancellationToken::new());
+        let memory = |cipher, _| Arc::new(Replay::new(cipher));
+        let running = listener::start(&world.door, &state, &node, memory).await.unwrap();
+        let (echo, udp_echo) = (world.echo, world.udp_echo);
+        Self { door: Arc::clone(&world.door), state, node, running, echo, udp_echo, kind }
     }
 
     fn server(&self) -> SocketAddr {
@@ -145,6 +162,10 @@ fn row(id: i64) -> ProxyUser {
     testing::row(id, testing::uuid(id))
 }
 
+fn websocket() -> Transport {
+    Transport::WebSocket { path: "/chat".to_owned(), host: Some("node.example.net".to_owned()) }
+}
+
 fn testing_node(kind: Kind) -> Node {
     let (cert_pem, key_pem) = testing::certificate("node.example.net");
     let tls = Tls {
@@ -159,8 +180,13 @@ fn testing_node(kind: Kind) -> Node {
             classic_user_cap: None,
             server_key: if cipher.is_2022() { vec![9; cipher.key_len()] } else { Vec::new() },
         },
-        Kind::Trojan => Protocol::Trojan(tls),
-        Kind::Vless => Protocol::Vless(tls),
+        Kind::Trojan => Protocol::Trojan(tls, Transport::Tcp),
+        Kind::Vless => Protocol::Vless(tls, Transport::Tcp),
+        Kind::TrojanWs => Protocol::Trojan(tls, websocket()),
+        Kind::VlessWs => Protocol::Vless(tls, websocket()),
+        Kind::Hysteria => {
+            Protocol::Hysteria(Hysteria { tls, up_mbps: 0, down_mbps: 0, ignore_client_bandwidth: false })
+        }
     };
     Node {
         id: NodeId(1),
@@ -182,6 +208,7 @@ fn testing_node(kind: Kind) -> Node {
         protocol,
         bound_port: None,
         sheet: std::sync::Arc::default(),
+        routes: Arc::default(),
     }
 }
 

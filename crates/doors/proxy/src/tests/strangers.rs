@@ -25,6 +25,8 @@ async fn silent_until_the_deadline(mut stream: impl tokio::io::AsyncRead + Unpin
     assert!(start.elapsed() + Duration::from_millis(50) >= HANDSHAKE, "{what}: closed after {:?}", start.elapsed());
 }
 
+const TLS: [Kind; 4] = [Kind::Trojan, Kind::Vless, Kind::TrojanWs, Kind::VlessWs];
+
 fn shadowsocks() -> impl Iterator<Item = Kind> {
     KINDS.into_iter().filter(|kind| matches!(kind, Kind::Ss(_)))
 }
@@ -146,7 +148,7 @@ async fn a_wrong_clock_is_a_stranger() {
 
 #[tokio::test]
 async fn a_stranger_sees_a_web_page() {
-    for kind in [Kind::Trojan, Kind::Vless] {
+    for kind in TLS {
         let world = World::new(kind).await;
         for request in [b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".to_vec(), world.request(99, 1, world.echo)] {
             let mut stream = world.tls(world.dial([127, 0, 0, 1]).await).await;
@@ -161,12 +163,12 @@ async fn a_stranger_sees_a_web_page() {
 
 #[tokio::test]
 async fn the_site_behind_gets_every_byte_a_stranger_sent() {
-    for kind in [Kind::Trojan, Kind::Vless] {
+    for kind in TLS {
         let site = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let fallback = site.local_addr().unwrap().to_string();
         let with_site = |node: &mut gatehouse_domain::proxy::node::Node| {
             use gatehouse_domain::proxy::node::Protocol::{Trojan, Vless};
-            if let Trojan(tls) | Vless(tls) = &mut node.protocol {
+            if let Trojan(tls, _) | Vless(tls, _) = &mut node.protocol {
                 tls.fallback = Some(fallback.clone());
             }
         };
@@ -177,6 +179,24 @@ async fn the_site_behind_gets_every_byte_a_stranger_sent() {
             let stream = world.tls(world.dial([127, 0, 0, 1]).await).await;
             let answer = timeout(Duration::from_secs(5), exchange(Box::new(stream), &sent)).await.expect("it ends");
             assert!(answer == sent, "{kind:?}: {} of {} bytes", answer.len(), sent.len());
+        }
+        assert_eq!((world.counted(1), world.counted(2)), ((0, 0), (0, 0)));
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_credential_inside_a_websocket_gets_silence_until_the_deadline() {
+    for kind in [Kind::TrojanWs, Kind::VlessWs] {
+        let world = World::new(kind).await;
+        for request in [world.request(99, 1, world.echo), random(40), Vec::new()] {
+            let start = Instant::now();
+            let mut stream = world.carrier(world.dial([127, 0, 0, 1]).await).await;
+            stream.write_all(&request).await.unwrap();
+            stream.flush().await.unwrap();
+            let mut answer = Vec::new();
+            let _ = timeout(Duration::from_secs(5), stream.read_to_end(&mut answer)).await.expect("it is closed");
+            assert!(answer.is_empty(), "{kind:?}");
+            assert!(start.elapsed() + Duration::from_millis(50) >= HANDSHAKE, "{kind:?} {:?}", start.elapsed());
         }
         assert_eq!((world.counted(1), world.counted(2)), ((0, 0), (0, 0)));
     }

@@ -1,6 +1,10 @@
 //! UDP through every protocol.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::atomic::Ordering::Relaxed,
+    time::Duration,
+};
 
 use gatehouse_model::{EndedWhy, SsCipher};
 use shadowsocks::{
@@ -14,24 +18,31 @@ use shadowsocks::{
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpStream, UdpSocket},
+    net::UdpSocket,
     time::timeout,
 };
-use tokio_rustls::client::TlsStream;
 
-use super::{KINDS, Kind, World, assert_prompt, clients::cipher_kind, random, wait_for};
-use crate::addr::{be16, write_socks, write_vless};
+use super::{
+    KINDS, Kind, World, assert_prompt,
+    clients::{Stream, cipher_kind},
+    hysteria, random, wait_for,
+};
+use crate::{
+    addr::{be16, write_socks, write_vless},
+    listener::hysteria::{Datagram, Parts, datagrams},
+};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A client that sends datagrams through the door.
 enum Client {
     Ss(Box<ProxySocket<shadowsocks::net::UdpSocket>>, UdpSocketControlData),
-    Trojan(TlsStream<TcpStream>),
+    Hysteria(hysteria::Client),
+    Trojan(Box<dyn Stream>),
     /// VLESS command 2, the head of the reply not read yet.
-    Vless(TlsStream<TcpStream>, bool),
+    Vless(Box<dyn Stream>, bool),
     /// XUDP, a session opened yet, the head of the reply not read yet.
-    Xudp(TlsStream<TcpStream>, bool, bool),
+    Xudp(Box<dyn Stream>, bool, bool),
 }
 
 impl Client {
@@ -43,14 +54,18 @@ impl Client {
             let socket = ProxySocket::connect(context, &world.ss_config(id)).await.unwrap();
             return Self::Ss(Box::new(socket), control);
         }
-        let mut stream = world.tls(world.dial([127, 0, 0, 1]).await).await;
+        if world.kind == Kind::Hysteria {
+            return Self::Hysteria(hysteria::Client::of(world, [127, 0, 0, 1], id).await.unwrap());
+        }
+        let mut stream = world.carrier(world.dial([127, 0, 0, 1]).await).await;
         let command = match (world.kind, is_xudp) {
-            (Kind::Vless, false) => 2,
+            (Kind::Vless | Kind::VlessWs, false) => 2,
             _ => 3,
         };
         stream.write_all(&world.request(id, command, world.udp_echo)).await.unwrap();
+        stream.flush().await.unwrap();
         match (world.kind, is_xudp) {
-            (Kind::Trojan, _) => Self::Trojan(stream),
+            (Kind::Trojan | Kind::TrojanWs, _) => Self::Trojan(stream),
             (_, false) => Self::Vless(stream, true),
             (_, true) => Self::Xudp(stream, false, true),
         }
@@ -64,15 +79,23 @@ impl Client {
                 control.packet_id += 1;
                 socket.send_with_ctrl(&Address::SocketAddress(target), control, payload).await.unwrap();
             }
+            Self::Hysteria(client) => {
+                let most = client.connection.max_datagram_size().unwrap();
+                for part in datagrams(7, 1, &target.to_string(), payload, most) {
+                    client.connection.send_datagram(part).unwrap();
+                }
+            }
             Self::Trojan(stream) => {
                 write_socks(target, &mut bytes);
                 bytes.extend_from_slice(&length);
                 bytes.extend_from_slice(b"\r\n");
                 bytes.extend_from_slice(payload);
                 stream.write_all(&bytes).await.unwrap();
+                stream.flush().await.unwrap();
             }
             Self::Vless(stream, _) => {
                 stream.write_all(&[&length[..], payload].concat()).await.unwrap();
+                stream.flush().await.unwrap();
             }
             Self::Xudp(stream, is_open, _) => {
                 let mut meta = vec![0, 0, if *is_open { 2 } else { 1 }, 1];
@@ -90,6 +113,7 @@ impl Client {
                 bytes.extend_from_slice(&length);
                 bytes.extend_from_slice(payload);
                 stream.write_all(&bytes).await.unwrap();
+                stream.flush().await.unwrap();
             }
         }
     }
@@ -102,6 +126,19 @@ impl Client {
                 let (length, address, _) = timeout(PATIENCE, socket.recv(&mut buffer)).await.expect("a reply").unwrap();
                 let Address::SocketAddress(from) = address else { panic!("a name") };
                 (Some(from), buffer[..length].to_vec())
+            }
+            Self::Hysteria(client) => {
+                let mut whole: Option<Parts> = None;
+                loop {
+                    let bytes = timeout(PATIENCE, client.connection.read_datagram()).await.expect("a reply").unwrap();
+                    let part = Datagram::parse(&bytes).unwrap();
+                    let from = SocketAddr::new(literal(&part.target), part.target.port);
+                    let parts = whole.get_or_insert_with(|| Parts::new(&part));
+                    assert!(part.session == 7 && parts.is_of(&part));
+                    if let Some(payload) = parts.take(part.fragment, part.payload).unwrap() {
+                        return (Some(from), payload);
+                    }
+                }
             }
             Self::Trojan(stream) => {
                 let head = read(stream, 11).await;
@@ -127,13 +164,18 @@ impl Client {
     }
 }
 
-async fn head(stream: &mut TlsStream<TcpStream>, is_first: &mut bool) {
+fn literal(address: &crate::addr::Address) -> IpAddr {
+    let crate::addr::Host::Ip(ip) = address.host else { panic!("a name") };
+    ip
+}
+
+async fn head(stream: &mut Box<dyn Stream>, is_first: &mut bool) {
     if std::mem::take(is_first) {
         assert_eq!(read(stream, 2).await, [0, 0]);
     }
 }
 
-async fn read(stream: &mut TlsStream<TcpStream>, length: usize) -> Vec<u8> {
+async fn read(stream: &mut Box<dyn Stream>, length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length];
     timeout(PATIENCE, stream.read_exact(&mut bytes)).await.expect("a reply").unwrap();
     bytes
@@ -141,7 +183,7 @@ async fn read(stream: &mut TlsStream<TcpStream>, length: usize) -> Vec<u8> {
 
 /// Every protocol, VLESS both ways.
 fn cells() -> impl Iterator<Item = (Kind, bool)> {
-    KINDS.into_iter().map(|kind| (kind, false)).chain([(Kind::Vless, true)])
+    KINDS.into_iter().map(|kind| (kind, false)).chain([(Kind::Vless, true), (Kind::VlessWs, true)])
 }
 
 #[tokio::test]
@@ -172,7 +214,7 @@ async fn datagrams_come_back_with_their_source_and_are_counted_exactly() {
 async fn datagrams_to_denied_targets_are_lost_and_cost_nothing() {
     let forbidden = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     // VLESS command 2 cannot name another target.
-    for (kind, is_xudp) in cells().filter(|cell| *cell != (Kind::Vless, false)) {
+    for (kind, is_xudp) in cells().filter(|cell| !matches!(cell, (Kind::Vless | Kind::VlessWs, false))) {
         let world = World::new(kind).await;
         let mut client = Client::new(&world, 1, is_xudp).await;
         client.send(forbidden.local_addr().unwrap(), b"no").await;
@@ -194,7 +236,9 @@ async fn an_idle_session_ends() {
         client.send(world.udp_echo, b"x").await;
         client.receive().await;
         let user = world.user(1);
-        wait_for(|| World::flows(&user) == 0).await;
+        // A QUIC connection outlives its sessions.
+        let left = u32::from(kind == Kind::Hysteria);
+        wait_for(|| user.account.udp_sessions.load(Relaxed) == left && user.account.tcp_flows.load(Relaxed) == 0).await;
     }
 }
 
@@ -284,12 +328,13 @@ async fn packets_with_a_wrong_clock_or_key_are_dropped() {
 #[tokio::test]
 async fn mux_sessions_other_than_udp_are_ended_with_an_error() {
     let world = World::new(Kind::Vless).await;
-    let mut stream = world.tls(world.dial([127, 0, 0, 1]).await).await;
+    let mut stream = world.carrier(world.dial([127, 0, 0, 1]).await).await;
     let mut bytes = world.request(1, 3, world.udp_echo);
     let mut meta = vec![0, 9, 1, 0, 1];
     write_vless(world.echo, &mut meta);
     bytes.extend_from_slice(&u16::try_from(meta.len()).unwrap().to_be_bytes());
     bytes.extend_from_slice(&meta);
     stream.write_all(&bytes).await.unwrap();
+    stream.flush().await.unwrap();
     assert_eq!(read(&mut stream, 8).await, [0, 0, 0, 4, 0, 9, 3, 2]);
 }

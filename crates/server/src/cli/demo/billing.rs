@@ -55,7 +55,7 @@ pub(super) async fn furnish(ctx: &Ctx) -> anyhow::Result<BillingSubscriptionId> 
         services(ctx, &who).await?;
         done(staff_payment::add(&who, Some(UID), Gift::Cash, Money(2_000), "Cash desk", None).await)?;
         done(connect::connect(&who, Some(UID), CONNECTED, None).await)?;
-        done(message::send_to(&who, Some(UID), 480, "Ласкаво просимо!").await)?;
+        done(message::send_to(&who, Some(UID), 480, "Ласкаво просимо!", None).await)?;
         done(field::define(&who, &house()).await)?;
         let value = BTreeMap::from([("_house".to_owned(), "1".to_owned())]);
         done(field::set(&who, Some(UID), &value).await)?;

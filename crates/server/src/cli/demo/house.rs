@@ -8,7 +8,7 @@ use gatehouse_domain::{
     oa::{self, token},
     proxy::{
         manage::{self, NodeSpec},
-        settings::NodeSettings,
+        settings::{NetworkSettings, NodeSettings},
     },
 };
 use gatehouse_model::{NodeKind, Origin, Secret, SsCipher};
@@ -41,15 +41,22 @@ async fn the_token(ctx: &Ctx) -> Result<String, Error> {
     }
 }
 
-/// The seed's node (classic aes-256-gcm), Trojan, VLESS and Shadowsocks 2022, each on a free loopback port.
-fn nodes() -> [NodeSpec; 4] {
+/// The seed's node (classic aes-256-gcm), then one of every other kind, each on a free loopback port.
+fn nodes() -> [NodeSpec; 6] {
     let classic = NodeSettings { cipher: Some(SsCipher::Aes256Gcm), allow_classic: true, ..NodeSettings::default() };
+    let websocket = NodeSettings {
+        network: Some("ws".to_owned()),
+        network_settings: Some(NetworkSettings { path: Some("/chat".to_owned()), ..NetworkSettings::default() }),
+        ..NodeSettings::default()
+    };
     let ss2022 = NodeSettings { cipher: Some(SsCipher::Blake3Aes256Gcm), ..NodeSettings::default() };
     [
         node(1, NodeKind::Shadowsocks, "demo-ss", "Demo Shadowsocks", classic),
         node(2, NodeKind::Trojan, "demo-trojan", "Demo Trojan", NodeSettings::default()),
         node(3, NodeKind::Vless, "demo-vless", "Demo VLESS", NodeSettings::default()),
-        node(4, NodeKind::Shadowsocks, "demo-ss2022", "Demo Shadowsocks 2022", ss2022),
+        node(4, NodeKind::Vless, "demo-vless-ws", "Demo VLESS in WebSocket", websocket),
+        node(5, NodeKind::Shadowsocks, "demo-ss2022", "Demo Shadowsocks 2022", ss2022),
+        node(6, NodeKind::Hysteria, "demo-hysteria", "Demo Hysteria 2", NodeSettings::default()),
     ]
 }
 

@@ -1,13 +1,13 @@
 //! What the demo prints once everything listens
 
-use std::{fmt::Write, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fmt::Write, net::SocketAddr, path::PathBuf, time::Duration};
 
 use gatehouse_domain::{
     Actor, App, Error, account,
     proxy::{
         credential::ss_client_password,
         link,
-        node::{Node, Protocol, Tls},
+        node::{Node, Protocol, Tls, Transport},
         user,
     },
     settings::SsLink,
@@ -167,7 +167,8 @@ fn bastion(base: &str, ssh: Option<SocketAddr>, target: Option<Target>) -> Strin
     text
 }
 
-/// A shell command that starts a client with a SOCKS port; the programs are those of Debian, and shadowsocks-rust.
+/// A shell command that starts a client with a SOCKS port; the programs are those of Debian, shadowsocks-rust and
+/// sing-box.
 fn client(node: &Node, user: Uuid, socks: u16) -> Option<String> {
     let (host, port) = (&node.host, node.client_port()?);
     Some(match &node.protocol {
@@ -180,33 +181,51 @@ fn client(node: &Node, user: Uuid, socks: u16) -> Option<String> {
                 format!("ss-local -s {host} -p {port} -l {socks} -m {cipher} -k '{password}' -u >/dev/null")
             }
         }
-        Protocol::Trojan(tls) => v2ray(
+        Protocol::Trojan(tls, transport) => v2ray(
             &json!({ "protocol": "trojan", "settings": { "servers": [
             { "address": host, "port": port, "password": user.hyphenated().to_string() }
         ] } }),
-            node,
-            tls,
+            (node, tls, transport),
             socks,
         ),
-        Protocol::Vless(tls) => v2ray(
+        Protocol::Vless(tls, transport) => v2ray(
             &json!({ "protocol": "vless", "settings": { "vnext": [
             { "address": host, "port": port, "users": [{ "id": user.hyphenated().to_string(), "encryption": "none" }] }
         ] } }),
-            node,
-            tls,
+            (node, tls, transport),
+            socks,
+        ),
+        Protocol::Hysteria(hysteria) => sing_box(
+            &json!({
+                "type": "hysteria2", "server": host, "server_port": port, "password": user.hyphenated().to_string(),
+                "tls": { "enabled": true, "server_name": link::server_name(node, &hysteria.tls), "insecure": true },
+            }),
             socks,
         ),
         Protocol::Remote(_) => return None,
     })
 }
 
-fn v2ray(outbound: &Value, node: &Node, tls: &Tls, socks: u16) -> String {
+fn v2ray(outbound: &Value, (node, tls, transport): (&Node, &Tls, &Transport), socks: u16) -> String {
     let mut outbound = outbound.clone();
     if let Value::Object(fields) = &mut outbound {
         let settings = json!({ "serverName": link::server_name(node, tls), "allowInsecure": true });
-        fields.insert("streamSettings".to_owned(), json!({ "security": "tls", "tlsSettings": settings }));
+        let stream = match transport {
+            Transport::Tcp => json!({ "security": "tls", "tlsSettings": settings }),
+            Transport::WebSocket { path, host } => json!({
+                "security": "tls", "tlsSettings": settings, "network": "ws",
+                "wsSettings": { "path": path, "headers": host.iter().map(|host| ("Host", host)).collect::<BTreeMap<_, _>>() },
+            }),
+        };
+        fields.insert("streamSettings".to_owned(), stream);
     }
     let inbound = json!({ "listen": "127.0.0.1", "port": socks, "protocol": "socks", "settings": { "udp": true } });
     let config = json!({ "log": { "loglevel": "warning" }, "inbounds": [inbound], "outbounds": [outbound] });
     format!("v2ray -config stdin: <<< '{config}' >/dev/null")
+}
+
+fn sing_box(outbound: &Value, socks: u16) -> String {
+    let inbound = json!({ "type": "socks", "listen": "127.0.0.1", "listen_port": socks });
+    let config = json!({ "log": { "level": "warn" }, "inbounds": [inbound], "outbounds": [outbound] });
+    format!("sing-box run -c stdin <<< '{config}' >/dev/null")
 }

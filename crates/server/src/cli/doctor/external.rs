@@ -1,4 +1,4 @@
-//! Foreign authentication servers: each address is asked whether it can be used
+//! Foreign servers: each address of an authentication server is asked whether it can be used, the key of the push service is tried
 
 use gatehouse_domain::{
     Ctx,
@@ -26,6 +26,19 @@ pub(super) async fn servers(ctx: &Ctx) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// The key of the push service, as far as can be told without asking it.
+pub(super) fn push(ctx: &Ctx) -> Option<Finding> {
+    const AREA: &str = "push";
+    Some(match gatehouse_upstream::push::check(&ctx.app.settings().billing.push, ctx.now())? {
+        Ok(project) => finding(Level::Ok, AREA, format!("messages of the project {project} can be signed"), ""),
+        Err(why) => {
+            let advice =
+                "download the service account's key as JSON from the Firebase console, readable for gatehouse only";
+            finding(Level::Fail, AREA, why, advice)
+        }
+    })
 }
 
 /// One address that works is enough for logins, and the others are a risk.

@@ -13,7 +13,7 @@ use clap::Args;
 use gatehouse_domain::{
     Ctx,
     doctor::{self, Finding, Level},
-    proxy::node::{Certificate, Protocol},
+    proxy::node::Certificate,
 };
 use gatehouse_model::Millis;
 
@@ -45,6 +45,7 @@ impl Doctor {
         findings.extend(found);
         findings.extend(certificates(ctx, config));
         findings.extend(external::servers(ctx).await);
+        findings.extend(external::push(ctx));
         output.table(["state", "area", "found", "advice"], &findings, |finding| {
             let state = match finding.level {
                 Level::Ok => "ok",
@@ -119,8 +120,7 @@ fn certificates(ctx: &Ctx, config: &Config) -> Vec<Finding> {
     let http = config.http.tls.iter().map(|tls| ("http.tls.cert_file".to_owned(), read(&tls.cert_file)));
     let nodes = ctx.app.live().nodes();
     let nodes = nodes.nodes.iter().filter_map(|node| {
-        let (Protocol::Trojan(tls) | Protocol::Vless(tls)) = &node.protocol else { return None };
-        let pem = match &tls.certificate {
+        let pem = match &node.protocol.tls()?.certificate {
             Certificate::File { cert_file, .. } => read(cert_file.as_ref()),
             Certificate::Content { cert_pem, .. } => Ok(cert_pem.clone().into_bytes()),
         };

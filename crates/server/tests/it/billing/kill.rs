@@ -11,17 +11,16 @@ use gatehouse_model::{AccountId, Login, Money, Origin, PassKind, Secret};
 use gatehouse_store::{Query, args, sql};
 use gatehouse_testkit::{Engine, Installation, PATIENCE, server::http_client, stand_in::Liqpay};
 use reqwest::Client;
-use serde_json::Value;
 use tokio::{
     task::JoinSet,
     time::{Instant, sleep},
 };
 
+use super::caller::{PASSWORD, call, login, post};
 use crate::GATEHOUSE;
 
 const DEATHS: u64 = 20;
 const ABONENTS: i64 = 12;
-const PASSWORD: &str = "a password";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_dies_in_the_middle_of_money_moves_all_of_it_once_on_sqlite() {
@@ -182,22 +181,7 @@ async fn owe(ctx: &Ctx, account: AccountId) -> anyhow::Result<()> {
     Ok(tx.commit().await?)
 }
 
-async fn login(client: &Client, base: &str, login: &str) -> anyhow::Result<String> {
-    let body = format!("_uu={login}&_pp={}", PASSWORD.replace(' ', "+"));
-    let answer: Value = post(client, format!("{base}/cgi-bin/noapi.pl"), body).send().await?.json().await?;
-    Ok(answer["ses"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned())
-}
-
-async fn call(client: &Client, base: &str, query: &str, session: &str) -> anyhow::Result<Value> {
-    let asked = client.get(format!("{base}/cgi-bin/noapi.pl?{query}")).header("cookie", format!("noses={session}"));
-    Ok(asked.send().await?.json().await?)
-}
-
 /// The status of the answer to a callback.
 async fn report(client: &Client, base: &str, notice: Vec<u8>) -> anyhow::Result<u16> {
     Ok(post(client, format!("{base}/cgi-bin/liqpay.pl"), notice).send().await?.status().as_u16())
-}
-
-fn post(client: &Client, url: String, body: impl Into<reqwest::Body>) -> reqwest::RequestBuilder {
-    client.post(url).header("content-type", "application/x-www-form-urlencoded").body(body)
 }

@@ -1,3 +1,5 @@
 //! The billing surface over the real binary.
 
+mod caller;
+mod debt;
 mod kill;

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 use gatehouse_testkit::peer::{Client, Server, Socks, Traffic};
 
-use super::world::{CLASSIC, SS_2022, Setup, TROJAN, VLESS, World, node};
+use super::world::{CLASSIC, HYSTERIA, SS_2022, Setup, TROJAN, TROJAN_WS, VLESS, VLESS_WS, World, node};
 
 /// Each client fetches a million bytes and echoes datagrams as a user of its own.
 async fn every_client_gets_through(name: &str, expected: &[Client]) {
@@ -54,6 +54,18 @@ async fn every_client_gets_through_trojan() {
 #[tokio::test]
 async fn every_client_gets_through_vless() {
     every_client_gets_through(VLESS, &[Client::SingBox, Client::Xray, Client::Mihomo, Client::V2ray]).await;
+}
+
+#[tokio::test]
+async fn every_client_gets_through_websockets() {
+    let clients = [Client::SingBox, Client::Xray, Client::Mihomo];
+    every_client_gets_through(TROJAN_WS, &clients).await;
+    every_client_gets_through(VLESS_WS, &clients).await;
+}
+
+#[tokio::test]
+async fn every_client_gets_through_hysteria() {
+    every_client_gets_through(HYSTERIA, &[Client::SingBox, Client::Mihomo, Client::Hysteria]).await;
 }
 
 #[tokio::test]

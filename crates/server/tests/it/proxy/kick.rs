@@ -10,11 +10,17 @@ use tokio::task::JoinSet;
 
 use super::{
     flow::{Download, Fountain, refused, sockets, udp_sockets, within},
-    world::{CLASSIC, SS_2022, Setup, TROJAN, User, VLESS, World, node},
+    world::{CLASSIC, HYSTERIA, SS_2022, Setup, TROJAN, User, VLESS, VLESS_WS, World, node},
 };
 
-const CLIENTS: [(&str, Client); 4] =
-    [(SS_2022, Client::SslocalRust), (CLASSIC, Client::SsLocal), (TROJAN, Client::Trojan), (VLESS, Client::V2ray)];
+const CLIENTS: [(&str, Client); 6] = [
+    (SS_2022, Client::SslocalRust),
+    (CLASSIC, Client::SsLocal),
+    (TROJAN, Client::Trojan),
+    (VLESS, Client::V2ray),
+    (VLESS_WS, Client::SingBox),
+    (HYSTERIA, Client::SingBox),
+];
 
 /// A command is another process, whose commits are seen within a second; more, for machines busy with other tests.
 const OTHER_PROCESS: Duration = Duration::from_secs(3);
@@ -22,7 +28,8 @@ const OTHER_PROCESS: Duration = Duration::from_secs(3);
 const SAME_PROCESS: Duration = Duration::from_secs(2);
 
 fn impatient() -> Setup {
-    Setup { proxy: "handshake_timeout = \"1s\"".to_owned(), ..Setup::default() }
+    let nodes = CLIENTS.map(|(name, _)| node(name)).into();
+    Setup { proxy: "handshake_timeout = \"1s\"".to_owned(), nodes, ..Setup::default() }
 }
 
 /// A user who is in by every protocol: over each, one download that is read, one that is not, and a UDP session.
@@ -111,7 +118,7 @@ async fn every_flow_ends(setup: Setup, most: Duration, why: &str, put_out: impl 
     let neighbour = bob.client(Client::SslocalRust, SS_2022).await;
     let mut neighbours = fountain.open((&neighbour).into()).await.unwrap();
     let inside = Inside::new(&world, &fountain, &ann).await;
-    assert_eq!((fountain.sockets(), udp_sockets(pid)), (9, listening + 4));
+    assert_eq!((fountain.sockets(), udp_sockets(pid)), (13, listening + 6));
 
     put_out(&world).await;
     let closed = || (inside.sockets(), fountain.sockets(), udp_sockets(pid)) == (1, 1, listening);
@@ -119,7 +126,7 @@ async fn every_flow_ends(setup: Setup, most: Duration, why: &str, put_out: impl 
     println!("{why}: every socket of the server was closed after {took:?}");
     neighbours.more(10_000_000).await.expect("the neighbour goes on");
     inside.assert_out(&world).await;
-    visits_end(&world, "ann", &[why; 4]).await;
+    visits_end(&world, "ann", &[why; 6]).await;
     drop(neighbours);
     world.server.unwrap().stop_beside().await;
 }

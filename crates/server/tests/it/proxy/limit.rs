@@ -11,7 +11,7 @@ use gatehouse_testkit::peer::{Client, Socks, Target, Traffic, free_port, wait_fo
 use super::{
     flow::{Download, Fountain, refused, within},
     tap::Tap,
-    world::{SS_2022, Setup, TROJAN, VLESS, World, node},
+    world::{HYSTERIA, SS_2022, Setup, TROJAN, VLESS, VLESS_WS, World, node},
 };
 
 /// Users made by OA systems get these limits.
@@ -29,15 +29,25 @@ async fn a_quota_that_is_reached_ends_every_flow() {
     // More than all buffers between the server and a client that does not read.
     const QUOTA: u64 = 200_000_000;
     let port = free_port().unwrap();
-    let mut setup = limited("quota = \"200MB\"", &[SS_2022, TROJAN]);
+    let mut setup = limited("quota = \"200MB\"", &[SS_2022, TROJAN, HYSTERIA, VLESS_WS]);
     setup.allowed.push(port);
     let (world, fountain) = (World::with(setup).await, Fountain::start(port).await);
     let ann = world.user("ann").await;
-    let peers = [ann.client(Client::SingBox, SS_2022).await, ann.client(Client::Trojan, TROJAN).await];
-    // One that waits, one that reads until the end.
+    let peers = [
+        ann.client(Client::SingBox, SS_2022).await,
+        ann.client(Client::Hysteria, HYSTERIA).await,
+        ann.client(Client::Trojan, TROJAN).await,
+        ann.client(Client::Mihomo, VLESS_WS).await,
+    ];
+    // One reads until the end, the others wait.
     let mut waiting = fountain.open((&peers[0]).into()).await.unwrap();
-    let mut reading = fountain.open((&peers[1]).into()).await.unwrap();
-    reading.drain(|_| ()).await;
+    let mut reading = Vec::new();
+    for peer in &peers[1..] {
+        reading.push(fountain.open(peer.into()).await.unwrap());
+    }
+    for download in &mut reading {
+        download.drain(|_| ()).await;
+    }
     waiting.drain(|_| ()).await;
     within(Duration::from_secs(2), "the end of every flow", || fountain.sockets() == 0).await;
     for peer in &peers {
@@ -51,8 +61,9 @@ async fn a_quota_that_is_reached_ends_every_flow() {
     })
     .await
     .unwrap();
-    assert_eq!(charged.up, 2 * Download::UP);
-    assert!(waiting.received + reading.received <= charged.down, "{charged:?}");
+    assert_eq!(charged.up, 4 * Download::UP);
+    let received: u64 = reading.iter().map(|download| download.received).sum();
+    assert!(waiting.received + received <= charged.down, "{charged:?}");
     assert!(charged.down < QUOTA + 1_000_000, "no more than one buffer for each flow: {charged:?}");
     let login = world.installation.run_beside(&["account", "check-login", "ann", "--door", "proxy"]).await;
     assert_eq!(login.code, Some(1));

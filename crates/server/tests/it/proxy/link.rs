@@ -20,6 +20,7 @@ pub(crate) async fn read(link: &str) -> Result<Server> {
     match scheme {
         "ss" => shadowsocks(rest),
         "trojan" | "vless" => tls(scheme, rest).await,
+        "hysteria2" => hysteria(rest).await,
         other => bail!("unknown scheme {other}"),
     }
 }
@@ -49,7 +50,12 @@ async fn tls(scheme: &str, rest: &str) -> Result<Server> {
         let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
         pairs.find_map(|(name, value)| (name == wanted).then_some(value))
     };
-    ensure!(parameter("security") == Some("tls") && parameter("type") == Some("tcp"), "{query}");
+    ensure!(parameter("security") == Some("tls"), "{query}");
+    let path = match parameter("type") {
+        Some("tcp") => None,
+        Some("ws") => Some(percent_decode_str(parameter("path").context("no path")?).decode_utf8()?.into_owned()),
+        _ => bail!("{query}"),
+    };
     ensure!(parameter("allowInsecure") == Some("1"), "the certificate is self-signed, and the link does not say so");
     let name = parameter("sni").unwrap_or(&host).to_owned();
     let at = (host.as_str(), port).to_socket_addrs()?.next().context("no address")?;
@@ -57,12 +63,24 @@ async fn tls(scheme: &str, rest: &str) -> Result<Server> {
     let tls = Tls::new(&name, &certificate_of(at, &name).await?);
     let user = percent_decode_str(user).decode_utf8()?.into_owned();
     let protocol = if scheme == "trojan" {
-        Protocol::Trojan { password: user, tls }
+        Protocol::Trojan { password: user, tls, path }
     } else {
         ensure!(parameter("encryption") == Some("none"), "{query}");
-        Protocol::Vless { uuid: user, tls }
+        Protocol::Vless { uuid: user, tls, path }
     };
     Ok(Server { host, port, protocol })
+}
+
+async fn hysteria(rest: &str) -> Result<Server> {
+    let (address, query) = rest.split_once('?').context("no parameters")?;
+    let (user, address) = address.rsplit_once('@').context("no @")?;
+    let (host, port) = host_port(address)?;
+    let pairs: Vec<_> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
+    ensure!(pairs.contains(&("insecure", "1")), "the certificate is self-signed, and the link does not say so");
+    let name = pairs.iter().find_map(|(name, value)| (*name == "sni").then_some(*value)).unwrap_or(&host).to_owned();
+    let tls = Tls { server_name: name, certificate_sha256: String::new() };
+    let password = percent_decode_str(user).decode_utf8()?.into_owned();
+    Ok(Server { host, port, protocol: Protocol::Hysteria { password, tls } })
 }
 
 fn host_port(text: &str) -> Result<(String, u16)> {

@@ -15,7 +15,7 @@ use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
 use super::{
     flow::refused,
     tap::address,
-    world::{CLASSIC, SS_2022, Setup, TROJAN, VLESS, World, node},
+    world::{CLASSIC, HYSTERIA, SS_2022, Setup, TROJAN, VLESS, VLESS_WS, World, node},
 };
 
 const NOBODY: &str = "22222222-3333-4444-8555-666666666666";
@@ -29,15 +29,18 @@ fn wrong(server: &Server) -> Vec<Server> {
             Protocol::Ss2022 { method, server_key: key(), user_key },
         ],
         Protocol::SsClassic { method, .. } => vec![Protocol::SsClassic { method, password: NOBODY.to_owned() }],
-        Protocol::Trojan { tls, .. } => vec![Protocol::Trojan { password: NOBODY.to_owned(), tls }],
-        Protocol::Vless { tls, .. } => vec![Protocol::Vless { uuid: NOBODY.to_owned(), tls }],
+        Protocol::Trojan { tls, path, .. } => vec![Protocol::Trojan { password: NOBODY.to_owned(), tls, path }],
+        Protocol::Vless { tls, path, .. } => vec![Protocol::Vless { uuid: NOBODY.to_owned(), tls, path }],
+        Protocol::Hysteria { tls, .. } => vec![Protocol::Hysteria { password: NOBODY.to_owned(), tls }],
     };
     protocols.into_iter().map(|protocol| Server { protocol, ..server.clone() }).collect()
 }
 
 #[tokio::test]
 async fn a_wrong_credential_reaches_nothing_and_costs_nobody() {
-    let world = World::with(Setup { proxy: "handshake_timeout = \"1s\"".to_owned(), ..Setup::default() }).await;
+    let all = [SS_2022, CLASSIC, TROJAN, VLESS, VLESS_WS, HYSTERIA].map(node).into();
+    let proxy = "handshake_timeout = \"1s\"".to_owned();
+    let world = World::with(Setup { proxy, nodes: all, ..Setup::default() }).await;
     let ann = world.user("ann").await;
     let mut traffic = Traffic::default();
     let nodes = [
@@ -45,6 +48,8 @@ async fn a_wrong_credential_reaches_nothing_and_costs_nobody() {
         (CLASSIC, Client::SsLocal),
         (TROJAN, Client::Trojan),
         (VLESS, Client::SingBox),
+        (VLESS_WS, Client::Xray),
+        (HYSTERIA, Client::SingBox),
     ];
     for (name, client) in nodes {
         let server = ann.server(name).await;

@@ -3,7 +3,10 @@
 use std::{collections::BTreeSet, fmt::Write as _};
 
 use anyhow::{Context as _, Result, ensure};
-use gatehouse_domain::proxy::{manage::NodeSpec, settings::NodeSettings};
+use gatehouse_domain::proxy::{
+    manage::NodeSpec,
+    settings::{NetworkSettings, NodeSettings},
+};
 use gatehouse_model::{NodeKind, SsCipher};
 use gatehouse_testkit::{
     Engine, Installation, RunningServer,
@@ -21,6 +24,9 @@ pub(crate) const SS_2022: &str = "Shadowsocks 2022";
 pub(crate) const CLASSIC: &str = "Classic";
 pub(crate) const TROJAN: &str = "Trojan";
 pub(crate) const VLESS: &str = "VLESS";
+pub(crate) const TROJAN_WS: &str = "Trojan in WebSocket";
+pub(crate) const VLESS_WS: &str = "VLESS in WebSocket";
+pub(crate) const HYSTERIA: &str = "Hysteria 2";
 
 /// What differs from test to test.
 pub(crate) struct Setup {
@@ -55,10 +61,18 @@ pub(crate) fn node(name: &str) -> NodeSpec {
         ..NodeSettings::default()
     };
     let tls = || NodeSettings { server_name: Some("proxy.example.com".to_owned()), ..NodeSettings::default() };
+    let websocket = || NodeSettings {
+        network: Some("ws".to_owned()),
+        network_settings: Some(NetworkSettings { path: Some("/chat".to_owned()), ..NetworkSettings::default() }),
+        ..tls()
+    };
     let (kind, settings) = match name {
         SS_2022 => (NodeKind::Shadowsocks, shadowsocks(SsCipher::Blake3Aes256Gcm)),
         CLASSIC => (NodeKind::Shadowsocks, shadowsocks(SsCipher::Aes256Gcm)),
         TROJAN => (NodeKind::Trojan, tls()),
+        TROJAN_WS => (NodeKind::Trojan, websocket()),
+        VLESS_WS => (NodeKind::Vless, websocket()),
+        HYSTERIA => (NodeKind::Hysteria, tls()),
         _ => (NodeKind::Vless, tls()),
     };
     NodeSpec {
@@ -110,7 +124,12 @@ impl World {
         for port in [origin.port(), echo.port()].into_iter().chain(setup.allowed) {
             write!(allow, "\"127.0.0.1/32:{port}\", \"::1/128:{port}\", ")?;
         }
-        let config = format!("{}\n[proxy]\negress_allow = [{allow}]\n{}\n", setup.sections, setup.proxy);
+        let listed = "[oa]\nextra_node_types = [\"hysteria2\"]\n";
+        let sections = match setup.sections.strip_prefix("[oa]\n") {
+            Some(more) => format!("{listed}{more}"),
+            None => format!("{listed}{}", setup.sections),
+        };
+        let config = format!("{sections}\n[proxy]\negress_allow = [{allow}]\n{}\n", setup.proxy);
         let installation = Installation::on(GATEHOUSE, setup.engine);
         installation.write("gatehouse.toml", &config);
         installation.save(&setup.nodes).await?;
@@ -148,7 +167,7 @@ impl World {
         .await
         .with_context(|| self.server().log_tail())?;
         // A fixed port is in the link before anybody listens there.
-        for node in &nodes {
+        for node in nodes.iter().filter(|node| node["NodeType"] != "hysteria2") {
             let address =
                 format!("{}:{}", node["Ip"].as_str().context("no Ip")?, node["Port"].as_str().context("no Port")?);
             wait_for("a node to listen", async || Ok(TcpStream::connect(&address).await.is_ok())).await?;
@@ -219,6 +238,7 @@ impl User {
             Protocol::Ss2022 { method, .. } | Protocol::SsClassic { method, .. } => ("ss", method.as_str()),
             Protocol::Trojan { .. } => ("trojan", ""),
             Protocol::Vless { .. } => ("vless", ""),
+            Protocol::Hysteria { .. } => ("hysteria2", ""),
         };
         let said = [&info["NodeType"], &info["Method"], &info["Ip"], &info["Port"]];
         assert_eq!(said, [kind, method, &server.host, &server.port.to_string()]);

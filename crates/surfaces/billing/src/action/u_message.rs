@@ -65,13 +65,14 @@ async fn handle(call: &Call) -> Outcome {
 async fn send(call: &Call, text: &str) -> Outcome {
     let category = call.params.number("category")?.unwrap_or(TO_ONE);
     let id = if !call.who.is_admin() {
-        message::send(&call.who, text).await?
+        message::send(&call.who, text, call.key()).await?
     } else if category == TO_MANY {
         let groups = call.params.get("grp").unwrap_or_default().split(',').filter(|group| !group.is_empty());
         let groups: Result<Vec<_>, _> = groups.map(|group| group.trim().parse().map(BillingGroupId)).collect();
-        message::broadcast(&call.who, &groups.map_err(|_wrong| Refusal::BadRequest)?, text).await?
+        let groups = groups.map_err(|_wrong| Refusal::BadRequest)?;
+        message::broadcast(&call.who, &groups, text, call.key()).await?
     } else {
-        message::send_to(&call.who, call.uid(), category, text).await?
+        message::send_to(&call.who, call.uid(), category, text, call.key()).await?
     };
     let mut writer = call.writer();
     writer.text("result", "ok");

@@ -1,5 +1,8 @@
 //! Plans as users see them (specs/panel.md §2.5).
 
-use crate::endpoint::Endpoint;
+pub(crate) mod list;
+pub(crate) mod resource;
 
-pub(crate) const ENDPOINTS: &[Endpoint] = &[];
+use crate::endpoint::{Endpoint, For, endpoint};
+
+pub(crate) const ENDPOINTS: &[Endpoint] = &[endpoint!(Get "v1/user/plan/fetch", For::User, list::fetch)];

@@ -1,5 +1,185 @@
-//! Texts of the area `module`.
+//! Texts of the modules and of staff's plugin pages.
 
-use super::Text;
+use super::{Text, english};
 
-pub(super) const TEXTS: &[Text] = &[];
+pub(super) const TEXTS: &[Text] = &[
+    english("There is no such plugin", "插件不存在", "外掛不存在", "Такого модуля нет"),
+    english("not supported", "不支持", "不支援", "не поддерживается"),
+    english(
+        "There is no IPv6 subscription yet",
+        "尚未启用 IPv6 订阅",
+        "尚未啟用 IPv6 訂閱",
+        "Подписка IPv6 ещё не включена",
+    ),
+    english(
+        "IPv6 subscriptions are not set up",
+        "IPv6 订阅尚未配置",
+        "IPv6 訂閱尚未設定",
+        "Подписка IPv6 не настроена",
+    ),
+    english("An active subscription is needed", "需要有效的订阅", "需要有效的訂閱", "Нужна действующая подписка"),
+    english(
+        "Your plan does not include an IPv6 subscription",
+        "您的套餐不包含 IPv6 订阅",
+        "您的套餐不包含 IPv6 訂閱",
+        "Ваш тариф не включает подписку IPv6",
+    ),
+    english(
+        "Your account has no e-mail address",
+        "您的账号没有邮箱",
+        "您的帳號沒有電子郵件",
+        "У вашей учётной записи нет адреса почты",
+    ),
+    english(
+        "The e-mail address of the IPv6 account is taken",
+        "IPv6 账号的邮箱已被占用",
+        "IPv6 帳號的電子郵件已被佔用",
+        "Адрес почты для учётной записи IPv6 занят",
+    ),
+    english("Please enter your name", "请输入姓名", "請輸入姓名", "Укажите имя"),
+    english("The name is not valid", "姓名格式不正确", "姓名格式不正確", "Неверное имя"),
+    english("Please enter your identity number", "请输入身份证号", "請輸入身分證號", "Укажите номер документа"),
+    english("The identity number is not valid", "身份证号格式不正确", "身分證號格式不正確", "Неверный номер документа"),
+    english(
+        "The check digit of the identity number is wrong",
+        "身份证号校验码错误",
+        "身分證號校驗碼錯誤",
+        "Неверная контрольная цифра номера",
+    ),
+    english(
+        "You must be at least :age years old",
+        "您必须年满 :age 周岁",
+        "您必須年滿 :age 歲",
+        "Вам должно быть не меньше :age лет",
+    ),
+    english(
+        "You have already submitted your verification",
+        "您已提交过实名认证",
+        "您已提交過實名認證",
+        "Вы уже отправили данные на проверку",
+    ),
+    english(
+        "Your verification was rejected and cannot be submitted again",
+        "您的实名认证已被驳回，无法再次提交",
+        "您的實名認證已被駁回，無法再次提交",
+        "Проверка отклонена, отправить данные снова нельзя",
+    ),
+    english(
+        "This identity is used by another account",
+        "该身份信息已被其他账号使用",
+        "該身分資訊已被其他帳號使用",
+        "Эти данные использует другая учётная запись",
+    ),
+    english(
+        "Please complete the real-name verification first",
+        "请先完成实名认证",
+        "請先完成實名認證",
+        "Сначала подтвердите личность",
+    ),
+    english(
+        "There is no verification of this user",
+        "该用户没有实名认证记录",
+        "該用戶沒有實名認證紀錄",
+        "У этого пользователя нет данных проверки",
+    ),
+    english(
+        "This verification is not pending",
+        "该认证不在待审核状态",
+        "該認證不在待審核狀態",
+        "Эти данные не ждут проверки",
+    ),
+    english("Please enter the reason of the rejection", "请填写驳回原因", "請填寫駁回原因", "Укажите причину отказа"),
+    english("Real-name verification", "实名认证", "實名認證", "Проверка личности"),
+    english(
+        "Users prove who they are; staff review it.",
+        "用户提交实名信息，由管理员审核。",
+        "用戶提交實名資訊，由管理員審核。",
+        "Пользователи подтверждают личность, сотрудники проверяют.",
+    ),
+    english("Online devices", "在线设备", "線上裝置", "Устройства в сети"),
+    english(
+        "Users see from where their subscription is used.",
+        "用户可查看订阅的在线 IP。",
+        "用戶可查看訂閱的線上 IP。",
+        "Пользователи видят, откуда используется подписка.",
+    ),
+    english("IPv6 subscription", "IPv6 订阅", "IPv6 訂閱", "Подписка IPv6"),
+    english(
+        "Users get a second subscription on IPv6 nodes.",
+        "为用户开通独立的 IPv6 节点订阅。",
+        "為用戶開通獨立的 IPv6 節點訂閱。",
+        "Пользователи получают вторую подписку на узлах IPv6.",
+    ),
+    english(
+        "A payment system; its credentials are set with the payment methods.",
+        "支付接口，在支付方式中配置。",
+        "支付介面，在支付方式中設定。",
+        "Платёжная система; настраивается в способах оплаты.",
+    ),
+    english("Features", "功能", "功能", "Возможности"),
+    english(
+        "Modules that add functions for users and staff",
+        "扩展用户与后台功能的插件",
+        "擴充用戶與後台功能的外掛",
+        "Модули с функциями для пользователей и сотрудников",
+    ),
+    english("Payment", "支付", "支付", "Оплата"),
+    english("Payment systems", "支付接口插件", "支付介面外掛", "Платёжные системы"),
+    english(
+        "Only verified users may order and subscribe",
+        "仅实名用户可下单和订阅",
+        "僅實名用戶可下單和訂閱",
+        "Заказы и подписка только после проверки",
+    ),
+    english("Approve without review", "自动通过审核", "自動通過審核", "Принимать без проверки"),
+    english(
+        "Allow another try after a rejection",
+        "驳回后允许重新提交",
+        "駁回後允許重新提交",
+        "Разрешить повтор после отказа",
+    ),
+    english(
+        "Refuse numbers with a wrong check digit",
+        "校验身份证校验码",
+        "校驗身分證校驗碼",
+        "Отклонять номера с неверной контрольной цифрой",
+    ),
+    english(
+        "Minimum age in years, 0: none",
+        "最低年龄，0 为不限",
+        "最低年齡，0 為不限",
+        "Наименьший возраст, 0 — любой",
+    ),
+    english(
+        "One account per identity",
+        "一个身份仅限一个账号",
+        "一個身分僅限一個帳號",
+        "Одна учётная запись на человека",
+    ),
+    english("Notice shown to users", "向用户显示的提示", "向用戶顯示的提示", "Подсказка для пользователей"),
+    english(
+        "Plan of IPv6 accounts, empty: the same plan",
+        "IPv6 账号的套餐，留空则相同",
+        "IPv6 帳號的套餐，留空則相同",
+        "Тариф IPv6, пусто — тот же",
+    ),
+    english(
+        "Node group of IPv6 accounts, empty: of the plan",
+        "IPv6 账号的节点组，留空则按套餐",
+        "IPv6 帳號的節點組，留空則按套餐",
+        "Группа узлов IPv6, пусто — по тарифу",
+    ),
+    english(
+        "Plans whose users may enable it, empty: all",
+        "允许启用的套餐，留空为全部",
+        "允許啟用的套餐，留空為全部",
+        "Тарифы, которым доступно, пусто — все",
+    ),
+    english(
+        "Suffix of the e-mail address before the @",
+        "邮箱 @ 前的后缀",
+        "電子郵件 @ 前的後綴",
+        "Добавка к адресу перед @",
+    ),
+    english("Both accounts share one quota", "两个账号共享流量", "兩個帳號共享流量", "Общий объём трафика"),
+];

@@ -5,6 +5,7 @@ mod config;
 pub(crate) mod session;
 mod server;
 mod subscribe;
+mod transfer;
 
 use crate::endpoint::{Endpoint, For, endpoint};
 
@@ -20,6 +21,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     endpoint!(Post "v1/user/update", For::User, account::update),
     endpoint!(Get "v1/user/getActiveSession", For::User, session::list),
     endpoint!(Post "v1/user/removeActiveSession", For::User, session::remove),
+    endpoint!(Post "v1/user/transfer", For::User, transfer::transfer),
     endpoint!(Get "v1/user/getStat", For::User, config::stat),
     endpoint!(Get "v1/user/comm/config", For::User, config::show),
     endpoint!(Post "v1/user/comm/getStripePublicKey", For::User, config::stripe_key),

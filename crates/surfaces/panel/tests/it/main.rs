@@ -2,6 +2,12 @@
 
 #[cfg(test)]
 mod node;
+mod content;
+#[cfg(test)]
+mod module;
+mod order;
+#[cfg(test)]
+mod paying;
 #[cfg(test)]
 mod payment;
 #[cfg(test)]
@@ -9,6 +15,10 @@ mod session;
 #[cfg(test)]
 mod setting;
 #[cfg(test)]
+mod shop;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod sweep;
+#[cfg(test)]
+mod ticket;

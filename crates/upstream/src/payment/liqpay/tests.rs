@@ -44,6 +44,7 @@ fn forms_to_pay_with_are_as_published() {
     let order = Order {
         notify_url: None,
         return_url: None,
+        key: String::new(),
         reference: "4544".to_owned(),
         payable: Money(10_300),
         currency: "UAH".to_owned(),

@@ -3,7 +3,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
 /// Largest payload of a control frame.
-pub(super) const CONTROL_LIMIT: usize = 125;
+pub const CONTROL_LIMIT: usize = 125;
 
 /// Kinds of frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,30 +46,34 @@ impl Kind {
         }
     }
 
-    pub(super) const fn is_control(self) -> bool {
+    /// Whether it is about the connection and may stand between the parts of a message.
+    pub const fn is_control(self) -> bool {
         matches!(self, Self::Close | Self::Ping | Self::Pong)
     }
 }
 
 /// The head of a client's frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Head {
-    pub(super) is_last: bool,
-    pub(super) kind: Kind,
-    pub(super) mask: [u8; 4],
+pub struct Head {
+    /// Whether the message ends with it.
+    pub is_last: bool,
+    /// What it is.
+    pub kind: Kind,
+    /// What the payload is masked with.
+    pub mask: [u8; 4],
     /// Length of the payload.
-    pub(super) payload: u64,
+    pub payload: u64,
     /// Length of the head itself.
-    pub(super) length: usize,
+    pub length: usize,
 }
 
 /// A frame that breaks the protocol.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Violation;
+pub struct Violation;
 
 impl Head {
     /// Reads a head from the first bytes of a frame; `None`: more bytes are needed.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Option<Self>, Violation> {
+    pub fn parse(bytes: &[u8]) -> Result<Option<Self>, Violation> {
         let [first, second, rest @ ..] = bytes else { return Ok(None) };
         let kind = Kind::of(first & 0x0f).ok_or(Violation)?;
         let is_last = first & 0x80 != 0;
@@ -97,7 +101,7 @@ impl Head {
 }
 
 /// Takes the mask off a whole payload.
-pub(super) fn unmask(payload: &mut [u8], mask: [u8; 4]) {
+pub fn unmask(payload: &mut [u8], mask: [u8; 4]) {
     let [a, b, c, d] = mask;
     let wide = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
     let (words, rest) = payload.as_chunks_mut::<8>();
@@ -110,14 +114,14 @@ pub(super) fn unmask(payload: &mut [u8], mask: [u8; 4]) {
 }
 
 /// The head of one of our frames, each of which is a whole message.
-pub(super) fn head(kind: Kind, payload: usize) -> Bytes {
+pub fn head(kind: Kind, payload: usize) -> Bytes {
     let mut head = BytesMut::with_capacity(10);
     put_head(&mut head, kind, payload);
     head.freeze()
 }
 
 /// A whole frame of ours.
-pub(super) fn whole(kind: Kind, payload: &[u8]) -> Bytes {
+pub fn whole(kind: Kind, payload: &[u8]) -> Bytes {
     let mut frame = BytesMut::with_capacity(10 + payload.len());
     put_head(&mut frame, kind, payload.len());
     frame.put_slice(payload);

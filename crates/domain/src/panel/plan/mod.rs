@@ -1,13 +1,17 @@
 //! Plans: what may be bought, for how much, and how many may hold it (specs/panel.md §2.5, §3.3).
 
+pub mod edit;
+
 use std::collections::BTreeMap;
 
 use gatehouse_model::{Money, PlanId};
 use gatehouse_store::{
     Query,
     plan::{self as rows, PlanRow},
+    proxy_plan,
 };
 
+use super::Who;
 use crate::{Ctx, Result};
 
 /// Bytes of a unit of quota.
@@ -173,9 +177,11 @@ pub async fn list_sold(ctx: &Ctx) -> Result<Vec<Listed>> {
     Ok(plans)
 }
 
-/// One plan with its room.
-pub async fn find_listed(ctx: &Ctx, id: PlanId) -> Result<Option<Listed>> {
-    Ok(list(ctx).await?.into_iter().find(|listed| listed.plan.row.id == id))
+/// A plan that somebody may see: one that is shown and sold, or his own.
+pub async fn find_visible(who: &Who, id: PlanId) -> Result<Option<Listed>> {
+    let found = list(&who.ctx).await?.into_iter().find(|listed| listed.plan.row.id == id);
+    let own = proxy_plan::find(&mut who.ctx.read(), who.account).await?.and_then(|row| row.plan_id);
+    Ok(found.filter(|listed| own == Some(id) || (listed.plan.row.is_shown && listed.plan.row.is_sold)))
 }
 
 #[cfg(test)]
