@@ -38,10 +38,7 @@ pub async fn list_usage(
 /// How many such rows an account has.
 pub async fn count_usage(q: &mut impl Query, id: AccountId, since: Millis) -> Result<i64> {
     let row: Option<(i64,)> = q
-        .one(
-            sql!("SELECT COUNT(*) AS n FROM panel_usage_day WHERE account_id = $1 AND day >= $2"),
-            args![id, since],
-        )
+        .one(sql!("SELECT COUNT(*) AS n FROM panel_usage_day WHERE account_id = $1 AND day >= $2"), args![id, since])
         .await?;
     Ok(row.map_or(0, |(n,)| n))
 }

@@ -8,7 +8,9 @@ use gatehouse_store::{
     node::{self as rows, NodeRow},
 };
 
-use super::{Change, Limit, Names, NodeEntry, NodeGroupEntry, Presence, StateFile, Work, file, pick};
+use super::{
+    Change, Limit, Names, NodeEntry, NodeGroupEntry, NodeRouteEntry, Presence, StateFile, Work, file, pick, remote,
+};
 use crate::{
     Ctx, Error, Result,
     proxy::{
@@ -25,6 +27,10 @@ pub(super) async fn ensure(ctx: &Ctx, tx: &mut Tx, file: &StateFile, names: &mut
         let outcome = ensure_group(ctx, tx, &entry.name, names).await;
         work.note(NodeGroupEntry::KIND, entry.key(), outcome)?;
     }
+    for entry in &file.node_route {
+        let outcome = remote::ensure_route(ctx, tx, entry).await;
+        work.note(NodeRouteEntry::KIND, entry.key(), outcome)?;
+    }
     for entry in file.node.iter().filter(|node| node.state == Presence::Absent) {
         let removed = manage::remove_in(ctx, tx, entry.kind, &entry.code).await;
         let outcome = removed.map(|existed| if existed { Change::Removed } else { Change::Unchanged });
@@ -35,7 +41,11 @@ pub(super) async fn ensure(ctx: &Ctx, tx: &mut Tx, file: &StateFile, names: &mut
             let outcome = ensure_group(ctx, tx, name, names).await;
             work.note(NodeGroupEntry::KIND, name.clone(), outcome)?;
         }
-        let outcome = ensure_node(ctx, tx, entry, names).await;
+        let outcome = if entry.embedded {
+            ensure_node(ctx, tx, entry, names).await
+        } else {
+            remote::ensure_node(ctx, tx, entry, names).await
+        };
         work.note(NodeEntry::KIND, entry.key(), outcome)?;
     }
     Ok(())

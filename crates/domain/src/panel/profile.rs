@@ -128,7 +128,8 @@ fn site(app: &App, settings: &PanelSettings) -> Site {
 /// Whether the templates of settings parse with the rest of them. Errors: the format and what is wrong.
 pub(crate) fn check(app: &App, settings: &PanelSettings) -> std::result::Result<(), (Option<&'static str>, Fault)> {
     let site = site(app, settings);
-    let (_, faults) = Templates::load(&site, |format| text_of(settings, format).to_owned()).map_err(|fault| (None, fault))?;
+    let (_, faults) =
+        Templates::load(&site, |format| text_of(settings, format).to_owned()).map_err(|fault| (None, fault))?;
     faults.into_iter().next().map_or(Ok(()), |(format, fault)| Err((format.template_key(), fault)))
 }
 

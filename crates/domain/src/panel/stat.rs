@@ -9,8 +9,8 @@ use gatehouse_store::{
 };
 
 use super::{Who, day, node::show, refusal::Outcome};
-pub use gatehouse_store::panel_stat::DayRow as Day;
 use crate::{App, Ctx, Result};
+pub use gatehouse_store::panel_stat::DayRow as Day;
 
 /// How long days of users and nodes are kept.
 const KEPT: Duration = Duration::from_hours(24 * 62);
@@ -109,7 +109,13 @@ pub struct Rank {
 pub async fn rank_nodes(ctx: &Ctx, from: Millis, until: Millis) -> Outcome<Vec<Rank>> {
     ctx.require("panel.stat")?;
     let ranked = rows::rank_nodes(&mut ctx.read(), from, until, RANKS).await?;
-    let rank = |(id, name, kind, up, down): (gatehouse_model::NodeId, _, _, _, _)| Rank { id: id.0, name, kind: Some(kind), up, down };
+    let rank = |(id, name, kind, up, down): (gatehouse_model::NodeId, _, _, _, _)| Rank {
+        id: id.0,
+        name,
+        kind: Some(kind),
+        up,
+        down,
+    };
     Ok(ranked.into_iter().map(rank).collect())
 }
 
@@ -118,7 +124,13 @@ pub async fn rank_users(ctx: &Ctx, from: Millis, until: Millis) -> Outcome<Vec<R
     ctx.require("panel.stat")?;
     let bytes = |hundredths: i64| hundredths.saturating_add(50).div_euclid(100);
     let ranked = rows::rank_users(&mut ctx.read(), from, until, RANKS).await?;
-    let rank = |(id, name, up, down): (AccountId, _, _, _)| Rank { id: id.0, name, kind: None, up: bytes(up), down: bytes(down) };
+    let rank = |(id, name, up, down): (AccountId, _, _, _)| Rank {
+        id: id.0,
+        name,
+        kind: None,
+        up: bytes(up),
+        down: bytes(down),
+    };
     Ok(ranked.into_iter().map(rank).collect())
 }
 

@@ -160,7 +160,11 @@ pub(crate) async fn run(app: App) {
             checkins.read(&app).await
         };
         if let Err(error) = done.await {
-            tracing::debug!(event = "node.checkin_failed", error = error.chain(), "cannot write what nodes were heard to do");
+            tracing::debug!(
+                event = "node.checkin_failed",
+                error = error.chain(),
+                "cannot write what nodes were heard to do"
+            );
         }
         if app.pause(EVERY).await {
             return;

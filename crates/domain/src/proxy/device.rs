@@ -96,7 +96,8 @@ impl Alive {
             return Ok(body.clone());
         }
         let stays = rows::list_limited(&mut app.db().read(), now.minus(LIFE)).await?;
-        let stays = stays.into_iter().filter_map(|(account, node, address)| Some((account, node, address.parse().ok()?)));
+        let stays =
+            stays.into_iter().filter_map(|(account, node, address)| Some((account, node, address.parse().ok()?)));
         let counts: serde_json::Map<_, _> =
             count(app, stays).into_iter().map(|(account, n)| (account.to_string(), n.into())).collect();
         let body = Bytes::from(serde_json::json!({"alive": counts}).to_string());

@@ -64,10 +64,9 @@ impl Draft {
         if !self.is_embedded {
             return Ok(None);
         }
-        for (is_set, key) in [
-            (!self.custom_outbounds.is_empty(), "custom_outbounds"),
-            (!self.custom_routes.is_empty(), "custom_routes"),
-        ] {
+        for (is_set, key) in
+            [(!self.custom_outbounds.is_empty(), "custom_outbounds"), (!self.custom_routes.is_empty(), "custom_routes")]
+        {
             if is_set {
                 return Err(Error::invalid(key, format!("embedded nodes do not support {key}")));
             }
@@ -85,12 +84,7 @@ impl Draft {
 }
 
 /// Stores a node: a new row, or over the one that was found.
-pub(crate) async fn write(
-    ctx: &Ctx,
-    tx: &mut Tx,
-    found: Option<&NodeRow>,
-    draft: &Draft,
-) -> Result<(NodeId, Change)> {
+pub(crate) async fn write(ctx: &Ctx, tx: &mut Tx, found: Option<&NodeRow>, draft: &Draft) -> Result<(NodeId, Change)> {
     manage::check(draft)?;
     let short = draft.short()?;
     let id = found.map(|row| row.id);
@@ -207,7 +201,8 @@ async fn check_routes(tx: &mut Tx, id: NodeId, routes: Option<&[NodeRouteId]>) -
 async fn set_routes(tx: &mut Tx, id: NodeId, routes: Option<&[NodeRouteId]>) -> Result<bool> {
     let Some(routes) = routes else { return Ok(false) };
     let present = node_route::list_memberships(tx).await?;
-    let present: Vec<NodeRouteId> = present.into_iter().filter(|(node, _)| *node == id).map(|(_, route)| route).collect();
+    let present: Vec<NodeRouteId> =
+        present.into_iter().filter(|(node, _)| *node == id).map(|(_, route)| route).collect();
     if present == routes {
         return Ok(false);
     }
@@ -232,12 +227,7 @@ fn private_text(draft: &Draft) -> Result<Option<Secret>> {
 }
 
 /// Seals the private parts, unless they are what is stored.
-fn seal_private(
-    ctx: &Ctx,
-    text: Option<&Secret>,
-    found: Option<&NodeRow>,
-    seal_ref: &str,
-) -> Result<Option<String>> {
+fn seal_private(ctx: &Ctx, text: Option<&Secret>, found: Option<&NodeRow>, seal_ref: &str) -> Result<Option<String>> {
     let Some(text) = text else { return Ok(None) };
     let (keys, place) = (ctx.app.keys(), private_place(seal_ref));
     let stored = found.and_then(|row| row.private_sealed.clone());

@@ -163,8 +163,10 @@ mod tests {
             (NodeKind::Hysteria, NodeSettings { version: Some(2), ..tls(None) }),
             (
                 NodeKind::Vless,
-                serde_json::from_str(r#"{"network":"ws","network_settings":{"path":"/a","headers":{"Host":"cdn.example.com"}}}"#)
-                    .unwrap(),
+                serde_json::from_str(
+                    r#"{"network":"ws","network_settings":{"path":"/a","headers":{"Host":"cdn.example.com"}}}"#,
+                )
+                .unwrap(),
             ),
             (NodeKind::Vless, NodeSettings { cert_mode: file, ..tls(None) }),
             (
@@ -196,7 +198,8 @@ mod tests {
             (NodeKind::Vmess, json!({"tls": 1, "network": "tcp"}), "embedded"),
         ] {
             let settings = Settings::parse(kind, &value).unwrap();
-            let Err(Error::Invalid { field, .. }) = view(&settings, None).and_then(|short| short.check(kind).map(|()| short))
+            let Err(Error::Invalid { field, .. }) =
+                view(&settings, None).and_then(|short| short.check(kind).map(|()| short))
             else {
                 panic!("{value} was taken")
             };

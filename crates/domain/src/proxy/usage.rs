@@ -152,6 +152,13 @@ async fn charge(app: &App, tx: &mut Tx, id: NodeId, usage: &[Usage]) -> Result<(
     let today = day::start(app, now);
     sets::add_charges(tx, &charges, now).await?;
     if rate > 0 {
+        for (account, other) in sets::list_exhausted(tx, &charges).await? {
+            // Lists of remote nodes lose the user, other processes' doors cut him.
+            tx.touch(Aspect::ProxyUser, Some(account.0));
+            if let Some(other) = other {
+                tx.touch(Aspect::ProxyUser, Some(other.0));
+            }
+        }
         sets::add_day_charges(tx, &charges, today, rate).await?;
     }
     sets::add_node_day(tx, id, today, up, down).await?;

@@ -74,7 +74,8 @@ pub(crate) async fn page(State(panel): State<Panel>, request: Request) -> Respon
     let asked = Asked::of(&request);
     let settings = panel.app.live().panel();
     let (first, rest) = request.uri().path().trim_start_matches('/').split_once('/').unwrap_or_default();
-    if !first.is_empty() && first == settings.subscribe_path && matches!(*request.method(), Method::GET | Method::HEAD) {
+    if !first.is_empty() && first == settings.subscribe_path && matches!(*request.method(), Method::GET | Method::HEAD)
+    {
         let ctx = session::anonymous(&panel.app, asked.caller().clone());
         let query = request.uri().query().unwrap_or_default();
         let language = panel.envelope.language_of(request.headers());

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use gatehouse_model::{Money, NodeGroupId, NodeId, NodeKind, NodeRouteId};
 use gatehouse_profile::settings::{CertConfig, PortSpec, Private, Settings, read_windows};
-use gatehouse_store::node::{self as rows, NodeRow};
+use gatehouse_store::{
+    Tx,
+    node::{self as rows, NodeRow},
+};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -12,7 +15,9 @@ use crate::{
     permission::{self, Change},
     proxy::{
         draft::{self, Draft},
-        embedded, row,
+        embedded,
+        manage::Change as Done,
+        row,
     },
 };
 
@@ -28,23 +33,34 @@ pub async fn save(ctx: &Ctx, given: &Map<String, Value>) -> Result<NodeId> {
         None => None,
         Some(id) => Some(rows::find(&mut tx, NodeId(id)).await?.ok_or(Error::NotFound { what: "node" })?),
     };
-    let known: BTreeSet<NodeGroupId> = rows::list_groups(&mut tx).await?.into_iter().map(|(id, _)| id).collect();
-    let mut draft = match &found {
-        Some(row) => stored(&ctx, &mut tx, row).await?,
+    let (id, _) = save_in(&ctx, &mut tx, found.as_ref(), given).await?;
+    tx.commit().await?;
+    ctx.app.live().refresh(&ctx.app).await?;
+    Ok(id)
+}
+
+/// The same inside a transaction, over the row that was found.
+pub(crate) async fn save_in(
+    ctx: &Ctx,
+    tx: &mut Tx,
+    found: Option<&NodeRow>,
+    given: &Map<String, Value>,
+) -> Result<(NodeId, Done)> {
+    let form = Form(given);
+    let known: BTreeSet<NodeGroupId> = rows::list_groups(tx).await?.into_iter().map(|(id, _)| id).collect();
+    let mut draft = match found {
+        Some(row) => stored(ctx, tx, row).await?,
         None => fresh(&form)?,
     };
     fill(&mut draft, &form, found.is_none())?;
     if let Some(unknown) = draft.groups.difference(&known).next() {
         return Err(Error::invalid("group_ids", format!("there is no group {unknown}")));
     }
-    let (id, _) = draft::write(&ctx, &mut tx, found.as_ref(), &draft).await?;
-    tx.commit().await?;
-    ctx.app.live().refresh(&ctx.app).await?;
-    Ok(id)
+    draft::write(ctx, tx, found, &draft).await
 }
 
 /// A node as it is stored.
-pub(super) async fn stored(ctx: &Ctx, tx: &mut gatehouse_store::Tx, row: &NodeRow) -> Result<Draft> {
+pub(super) async fn stored(ctx: &Ctx, tx: &mut Tx, row: &NodeRow) -> Result<Draft> {
     let kind = NodeKind::parse(&row.kind).ok_or_else(|| Error::internal("unknown type"))?;
     let value = serde_json::from_str(&row.settings).map_err(Error::internal)?;
     let settings = Settings::parse(kind, &value).map_err(|faults| embedded::refuse(&faults))?;

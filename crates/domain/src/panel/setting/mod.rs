@@ -195,7 +195,8 @@ pub(crate) async fn save_in(ctx: &Ctx, tx: &mut Tx, given: &Map<String, Value>) 
 /// Templates parse, also with what else of the settings stands in them.
 fn check_templates(ctx: &Ctx, settings: &PanelSettings, changed: &[&Key]) -> Result<(), Refusal> {
     let of = |key: Option<&str>| {
-        let named = changed.iter().find(|known| key.is_some_and(|key| known.name == format!("subscribe_template_{key}")));
+        let named =
+            changed.iter().find(|known| key.is_some_and(|key| known.name == format!("subscribe_template_{key}")));
         named.or_else(|| changed.iter().find(|known| known.name == "app_name"))
     };
     if !changed.iter().any(|key| key.group == "subscribe_template" || key.name == "app_name") {

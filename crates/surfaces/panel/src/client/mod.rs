@@ -6,5 +6,4 @@ pub(crate) use profile::by_path;
 
 use crate::endpoint::{Endpoint, For, endpoint};
 
-pub(crate) const ENDPOINTS: &[Endpoint] =
-    &[endpoint!(Get "v1/client/subscribe", For::Anybody, profile::subscribe)];
+pub(crate) const ENDPOINTS: &[Endpoint] = &[endpoint!(Get "v1/client/subscribe", For::Anybody, profile::subscribe)];

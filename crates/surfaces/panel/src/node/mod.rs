@@ -41,7 +41,8 @@ const CREDENTIAL: [&str; 3] = ["token", "node_id", "node_type"];
 /// The node that calls. Errors: 422 for a wrong token or type, 400 for a node that does not exist, each `{message}`.
 async fn node_of(call: &Call) -> Result<Arc<Node>, Failure> {
     let bearer = call.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let bearer = bearer.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let bearer =
+        bearer.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     let mut said = call.input.clone();
     if !CREDENTIAL.iter().all(|name| *name == "node_type" || said.has(name))
         && let Ok(more) = Input::read(&call.headers, &call.query, &call.body)
@@ -83,7 +84,8 @@ async fn malformed(call: &Call, node: &Node, why: &str) -> Failure {
 fn tagged(call: &Call, body: &roster::Body, kind: &'static str) -> Answer {
     let known = call.headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let is_known = known.split(',').any(|tag| tag.trim().trim_start_matches("W/") == body.etag);
-    let mut response = if is_known { Response::new(Body::empty()) } else { Response::new(Body::from(body.bytes.clone())) };
+    let mut response =
+        if is_known { Response::new(Body::empty()) } else { Response::new(Body::from(body.bytes.clone())) };
     if is_known {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     } else {

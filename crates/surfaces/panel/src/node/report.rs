@@ -37,10 +37,8 @@ pub(super) async fn alive(call: &Call) -> Outcome {
     let Ok(Entries(entries)) = serde_json::from_slice::<Entries<Vec<String>>>(&call.body) else {
         return Err(bad_report());
     };
-    let of: BTreeMap<AccountId, BTreeSet<IpAddr>> = entries
-        .into_iter()
-        .map(|(id, texts)| (id, texts.iter().filter_map(|text| address(text)).collect()))
-        .collect();
+    let of: BTreeMap<AccountId, BTreeSet<IpAddr>> =
+        entries.into_iter().map(|(id, texts)| (id, texts.iter().filter_map(|text| address(text)).collect())).collect();
     serve::alive(&call.ctx.app, &node, of).await?;
     Ok(Answer::Bare(json!({"data": true})))
 }
@@ -141,9 +139,21 @@ mod tests {
         assert_eq!(push("{}"), Some(Vec::new()));
         assert_eq!(push("[]"), Some(Vec::new()));
         for text in [
-            "null", "1", "[1]", r#"{"1":[1]}"#, r#"{"1":[1,2,3]}"#, r#"{"1":["1",2]}"#, r#"{"1":[1.5,2]}"#, r#"{"1":[1.0,2]}"#,
-            r#"{"1":[1,2],"1":[1,2]}"#, r#"{"a":[1,2]}"#, r#"{"-1":[1,2]}"#, r#"{"1":null}"#, r#"{"1":[9223372036854775808,2]}"#,
-            "{\"1\":[1,2]", "",
+            "null",
+            "1",
+            "[1]",
+            r#"{"1":[1]}"#,
+            r#"{"1":[1,2,3]}"#,
+            r#"{"1":["1",2]}"#,
+            r#"{"1":[1.5,2]}"#,
+            r#"{"1":[1.0,2]}"#,
+            r#"{"1":[1,2],"1":[1,2]}"#,
+            r#"{"a":[1,2]}"#,
+            r#"{"-1":[1,2]}"#,
+            r#"{"1":null}"#,
+            r#"{"1":[9223372036854775808,2]}"#,
+            "{\"1\":[1,2]",
+            "",
         ] {
             assert_eq!(push(text), None, "{text}");
         }

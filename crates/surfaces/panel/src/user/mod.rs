@@ -2,8 +2,8 @@
 
 pub(crate) mod account;
 mod config;
-pub(crate) mod session;
 mod server;
+pub(crate) mod session;
 mod subscribe;
 mod transfer;
 

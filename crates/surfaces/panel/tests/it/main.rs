@@ -1,15 +1,17 @@
 //! Exchanges with the panel through its real router.
 
-#[cfg(test)]
-mod node;
 mod content;
 #[cfg(test)]
 mod module;
+#[cfg(test)]
+mod node;
 mod order;
 #[cfg(test)]
 mod paying;
 #[cfg(test)]
 mod payment;
+#[cfg(test)]
+mod profile;
 #[cfg(test)]
 mod session;
 #[cfg(test)]

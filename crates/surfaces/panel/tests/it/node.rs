@@ -2,7 +2,7 @@
 
 use gatehouse_domain::{
     Settings,
-    apply::{self, AccountEntry, Mode, ProxyEntry, StateFile},
+    apply::{self, AccountEntry, Applied, Mode, ProxyEntry, StateFile},
 };
 use gatehouse_model::AccountId;
 use gatehouse_testkit::Engine;
@@ -60,7 +60,8 @@ impl Surface {
     }
 
     pub(crate) async fn apply(&self, file: StateFile) {
-        apply::apply(&self.test.operator(), &file, Mode::Write).await.unwrap();
+        let applied = apply::apply(&self.test.operator(), &file, Mode::Write).await.unwrap();
+        assert!(matches!(applied, Applied::Done(_)), "{applied:?}");
         self.follow().await;
     }
 
@@ -72,7 +73,8 @@ impl Surface {
     /// A call of a node.
     async fn uni(&self, node: &Node, call: &str, tag: Option<&str>, body: Option<String>) -> Answer {
         self.follow().await;
-        let uri = format!("/api/v1/server/UniProxy/{call}?node_id={}&node_type=shadowsocks&token={}", node.id, node.token);
+        let uri =
+            format!("/api/v1/server/UniProxy/{call}?node_id={}&node_type=shadowsocks&token={}", node.id, node.token);
         let method = if body.is_some() { Method::POST } else { Method::GET };
         let mut request = Request::builder().method(method).uri(uri).header("content-language", "en-US");
         if let Some(tag) = tag {
@@ -100,6 +102,7 @@ struct Node {
 async fn with_node(surface: &Surface, change: Value) -> (String, Node) {
     let admin = surface.admin().await;
     let group = surface.node_group(&admin, "g").await;
+    surface.node_group(&admin, "other").await;
     let id = surface.node(&admin, &[group], change).await;
     let token = surface.node_token(&admin, id).await;
     (admin, Node { id, token })
@@ -110,7 +113,7 @@ fn tag(answer: &Answer) -> String {
 }
 
 fn quota(bytes: i64) -> ProxyEntry {
-    ProxyEntry { quota: Some(serde_json::from_value(json!(bytes)).unwrap()), ..ProxyEntry::default() }
+    ProxyEntry { quota: Some(serde_json::from_value(json!(format!("{bytes}B"))).unwrap()), ..ProxyEntry::default() }
 }
 
 #[tokio::test]
@@ -182,7 +185,11 @@ async fn wrong_tokens_types_and_names_are_refused() {
     let shared = shared.as_str().unwrap();
     let ask = async |query: &str| {
         let answer = surface.get("", &format!("v1/server/UniProxy/config?{query}")).await;
-        if answer.status == 200 { (200, String::new()) } else { (answer.status, answer.json()["message"].as_str().unwrap().to_owned()) }
+        if answer.status == 200 {
+            (200, String::new())
+        } else {
+            (answer.status, answer.json()["message"].as_str().unwrap().to_owned())
+        }
     };
     let (id, own) = (node.id, &node.token);
     let wrong = (422, "The token is wrong".to_owned());
@@ -231,6 +238,7 @@ async fn traffic_is_charged_at_the_rate_of_the_hour_and_counted_raw_for_the_node
         let rates: Vec<&Value> = log.as_array().unwrap().iter().map(|row| &row["server_rate"]).collect();
         assert_eq!(rates, [&json!(0.5), &json!(1.5)]);
         assert_eq!((&log[1]["u"], &log[1]["d"]), (&json!(150), &json!(300)));
+        assert_eq!(surface.uni(&node, "config", None, None).await.status, 200);
         let shown = surface.shown(&admin, node.id).await;
         assert_eq!((&shown["u"], &shown["d"], &shown["available_status"]), (&json!(200), &json!(401), &json!(2)));
         let rank = surface.get(&admin, "v2/{sp}/stat/getServerLastRank").await.json();
@@ -293,7 +301,8 @@ async fn whoever_may_no_longer_use_a_node_leaves_its_list() {
                 answer.json()["users"].as_array().unwrap().iter().map(|user| user["id"].as_i64().unwrap()).collect();
             assert_eq!(left, ids[who + 1..], "{engine:?}");
         };
-        let account = AccountEntry { login: "banned@example.com".to_owned(), enabled: Some(false), ..AccountEntry::default() };
+        let account =
+            AccountEntry { login: "banned@example.com".to_owned(), enabled: Some(false), ..AccountEntry::default() };
         surface.apply(StateFile { account: vec![account], ..StateFile::default() }).await;
         gone(0).await;
         let end = serde_json::from_value(json!("2026-01-01T00:01:00Z")).unwrap();
@@ -306,7 +315,9 @@ async fn whoever_may_no_longer_use_a_node_leaves_its_list() {
             assert_eq!(answer.status, 200);
         }
         gone(2).await;
-        surface.change_pass("moved@example.com", ProxyEntry { node_group: Some("other".to_owned()), ..quota(1_000) }).await;
+        surface
+            .change_pass("moved@example.com", ProxyEntry { node_group: Some("other".to_owned()), ..quota(1_000) })
+            .await;
         gone(3).await;
         let user = surface.login("exhausted@example.com").await;
         assert_eq!(surface.get(&user, "v1/user/getSubscribe").await.data()["d"], 800);
@@ -485,4 +496,32 @@ async fn nodes_groups_and_routes_are_kept_and_removed() {
     assert!(key["key"].as_str().unwrap().starts_with("-----BEGIN ECH KEYS-----\n"));
     assert!(key["config"].as_str().unwrap().starts_with("-----BEGIN ECH CONFIGS-----\n"));
     assert_eq!(post("manage/generateEchKey", json!({"public_name": "-"})).await.status, 422);
+}
+
+#[tokio::test]
+async fn the_state_file_sets_up_nodes_of_others() {
+    let surface = surface().await;
+    let admin = surface.admin().await;
+    let file = |tags: Value| {
+        let file = json!({
+            "node_group": [{"name": "g"}],
+            "node_route": [{"key": "mail", "match": ["port:25"], "action": "block"}],
+            "node": [{
+                "type": "vmess", "code": "far", "embedded": false, "host": "far.example.com", "port": 443, "rate": 1.5, "groups": ["g"],
+                "routes": ["mail"], "tags": tags, "protocol_settings": {"tls": 1, "network": "ws", "network_settings": {"path": "/v"}},
+            }],
+        });
+        serde_json::from_value::<StateFile>(file).unwrap()
+    };
+    surface.apply(file(json!(["a"]))).await;
+    let first = surface.nodes(&admin).await;
+    assert_eq!((&first[0]["type"], &first[0]["rate"], &first[0]["show"]), (&json!("vmess"), &json!(1.5), &json!(true)));
+    assert_eq!(first[0]["protocol_settings"]["network_settings"]["path"], "/v");
+    let routes = surface.get(&admin, "v2/{sp}/server/route/fetch").await.data();
+    assert_eq!(first[0]["route_ids"], json!([routes[0]["id"]]));
+    surface.apply(file(json!(["a"]))).await;
+    assert_eq!(surface.nodes(&admin).await, first, "the same file again changes nothing");
+    surface.apply(file(json!(["b"]))).await;
+    let second = surface.nodes(&admin).await;
+    assert_eq!((&second[0]["id"], &second[0]["tags"]), (&first[0]["id"], &json!(["b"])));
 }
