@@ -35,6 +35,8 @@ pub struct StateFile {
     pub role: Vec<RoleEntry>,
     /// `[[node_group]]`
     pub node_group: Vec<NodeGroupEntry>,
+    /// `[[node_route]]`
+    pub node_route: Vec<NodeRouteEntry>,
     /// `[[node]]`
     pub node: Vec<NodeEntry>,
     /// `[[account]]`
@@ -99,11 +101,30 @@ pub struct NodeGroupEntry {
     pub state: Presence,
 }
 
+/// `[[node_route]]`, found by `key`: a route rule of nodes.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NodeRouteEntry {
+    /// Natural key.
+    pub key: String,
+    /// Staff's description; default: the key.
+    pub remarks: Option<String>,
+    /// Words, such as `domain:example.com` or `port:25`.
+    #[serde(rename = "match")]
+    pub matches: Option<Vec<String>>,
+    /// `block`, `direct`, `dns` or `proxy`; required for a new rule.
+    pub action: Option<String>,
+    /// A DNS server, an outbound.
+    pub action_value: Option<String>,
+    /// Absent: removed, from its nodes too.
+    pub state: Presence,
+}
+
 /// `[[node]]`, found by `type` and `code`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NodeEntry {
-    /// `shadowsocks`, `trojan` or `vless`.
+    /// `shadowsocks`, `trojan`, `vless`, `hysteria`; of nodes of others any type of the panel.
     #[serde(rename = "type")]
     pub kind: NodeKind,
     /// Unique short name within the type.
@@ -132,8 +153,18 @@ pub struct NodeEntry {
     pub transfer_cap: Option<Limit>,
     /// Exactly the names of its groups, made when missing; default: none.
     pub groups: Option<BTreeSet<String>>,
-    /// All of its protocol settings.
+    /// All protocol settings of an embedded node.
     pub settings: Option<NodeSettings>,
+    /// All protocol settings of a node of others, by the names of the panel's API.
+    pub protocol_settings: Option<serde_json::Value>,
+    /// Exactly the keys of its route rules, in order, of a node of others; default: none.
+    pub routes: Option<Vec<String>>,
+    /// Words shown to users, of a node of others.
+    pub tags: Option<Vec<String>>,
+    /// The ports that clients hop between, `a-b`, of a node of others; default: only `port`.
+    pub port_range: Option<String>,
+    /// Traffic factors by time of day, `{start, end, rate}`, of a node of others.
+    pub rate_time_ranges: Option<serde_json::Value>,
     /// Certificate chain, PEM; together with the key. Implies `cert_mode = { mode = "content" }`.
     pub cert_pem: Option<String>,
     /// File to read `cert_pem` from.
@@ -142,7 +173,7 @@ pub struct NodeEntry {
     pub key_pem: Option<Secret>,
     /// File to read `key_pem` from.
     pub key_pem_file: Option<String>,
-    /// Whether this product listens for it; only true so far.
+    /// Whether this product listens for it; default true.
     #[serde(default = "yes")]
     pub embedded: bool,
     /// Absent: removed.
@@ -347,6 +378,7 @@ macro_rules! entries {
 entries! {
     RoleEntry, "role", self => self.code.clone();
     NodeGroupEntry, "node_group", self => self.name.clone();
+    NodeRouteEntry, "node_route", self => self.key.clone();
     NodeEntry, "node", self => format!("{}/{}", self.kind, self.code);
     AccountEntry, "account", self => self.login.clone();
     ResourceGroupEntry, "resource_group", self => self.name.clone();

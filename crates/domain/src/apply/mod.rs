@@ -12,6 +12,7 @@ mod file;
 mod node;
 mod oa;
 mod panel;
+mod remote;
 mod role;
 mod value;
 mod vpn;
@@ -34,8 +35,8 @@ pub use billing::file::{
     DeviceEntry, NoMoney, Period, RoleGroups, SubscriberEntry, SubscriptionEntry,
 };
 pub use file::{
-    AccountEntry, NodeEntry, NodeGroupEntry, OaEntries, OaUserEntry, ProxyEntry, RoleEntry, StaffEntry, StateFile,
-    TokenEntry,
+    AccountEntry, NodeEntry, NodeGroupEntry, NodeRouteEntry, OaEntries, OaUserEntry, ProxyEntry, RoleEntry, StaffEntry,
+    StateFile, TokenEntry,
 };
 pub use panel::{
     content::{ArticleEntry, NoticeEntry},
@@ -114,7 +115,7 @@ pub async fn apply(ctx: &Ctx, file: &StateFile, mode: Mode) -> Result<Applied> {
     let secrets = bastion::survey(ctx, file).await?;
     let rest = [
         file.role.len(),
-        file.node_group.len(),
+        file.node_group.len() + file.node_route.len(),
         file.node.len(),
         file.oa.token.len(),
         bastion::count(file) + vpn::count(file) + billing::count(file) + panel::count(file),

@@ -11,11 +11,11 @@ use gatehouse_domain::{
     panel::{Refusal, Who, guess, session},
 };
 use gatehouse_kit::{Asked, BodyRule, Envelope, Fault, read_body};
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode, header};
 
 use crate::{
     answer::Failure,
-    cors, dispatch,
+    client, cors, dispatch,
     endpoint::{Call, Endpoint, For},
     envelope::{PanelEnvelope, render},
     input::{Input, as_text},
@@ -82,6 +82,18 @@ pub(crate) async fn page(State(panel): State<Panel>, request: Request) -> Respon
         return page;
     }
     let asked = Asked::of(&request);
+    let settings = panel.app.live().panel();
+    let (first, rest) = request.uri().path().trim_start_matches('/').split_once('/').unwrap_or_default();
+    if !first.is_empty() && first == settings.subscribe_path && matches!(*request.method(), Method::GET | Method::HEAD)
+    {
+        let ctx = session::anonymous(&panel.app, asked.caller().clone());
+        let query = request.uri().query().unwrap_or_default();
+        let language = panel.envelope.language_of(request.headers());
+        return match client::by_path(&ctx, rest, request.method(), request.headers(), query).await {
+            Ok(response) => response,
+            Err(failure) => render(Err(failure), language),
+        };
+    }
     if panel.is_own {
         return panel.envelope.fault(Fault::NotFound, &asked);
     }
@@ -101,7 +113,9 @@ impl Panel {
             Err(fault) => return self.envelope.fault(fault, asked),
         };
         let query = head.uri.query().unwrap_or_default().to_owned();
-        let Ok(input) = Input::read(&head.headers, &query, &body) else {
+        // What nodes report is read once, by those who know its shape: it may be large.
+        let parameters = if endpoint.path.starts_with("v1/server/") { &[] } else { body.as_ref() };
+        let Ok(input) = Input::read(&head.headers, &query, parameters) else {
             return render(Err(Refusal::rule("Invalid parameter").into()), language);
         };
         let ctx = session::anonymous(&self.app, asked.caller().clone());

@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 pub use self::table::PanelSettings;
 use self::table::{KEYS, Key};
 use super::{
-    plan,
+    plan, profile,
     refusal::{Outcome, Refusal},
 };
 use crate::{
@@ -184,6 +184,7 @@ pub(crate) async fn save_in(ctx: &Ctx, tx: &mut Tx, given: &Map<String, Value>) 
         changed.push(key);
     }
     check(&settings, &changed)?;
+    check_templates(ctx, &settings, &changed)?;
     for key in &changed {
         let value = (key.get)(&settings);
         rows::replace(tx, &row(ctx, key, &value)?, ctx.now()).await?;
@@ -192,6 +193,22 @@ pub(crate) async fn save_in(ctx: &Ctx, tx: &mut Tx, given: &Map<String, Value>) 
         tx.touch(Aspect::Setting, None);
     }
     Ok(changed.iter().map(|key| key.name).collect::<Vec<_>>().join(" "))
+}
+
+/// Templates parse, also with what else of the settings stands in them.
+fn check_templates(ctx: &Ctx, settings: &PanelSettings, changed: &[&Key]) -> Result<(), Refusal> {
+    let of = |key: Option<&str>| {
+        let named =
+            changed.iter().find(|known| key.is_some_and(|key| known.name == format!("subscribe_template_{key}")));
+        named.or_else(|| changed.iter().find(|known| known.name == "app_name"))
+    };
+    if !changed.iter().any(|key| key.group == "subscribe_template" || key.name == "app_name") {
+        return Ok(());
+    }
+    let Err((key, fault)) = profile::check(&ctx.app, settings) else { return Ok(()) };
+    // A template that was stored before and does not parse any more is not this call's fault.
+    let Some(key) = of(key) else { return Ok(()) };
+    Err(Refusal::input(key.name, "The template :fault").with("fault", fault))
 }
 
 /// Rules that one value alone cannot break.

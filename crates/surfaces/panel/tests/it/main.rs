@@ -9,6 +9,8 @@ mod gift;
 mod mail;
 #[cfg(test)]
 mod module;
+#[cfg(test)]
+mod node;
 mod order;
 #[cfg(test)]
 mod page;
@@ -20,6 +22,7 @@ mod paying;
 mod payment;
 #[cfg(test)]
 mod people;
+mod profile;
 mod race;
 #[cfg(test)]
 mod session;
