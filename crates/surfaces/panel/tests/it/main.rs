@@ -6,11 +6,13 @@ mod conserve;
 mod content;
 #[cfg(test)]
 mod gift;
+#[cfg(test)]
 mod mail;
 #[cfg(test)]
 mod module;
 #[cfg(test)]
 mod node;
+#[cfg(test)]
 mod order;
 #[cfg(test)]
 mod page;
@@ -22,7 +24,9 @@ mod paying;
 mod payment;
 #[cfg(test)]
 mod people;
+#[cfg(test)]
 mod profile;
+#[cfg(test)]
 mod race;
 #[cfg(test)]
 mod session;
@@ -36,4 +40,5 @@ mod support;
 mod sweep;
 #[cfg(test)]
 mod term;
+#[cfg(test)]
 mod ticket;
