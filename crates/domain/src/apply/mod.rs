@@ -37,7 +37,11 @@ pub use file::{
     AccountEntry, NodeEntry, NodeGroupEntry, OaEntries, OaUserEntry, ProxyEntry, RoleEntry, StaffEntry, StateFile,
     TokenEntry,
 };
-pub use panel::file::{CouponEntry, PanelEntries, PlanEntry, SettingsEntry};
+pub use panel::{
+    content::{ArticleEntry, NoticeEntry},
+    file::{CouponEntry, PanelEntries, PlanEntry, SettingsEntry},
+    gift::{GiftTemplateEntry, ModuleEntry},
+};
 pub use value::{Amount, Expiry, Limit, Presence, Rate};
 pub use vpn::file::{
     AuthMethod, AuthServerEntry, NasEntry, ResourceKind, VpnEntries, VpnEntry, VpnGroupEntry, VpnPolicySetEntry,
@@ -134,6 +138,7 @@ pub async fn apply(ctx: &Ctx, file: &StateFile, mode: Mode) -> Result<Applied> {
         vpn::ensure(ctx, &mut tx, file, &mut work).await?;
         billing::ensure(ctx, &mut tx, file, &mut work).await?;
         account::write(ctx, &mut tx, accounts, &names, &mut work).await?;
+        panel::users(ctx, &mut tx, file, &mut work).await?;
         billing::devices(ctx, &mut tx, file, &mut work).await?;
         oa::users(ctx, &mut tx, &oa_users, Presence::Present, &mut work).await?;
         bastion::ensure(ctx, &mut tx, file, secrets, &mut work).await?;

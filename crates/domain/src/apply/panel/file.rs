@@ -6,6 +6,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::super::{Amount, Expiry, Presence};
+use super::{
+    content::{ArticleEntry, NoticeEntry},
+    gift::{GiftTemplateEntry, ModuleEntry},
+};
 
 /// `[panel]`
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -13,6 +17,14 @@ use super::super::{Amount, Expiry, Presence};
 pub struct PanelEntries {
     /// `[panel.settings]`
     pub settings: SettingsEntry,
+    /// `[[panel.notice]]`
+    pub notice: Vec<NoticeEntry>,
+    /// `[[panel.knowledge]]`
+    pub knowledge: Vec<ArticleEntry>,
+    /// `[[panel.gift_template]]`
+    pub gift_template: Vec<GiftTemplateEntry>,
+    /// `[panel.module.CODE]`
+    pub module: BTreeMap<String, ModuleEntry>,
     /// `[[panel.coupon]]`
     pub coupon: Vec<CouponEntry>,
 }

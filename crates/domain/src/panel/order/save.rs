@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How long an order may be paid.
-const LIFE: Duration = Duration::from_secs(7_200);
+const LIFE: Duration = Duration::from_hours(2);
 /// The largest top-up, hundredths.
 const MOST: i64 = 999_999_999;
 
@@ -39,6 +39,7 @@ pub struct Wish<'a> {
 /// Shape: [`Wish`] → the trade number. Errors: the texts of specs/panel.md §2.5, in their order. A person has one open order.
 pub async fn save(who: &Who, wish: Wish<'_>) -> Outcome<String> {
     who.no_shadow()?;
+    identity::require(&who.ctx, &mut who.ctx.read(), who.account).await?;
     let ctx = &who.ctx;
     if wish.coupon.is_some() {
         coupon::allow_tries(ctx, who.account).await?;
@@ -54,10 +55,8 @@ async fn save_new(ctx: &Ctx, account: AccountId, wish: Wish<'_>) -> Outcome<Stri
     identity::require(ctx, &mut tx, account).await?;
     let holder = pass.row();
     // Locked, so that who counts its holders next counts this order.
-    let row = match plans::lock(&mut tx, wish.plan).await? {
-        Some(row) => row,
-        None => return Err(Refusal::rule("Subscription plan does not exist").into()),
-    };
+    let row = plans::lock(&mut tx, wish.plan).await?;
+    let row = row.ok_or(Refusal::rule("Subscription plan does not exist"))?;
     let plan = plan::priced(&mut tx, row).await?;
     let price = allowed(ctx, &mut tx, &pass, &plan, wish.period).await?;
 
@@ -107,6 +106,7 @@ async fn save_new(ctx: &Ctx, account: AccountId, wish: Wish<'_>) -> Outcome<Stri
 /// Shape: hundredths, 1 to 999,999,999 → the trade number. Errors: a person has one open order.
 pub async fn deposit(who: &Who, amount: Money) -> Outcome<String> {
     who.no_shadow()?;
+    identity::require(&who.ctx, &mut who.ctx.read(), who.account).await?;
     if !(1..=MOST).contains(&amount.0) {
         let refusal = Refusal::input("deposit_amount", "The value of :name is not valid");
         return Err(refusal.with("name", "deposit_amount").into());

@@ -125,7 +125,7 @@ fn row(ctx: &Ctx, key: &Key, value: &Value) -> Result<SettingRow> {
 ///
 /// Shape: one group, or all → `{group: {name: value}}`. Errors: `Forbidden`; an unknown group shows nothing.
 /// Source: specs/panel.md §4.1.
-pub async fn show(ctx: &Ctx, group: Option<&str>) -> Result<Map<String, Value>> {
+pub fn show(ctx: &Ctx, group: Option<&str>) -> Result<Map<String, Value>> {
     ctx.require("panel.config")?;
     let settings = ctx.app.live().panel();
     let groups = table::groups().into_iter().filter(|known| group.is_none_or(|group| group == *known));

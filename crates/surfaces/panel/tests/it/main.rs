@@ -4,16 +4,21 @@
 mod conserve;
 #[cfg(test)]
 mod content;
+#[cfg(test)]
+mod gift;
 mod mail;
 #[cfg(test)]
 mod module;
 mod order;
+#[cfg(test)]
+mod page;
 #[cfg(test)]
 mod passport;
 #[cfg(test)]
 mod paying;
 #[cfg(test)]
 mod payment;
+mod people;
 #[cfg(test)]
 mod race;
 #[cfg(test)]
