@@ -28,11 +28,6 @@ pub(crate) fn day_of(zone: &TimeZone, at: Millis) -> Result<i64> {
     Ok(wall(zone, bounded(at))?.day().into())
 }
 
-/// The first moment of the day that holds a moment.
-pub(crate) fn day_start(zone: &TimeZone, at: Millis) -> Result<Millis> {
-    moment(zone, wall(zone, bounded(at))?.date().to_datetime(Time::midnight()))
-}
-
 /// So many calendar months after a moment, at the same time of day, on the anchor's day or the month's last where it is shorter.
 pub(crate) fn months_after(zone: &TimeZone, at: Millis, months: i64, anchor: i64) -> Result<Millis> {
     let from = wall(zone, bounded(at))?;
@@ -144,10 +139,5 @@ mod tests {
         assert_eq!(next(4, "2028-02-29T00:00:00", "2026-03-01T00:00:00").as_deref(), Some("2027-02-28T00:00:00"));
         assert_eq!(next(1, "2026-01-01T00:00:00", "2026-01-02T00:00:00"), None, "expired");
         assert_eq!(next_reset(&zone, 0, None, 1, at(end)).unwrap(), None, "never expires");
-    }
-
-    #[test]
-    fn a_day_begins_at_midnight_of_the_zone() {
-        assert_eq!(day_start(&shanghai(), at("2026-03-15T10:20:30")).unwrap(), at("2026-03-15T00:00:00"));
     }
 }

@@ -25,7 +25,7 @@ pub(super) async fn cancel(ctx: &Ctx, tx: &mut Tx, order: &OrderRow) -> Result<b
 
 /// Cancels the pending order of an account, if it has one: the account is about to go.
 pub(crate) async fn cancel_open(ctx: &Ctx, tx: &mut Tx, account: AccountId) -> Result<()> {
-    drop(Pass::lock(tx, account).await?);
+    let _locked = Pass::lock(tx, account).await?;
     let Some(open) = rows::find_open(tx, account).await? else { return Ok(()) };
     if let Some(order) = rows::lock(tx, open.id).await? {
         cancel(ctx, tx, &order).await?;

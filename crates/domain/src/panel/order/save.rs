@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How long an order may be paid.
-const LIFE: Duration = Duration::from_secs(7_200);
+const LIFE: Duration = Duration::from_hours(2);
 /// The largest top-up, hundredths.
 const MOST: i64 = 999_999_999;
 
@@ -55,10 +55,8 @@ async fn save_new(ctx: &Ctx, account: AccountId, wish: Wish<'_>) -> Outcome<Stri
     identity::require(ctx, &mut tx, account).await?;
     let holder = pass.row();
     // Locked, so that who counts its holders next counts this order.
-    let row = match plans::lock(&mut tx, wish.plan).await? {
-        Some(row) => row,
-        None => return Err(Refusal::rule("Subscription plan does not exist").into()),
-    };
+    let row = plans::lock(&mut tx, wish.plan).await?;
+    let row = row.ok_or(Refusal::rule("Subscription plan does not exist"))?;
     let plan = plan::priced(&mut tx, row).await?;
     let price = allowed(ctx, &mut tx, &pass, &plan, wish.period).await?;
 

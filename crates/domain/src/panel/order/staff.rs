@@ -101,7 +101,7 @@ pub async fn paid(ctx: &Ctx, trade_no: &str) -> Outcome<()> {
     let order = lock_by_trade(&mut tx, trade_no, None).await?.ok_or(UNKNOWN)?;
     let (id, object) = (order.row.id, order.row.trade_no.clone());
     let payment = pay::Payment { channel: "panel:manual", callback_no: Some("manual_operation") };
-    if !pay::pay(&ctx, &mut tx, order, payment).await? {
+    if !pay(&ctx, &mut tx, order, payment).await? {
         return Err(NOT_PENDING.into());
     }
     audit::changed(&mut tx, &ctx, "panel.order.paid", Object::new("panel_order", id.0, &object)).await?;

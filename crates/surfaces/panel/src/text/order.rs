@@ -67,7 +67,6 @@ pub(super) const TEXTS: &[Text] = &[
         "Only pending orders can be changed",
         "Изменить можно только неоплаченный заказ",
     ),
-    english("Payment method is not available", "支付方式不可用", "支付方式不可用", "Способ оплаты недоступен"),
     english("Invalid coupon", "优惠券无效", "優惠券無效", "Недействительный купон"),
     english("Coupon cannot be empty", "优惠券不能为空", "優惠券不能為空", "Не указан купон"),
     english(

@@ -22,8 +22,10 @@ mod passport;
 mod paying;
 #[cfg(test)]
 mod payment;
+mod people;
 #[cfg(test)]
 mod people;
+mod race;
 #[cfg(test)]
 mod profile;
 #[cfg(test)]
