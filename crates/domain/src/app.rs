@@ -31,6 +31,7 @@ use crate::{
     panel::{self, captcha::CaptchaHandle, telegram::BotHandle},
     password::Passwords,
     payment::Providers,
+    proxy::{checkin::Checkins, device::Alive, roster::Roster},
     push::SenderHandle,
     radius::{
         awaited::Awaited,
@@ -106,6 +107,10 @@ struct Inner {
     sweep: Sweep,
     billing_uses: Uses,
     exports: Arc<Semaphore>,
+    roster: Roster,
+    checkins: Checkins,
+    alive: Alive,
+    profiles: panel::profile::Profiles,
 }
 
 impl std::fmt::Debug for App {
@@ -160,6 +165,10 @@ impl App {
             sweep: Sweep::default(),
             billing_uses: Uses::default(),
             exports: Arc::new(Semaphore::new(1)),
+            roster: Roster::default(),
+            checkins: Checkins::default(),
+            alive: Alive::default(),
+            profiles: panel::profile::Profiles::default(),
         }));
         let first = account::administrator::make_if_new(&app.ctx(Actor::System("first start"), Origin::System)).await?;
         bastion::seed::make_if_new(&app.ctx(Actor::System("first start"), Origin::System)).await?;
@@ -181,6 +190,7 @@ impl App {
     /// Says good-bye in order: called after all tasks have ended.
     pub async fn stop(&self) -> Result<()> {
         self.flush_behind().await?;
+        self.checkins().flush(self).await?;
         let id = self.process_id();
         if id != 0 {
             let mut tx = self.db().begin().await?;
@@ -300,6 +310,26 @@ impl App {
     /// Logins of the radius door that were right a moment ago.
     pub(crate) fn recent(&self) -> &Recent {
         &self.0.recent
+    }
+
+    /// Who may use which node.
+    pub fn roster(&self) -> &Roster {
+        &self.0.roster
+    }
+
+    /// What nodes of others were last heard to do.
+    pub fn checkins(&self) -> &Checkins {
+        &self.0.checkins
+    }
+
+    /// What stays between two profiles.
+    pub(crate) fn profiles(&self) -> &panel::profile::Profiles {
+        &self.0.profiles
+    }
+
+    /// Devices of users with a limit.
+    pub fn alive(&self) -> &Alive {
+        &self.0.alive
     }
 
     /// The recordings that this process is making.

@@ -16,7 +16,9 @@ use crate::{
     billing::{self, credit, ending, renew, sweep},
     keys, ledger,
     live::Live,
-    mail, oa, panel, payment, push, radius, recording, throttle,
+    mail, oa, panel, payment,
+    proxy::{checkin, device},
+    push, radius, recording, throttle,
     vpn::publish,
 };
 
@@ -109,6 +111,7 @@ pub(crate) async fn start(app: &App) -> Result<()> {
     let recovering = app.clone();
     app.spawn("recording.recover", async move { recording::try_recover(&recovering).await });
     app.spawn("radius.behind", radius::behind::run(app.clone()));
+    app.spawn("node.checkin", checkin::run(app.clone()));
     app.spawn("keys", keys::follow(app.clone()));
     for kind in Kind::ALL {
         app.spawn(kind.as_str(), run_kind(app.clone(), kind));
@@ -320,6 +323,7 @@ enum Periodic {
     RadiusExpire,
     ProcessReap,
     RadiusStale,
+    DeviceStale,
     BillingRenew,
     BillingCreditEnd,
     BillingDebtSweep,
@@ -332,12 +336,13 @@ enum Periodic {
 }
 
 impl Periodic {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::AuditSeal,
         Self::AccessExpire,
         Self::RadiusExpire,
         Self::ProcessReap,
         Self::RadiusStale,
+        Self::DeviceStale,
         Self::BillingRenew,
         Self::BillingCreditEnd,
         Self::BillingDebtSweep,
@@ -356,6 +361,7 @@ impl Periodic {
             Self::RadiusExpire => "radius.expire",
             Self::ProcessReap => "process.reap",
             Self::RadiusStale => "radius.stale",
+            Self::DeviceStale => "device.stale",
             Self::BillingRenew => "billing.renew",
             Self::BillingCreditEnd => "billing.credit_end",
             Self::BillingDebtSweep => "billing.debt_sweep",
@@ -374,7 +380,7 @@ impl Periodic {
             Self::BillingRenew => return settings.billing.renew.tick.0,
             Self::BillingCreditEnd => 5,
             Self::BillingDebtSweep => 7,
-            Self::ProcessReap | Self::RadiusStale => 10,
+            Self::ProcessReap | Self::RadiusStale | Self::DeviceStale => 10,
             Self::PanelMinute | Self::PanelRemind => 60,
             Self::SessionPurge | Self::Recordings => 3_600,
             Self::LedgerCheck | Self::Retention => 86_400,
@@ -430,6 +436,7 @@ async fn run_periodic_once(app: &App, task: Periodic) -> Result<()> {
         Periodic::RadiusExpire => !radius::stale::has_expired(app).await?,
         Periodic::BillingRenew => !renew::is_due(app).await? && !ending::is_due(app).await?,
         Periodic::BillingCreditEnd => !credit::is_due(app).await?,
+        Periodic::DeviceStale => !device::has_stale(app).await?,
         Periodic::BillingDebtSweep => !sweep::is_wanted(app).await?,
         Periodic::PanelRemind => !panel::remind::is_due(app).await?,
         Periodic::ProcessReap
@@ -504,6 +511,7 @@ async fn work(app: &App, task: Periodic) -> Result<()> {
             renew::run(app).await?;
             ending::run(app).await
         }
+        Periodic::DeviceStale => device::end_stale(app).await,
         Periodic::BillingCreditEnd => credit::end_due(app).await,
         Periodic::LedgerCheck => ledger::check::watch(app).await,
         Periodic::PanelMinute => panel::minute::run(app).await,

@@ -15,6 +15,7 @@ use crate::{
     audit::{self, Object},
     oa::token,
     panel::identity,
+    proxy::draft,
     recording,
     seal::Place,
 };
@@ -134,10 +135,12 @@ const fn purpose(column: SealedColumn) -> Option<&'static str> {
         SealedColumn::ProxyPassUuid => Some("proxy_pass.uuid"),
         SealedColumn::ProxyPassToken => Some("proxy_pass.token"),
         SealedColumn::ApiToken => Some(token::PURPOSE),
+        SealedColumn::NodeToken => Some(draft::TOKEN),
         SealedColumn::IdentityNumber => Some(identity::PURPOSE),
         SealedColumn::NodeServerKey
         | SealedColumn::IdentityName
         | SealedColumn::NodeTlsKey
+        | SealedColumn::NodePrivate
         | SealedColumn::Voucher
         | SealedColumn::SecondFactor
         | SealedColumn::NasSecret

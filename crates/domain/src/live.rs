@@ -65,6 +65,15 @@ pub enum UserChange {
 pub struct UserFeed(broadcast::Receiver<UserChange>);
 
 impl UserFeed {
+    /// The next change that has come already, if any; `All` when this follower fell behind.
+    pub fn try_next(&mut self) -> Option<UserChange> {
+        match self.0.try_recv() {
+            Ok(change) => Some(change),
+            Err(broadcast::error::TryRecvError::Lagged(_)) => Some(UserChange::All),
+            Err(broadcast::error::TryRecvError::Empty | broadcast::error::TryRecvError::Closed) => None,
+        }
+    }
+
     /// Waits for the next change. Cancel-safe. `All` when this follower fell behind; pends for ever after the end.
     pub async fn next(&mut self) -> UserChange {
         match self.0.recv().await {

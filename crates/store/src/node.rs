@@ -47,6 +47,32 @@ pub struct NodeRow {
     pub tls_key_sealed: Option<String>,
     /// Row part of the associated data.
     pub seal_ref: String,
+    /// Whose check-in and server key it shares.
+    pub parent_id: Option<NodeId>,
+    /// `a-b`, when clients hop between ports.
+    pub port_range: Option<String>,
+    /// JSON list of words.
+    pub tags: String,
+    /// Whether `rate_ranges` count.
+    pub is_rate_timed: bool,
+    /// JSON: `[{start, end, rate}]`.
+    pub rate_ranges: String,
+    /// JSON without secrets.
+    pub cert_config: Option<String>,
+    /// JSON list in the node core's notation.
+    pub custom_outbounds: String,
+    /// JSON list in the node core's notation.
+    pub custom_routes: String,
+    /// Private parts of settings and certificate, sealed JSON.
+    pub private_sealed: Option<String>,
+    /// Its own token, sealed.
+    pub token_sealed: Option<String>,
+    /// Keyed hash of its own token.
+    pub token_hash: Option<String>,
+    /// Since when.
+    pub created_at: Millis,
+    /// Last change.
+    pub updated_at: Millis,
 }
 
 /// What an insert or a change writes; `code`, `kind` and the secrets are set once.
@@ -84,6 +110,24 @@ pub struct NodeFields<'a> {
     pub tls_cert: Option<&'a str>,
     /// Sealed PEM.
     pub tls_key_sealed: Option<&'a str>,
+    /// Parent.
+    pub parent_id: Option<NodeId>,
+    /// `a-b`.
+    pub port_range: Option<&'a str>,
+    /// JSON.
+    pub tags: &'a str,
+    /// Whether `rate_ranges` count.
+    pub is_rate_timed: bool,
+    /// JSON.
+    pub rate_ranges: &'a str,
+    /// JSON.
+    pub cert_config: Option<&'a str>,
+    /// JSON.
+    pub custom_outbounds: &'a str,
+    /// JSON.
+    pub custom_routes: &'a str,
+    /// Sealed JSON.
+    pub private_sealed: Option<&'a str>,
 }
 
 /// Inserts a node.
@@ -99,8 +143,10 @@ pub async fn insert(
         .one(
             sql!(
                 "INSERT INTO node (kind, code, seal_ref, name, remark, host, port, server_port, listen_ip, rate, is_embedded, \
-                 is_enabled, is_shown, sort, transfer_cap, settings, server_key_sealed, tls_cert, tls_key_sealed, created_at, updated_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $20) RETURNING id"
+                 is_enabled, is_shown, sort, transfer_cap, settings, server_key_sealed, tls_cert, tls_key_sealed, parent_id, port_range, \
+                 tags, is_rate_timed, rate_ranges, cert_config, custom_outbounds, custom_routes, private_sealed, created_at, updated_at) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, \
+                 $24, $25, $26, $27, $28, $29, $29) RETURNING id"
             ),
             args![
                 kind,
@@ -122,6 +168,15 @@ pub async fn insert(
                 f.server_key_sealed,
                 f.tls_cert,
                 f.tls_key_sealed,
+                f.parent_id,
+                f.port_range,
+                f.tags,
+                f.is_rate_timed,
+                f.rate_ranges,
+                f.cert_config,
+                f.custom_outbounds,
+                f.custom_routes,
+                f.private_sealed,
                 at
             ],
         )
@@ -130,12 +185,14 @@ pub async fn insert(
 }
 
 /// Writes a node's fields.
-pub async fn update(tx: &mut Tx, id: NodeId, f: &NodeFields<'_>, at: Millis) -> Result<u64> {
+pub async fn update(tx: &mut Tx, id: NodeId, code: Option<&str>, f: &NodeFields<'_>, at: Millis) -> Result<u64> {
     tx.exec(
         sql!(
             "UPDATE node SET name = $2, remark = $3, host = $4, port = $5, server_port = $6, listen_ip = $7, rate = $8, \
              is_embedded = $9, is_enabled = $10, is_shown = $11, sort = $12, transfer_cap = $13, settings = $14, \
-             server_key_sealed = $15, tls_cert = $16, tls_key_sealed = $17, updated_at = $18 WHERE id = $1"
+             server_key_sealed = $15, tls_cert = $16, tls_key_sealed = $17, parent_id = $18, port_range = $19, tags = $20, \
+             is_rate_timed = $21, rate_ranges = $22, cert_config = $23, custom_outbounds = $24, custom_routes = $25, \
+             private_sealed = $26, updated_at = $27, code = $28 WHERE id = $1"
         ),
         args![
             id,
@@ -155,7 +212,17 @@ pub async fn update(tx: &mut Tx, id: NodeId, f: &NodeFields<'_>, at: Millis) -> 
             f.server_key_sealed,
             f.tls_cert,
             f.tls_key_sealed,
-            at
+            f.parent_id,
+            f.port_range,
+            f.tags,
+            f.is_rate_timed,
+            f.rate_ranges,
+            f.cert_config,
+            f.custom_outbounds,
+            f.custom_routes,
+            f.private_sealed,
+            at,
+            code
         ],
     )
     .await
@@ -168,6 +235,43 @@ pub async fn update_server_key(tx: &mut Tx, id: NodeId, server_key_sealed: &str,
         args![id, server_key_sealed, at],
     )
     .await
+}
+
+/// Replaces a node's own token: sealed text and keyed hash.
+pub async fn update_token(tx: &mut Tx, id: NodeId, sealed: &str, hash: &str, at: Millis) -> Result<u64> {
+    tx.exec(
+        sql!("UPDATE node SET token_sealed = $2, token_hash = $3, updated_at = $4 WHERE id = $1"),
+        args![id, sealed, hash, at],
+    )
+    .await
+}
+
+/// Switches a node; none stays.
+pub async fn update_switches(
+    tx: &mut Tx,
+    id: NodeId,
+    is_shown: Option<bool>,
+    is_enabled: Option<bool>,
+    at: Millis,
+) -> Result<u64> {
+    tx.exec(
+        sql!(
+            "UPDATE node SET is_shown = COALESCE(CAST($2 AS BOOLEAN), is_shown), \
+             is_enabled = COALESCE(CAST($3 AS BOOLEAN), is_enabled), updated_at = $4 WHERE id = $1"
+        ),
+        args![id, is_shown, is_enabled, at],
+    )
+    .await
+}
+
+/// Puts a node in its place.
+pub async fn update_sort(tx: &mut Tx, id: NodeId, sort: i64, at: Millis) -> Result<u64> {
+    tx.exec(sql!("UPDATE node SET sort = $2, updated_at = $3 WHERE id = $1"), args![id, sort, at]).await
+}
+
+/// Sets a node's traffic to nothing.
+pub async fn reset_usage(tx: &mut Tx, id: NodeId, at: Millis) -> Result<u64> {
+    tx.exec(sql!("UPDATE node_usage SET up = 0, down = 0, last_at = $2 WHERE node_id = $1"), args![id, at]).await
 }
 
 /// Deletes a node.
@@ -228,6 +332,44 @@ pub async fn insert_group(tx: &mut Tx, name: &str, at: Millis) -> Result<(NodeGr
 /// Lists node groups by id.
 pub async fn list_groups(q: &mut impl Query) -> Result<Vec<(NodeGroupId, String)>> {
     q.all(sql!("SELECT id, name FROM node_group ORDER BY id"), args![]).await
+}
+
+/// A node group and who uses it.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct GroupRow {
+    /// Identity.
+    pub id: NodeGroupId,
+    /// Name.
+    pub name: String,
+    /// Since when.
+    pub created_at: Millis,
+    /// Last change.
+    pub updated_at: Millis,
+    /// Proxy passes in it.
+    pub users: i64,
+    /// Nodes that serve it.
+    pub nodes: i64,
+    /// Plans that lead into it.
+    pub plans: i64,
+}
+
+/// Lists node groups by id with who uses them.
+pub async fn list_group_uses(q: &mut impl Query) -> Result<Vec<GroupRow>> {
+    q.all(
+        sql!(
+            "SELECT g.id, g.name, g.created_at, g.updated_at, \
+             (SELECT COUNT(*) FROM proxy_pass p WHERE p.node_group_id = g.id) AS users, \
+             (SELECT COUNT(*) FROM node_membership m WHERE m.node_group_id = g.id) AS nodes, \
+             (SELECT COUNT(*) FROM plan l WHERE l.node_group_id = g.id) AS plans FROM node_group g ORDER BY g.id"
+        ),
+        args![],
+    )
+    .await
+}
+
+/// Renames a node group.
+pub async fn update_group(tx: &mut Tx, id: NodeGroupId, name: &str, at: Millis) -> Result<u64> {
+    tx.exec(sql!("UPDATE node_group SET name = $2, updated_at = $3 WHERE id = $1"), args![id, name, at]).await
 }
 
 /// Finds a node group by name.
@@ -315,18 +457,6 @@ pub async fn advance_source(tx: &mut Tx, source: &str, sequence: i64, at: Millis
              ON CONFLICT (source) DO UPDATE SET last_sequence = $2, last_at = $3 WHERE usage_source.last_sequence < $2"
         ),
         args![source, sequence, at],
-    )
-    .await
-}
-
-/// Adds charged traffic of a proxy pass, hundredths of a byte. 0 rows: the pass is gone.
-pub async fn add_usage(tx: &mut Tx, account: AccountId, up: i64, down: i64, at: Millis) -> Result<u64> {
-    tx.exec(
-        sql!(
-            "INSERT INTO proxy_usage (account_id, up, down, last_at) SELECT account_id, $2, $3, $4 FROM proxy_pass WHERE account_id = $1 \
-             ON CONFLICT (account_id) DO UPDATE SET up = proxy_usage.up + $2, down = proxy_usage.down + $3, last_at = $4"
-        ),
-        args![account, up, down, at],
     )
     .await
 }

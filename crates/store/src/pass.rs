@@ -2,7 +2,7 @@
 
 use gatehouse_model::{AccountId, Millis, NodeGroupId};
 
-use crate::{Query, Result, Tx, args, sql};
+use crate::{Query, Result, Tx, args, list, sql};
 
 /// A row of `proxy_pass`.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -152,18 +152,26 @@ pub async fn list_proxy_users(q: &mut impl Query, after: AccountId, limit: i64) 
     .await
 }
 
-/// Finds one proxy user.
-pub async fn find_proxy_user(q: &mut impl Query, id: AccountId) -> Result<Option<ProxyUserRow>> {
-    q.one(
-        sql!(
-            "SELECT p.account_id, a.login, a.name, p.uuid_sealed, p.seal_ref, p.node_group_id, p.quota, p.expires_at, p.speed_limit, p.device_limit, \
-             (a.is_enabled AND COALESCE(m.is_enabled, a.is_enabled)) AS is_enabled, \
-             COALESCE(u.up + u.down, 0) + COALESCE(o.up + o.down, 0) AS used FROM proxy_pass p JOIN account a ON a.id = p.account_id \
-             LEFT JOIN account m ON m.id = p.main_account_id LEFT JOIN proxy_usage u ON u.account_id = p.account_id \
-             LEFT JOIN proxy_pass s ON s.main_account_id = p.account_id AND s.is_quota_shared \
-             LEFT JOIN proxy_usage o ON o.account_id = COALESCE(CASE WHEN p.is_quota_shared THEN p.main_account_id END, s.account_id) WHERE p.account_id = $1"
-        ),
-        args![id],
+/// Lists some proxy users; those without a pass are not among them.
+pub async fn list_proxy_users_of(q: &mut impl Query, ids: &[AccountId]) -> Result<Vec<ProxyUserRow>> {
+    q.all(
+        sql! {
+            sqlite: "SELECT p.account_id, a.login, a.name, p.uuid_sealed, p.seal_ref, p.node_group_id, p.quota, p.expires_at, p.speed_limit, \
+                     p.device_limit, (a.is_enabled AND COALESCE(m.is_enabled, a.is_enabled)) AS is_enabled, \
+                     COALESCE(u.up + u.down, 0) + COALESCE(o.up + o.down, 0) AS used FROM proxy_pass p JOIN account a ON a.id = p.account_id \
+                     LEFT JOIN account m ON m.id = p.main_account_id LEFT JOIN proxy_usage u ON u.account_id = p.account_id \
+                     LEFT JOIN proxy_pass s ON s.main_account_id = p.account_id AND s.is_quota_shared \
+                     LEFT JOIN proxy_usage o ON o.account_id = COALESCE(CASE WHEN p.is_quota_shared THEN p.main_account_id END, s.account_id) \
+                     WHERE p.account_id IN (SELECT value FROM json_each($1)) ORDER BY p.account_id",
+            postgres: "SELECT p.account_id, a.login, a.name, p.uuid_sealed, p.seal_ref, p.node_group_id, p.quota, p.expires_at, p.speed_limit, \
+                       p.device_limit, (a.is_enabled AND COALESCE(m.is_enabled, a.is_enabled)) AS is_enabled, \
+                       COALESCE(u.up + u.down, 0) + COALESCE(o.up + o.down, 0) AS used FROM proxy_pass p JOIN account a ON a.id = p.account_id \
+                       LEFT JOIN account m ON m.id = p.main_account_id LEFT JOIN proxy_usage u ON u.account_id = p.account_id \
+                       LEFT JOIN proxy_pass s ON s.main_account_id = p.account_id AND s.is_quota_shared \
+                       LEFT JOIN proxy_usage o ON o.account_id = COALESCE(CASE WHEN p.is_quota_shared THEN p.main_account_id END, s.account_id) WHERE p.account_id IN (SELECT CAST(value AS BIGINT) \
+                       FROM json_array_elements_text(CAST(CAST($1 AS TEXT) AS JSON)) AS asked (value)) ORDER BY p.account_id"
+        },
+        args![list::json(ids.iter().map(|id| id.0))],
     )
     .await
 }

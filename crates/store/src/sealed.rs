@@ -15,6 +15,10 @@ pub enum SealedColumn {
     NodeServerKey,
     /// The TLS key of a node.
     NodeTlsKey,
+    /// Private parts of a node's settings and certificate.
+    NodePrivate,
+    /// A node's own token.
+    NodeToken,
     /// The secret of a voucher.
     Voucher,
     /// The secret of a second factor.
@@ -50,12 +54,14 @@ pub struct SealedRow {
 
 impl SealedColumn {
     /// Every such column.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::ProxyPassUuid,
         Self::ProxyPassToken,
         Self::ApiToken,
         Self::NodeServerKey,
         Self::NodeTlsKey,
+        Self::NodePrivate,
+        Self::NodeToken,
         Self::Voucher,
         Self::SecondFactor,
         Self::NasSecret,
@@ -76,6 +82,8 @@ impl SealedColumn {
             Self::ApiToken => ("api_token", "secret"),
             Self::NodeServerKey => ("node", "server_key"),
             Self::NodeTlsKey => ("node", "tls_key"),
+            Self::NodePrivate => ("node", "private"),
+            Self::NodeToken => ("node", "token"),
             Self::Voucher => ("voucher", "secret"),
             Self::SecondFactor => ("second_factor", "secret"),
             Self::NasSecret => ("nas", "secret"),
@@ -109,6 +117,14 @@ impl SealedColumn {
             ),
             Self::NodeTlsKey => sql!(
                 "SELECT id, seal_ref, tls_key_sealed AS value FROM node WHERE id > $1 AND tls_key_sealed IS NOT NULL \
+                 ORDER BY id LIMIT $2"
+            ),
+            Self::NodePrivate => sql!(
+                "SELECT id, seal_ref, private_sealed AS value FROM node WHERE id > $1 AND private_sealed IS NOT NULL \
+                 ORDER BY id LIMIT $2"
+            ),
+            Self::NodeToken => sql!(
+                "SELECT id, seal_ref, token_sealed AS value FROM node WHERE id > $1 AND token_sealed IS NOT NULL \
                  ORDER BY id LIMIT $2"
             ),
             Self::Voucher => {
@@ -172,6 +188,10 @@ impl SealedColumn {
                 sql!("UPDATE node SET server_key_sealed = $3 WHERE id = $1 AND server_key_sealed = $2")
             }
             Self::NodeTlsKey => sql!("UPDATE node SET tls_key_sealed = $3 WHERE id = $1 AND tls_key_sealed = $2"),
+            Self::NodePrivate => sql!("UPDATE node SET private_sealed = $3 WHERE id = $1 AND private_sealed = $2"),
+            Self::NodeToken => sql!(
+                "UPDATE node SET token_sealed = $3, token_hash = COALESCE($4, token_hash) WHERE id = $1 AND token_sealed = $2"
+            ),
             Self::Voucher => sql!("UPDATE voucher SET secret_sealed = $3 WHERE id = $1 AND secret_sealed = $2"),
             Self::SecondFactor => {
                 sql!("UPDATE second_factor SET secret_sealed = $3 WHERE account_id = $1 AND secret_sealed = $2")
@@ -202,7 +222,11 @@ impl SealedColumn {
             ),
         };
         let mut args = args![id, old, new];
-        if matches!(self, Self::ProxyPassUuid | Self::ProxyPassToken | Self::ApiToken | Self::IdentityNumber) {
+        let has_hash = matches!(
+            self,
+            Self::ProxyPassUuid | Self::ProxyPassToken | Self::ApiToken | Self::NodeToken | Self::IdentityNumber
+        );
+        if has_hash {
             args.push(hash.into());
         }
         tx.exec(replace, args).await

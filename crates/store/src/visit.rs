@@ -1,6 +1,6 @@
 //! Access sessions: one stay through a door.
 
-use gatehouse_model::{AccountId, Millis, NodeId};
+use gatehouse_model::{AccountId, Millis};
 
 use crate::{Query, Result, Tx, args, sql};
 
@@ -45,48 +45,6 @@ pub struct VisitRow {
     pub down: i64,
 }
 
-/// An open visit through the proxy door.
-#[derive(Debug)]
-pub struct NewProxyVisit<'a> {
-    /// Public name.
-    pub uuid: &'a str,
-    /// Account; it may be gone.
-    pub account_id: AccountId,
-    /// Its login when it came in.
-    pub login: &'a str,
-    /// Its name then.
-    pub name: Option<&'a str>,
-    /// Client address.
-    pub from_address: &'a str,
-    /// Node; it may be gone.
-    pub node_id: NodeId,
-    /// The process that holds the visit.
-    pub process_id: i64,
-    /// Beginning.
-    pub since_at: Millis,
-}
-
-/// Inserts an open visit through the proxy door; the node's name is taken from its row. Repeating is a no-op.
-pub async fn insert_proxy(tx: &mut Tx, new: &NewProxyVisit<'_>) -> Result<u64> {
-    tx.exec(
-        sql!(
-            "INSERT INTO visit (uuid, door, account_id, login, name, from_address, node_id, node_name, process_id, since_at, seen_at) \
-             VALUES ($1, 'proxy', $2, $3, $4, $5, $6, (SELECT name FROM node WHERE id = $6), $7, $8, $8) ON CONFLICT DO NOTHING"
-        ),
-        args![
-            new.uuid,
-            new.account_id,
-            new.login,
-            new.name,
-            new.from_address,
-            new.node_id,
-            new.process_id,
-            new.since_at
-        ],
-    )
-    .await
-}
-
 /// Adds raw bytes to a visit.
 pub async fn add_usage(tx: &mut Tx, uuid: &str, up: i64, down: i64, seen_at: Millis) -> Result<u64> {
     tx.exec(sql!("UPDATE visit SET seen_at = $2 WHERE uuid = $1"), args![uuid, seen_at]).await?;
@@ -96,15 +54,6 @@ pub async fn add_usage(tx: &mut Tx, uuid: &str, up: i64, down: i64, seen_at: Mil
              ON CONFLICT (visit_id) DO UPDATE SET up = visit_usage.up + $2, down = visit_usage.down + $3"
         ),
         args![uuid, up, down],
-    )
-    .await
-}
-
-/// Closes a visit.
-pub async fn close(tx: &mut Tx, uuid: &str, at: Millis, why: &str) -> Result<u64> {
-    tx.exec(
-        sql!("UPDATE visit SET until_at = $2, ended_why = $3 WHERE uuid = $1 AND until_at IS NULL"),
-        args![uuid, at, why],
     )
     .await
 }

@@ -16,7 +16,7 @@ pub(super) fn permissions(ctx: &Ctx, file: &StateFile) -> Result<()> {
     let needs: [(bool, &[&'static str]); 16] = [
         (!file.resource_group.is_empty(), &["system.group.create", "system.group.update", "system.group.delete"]),
         (!file.role.is_empty(), &["system.role.create", "system.role.update", "system.role.delete"]),
-        (!file.node.is_empty() || !file.node_group.is_empty(), &["panel.node"]),
+        (!file.node.is_empty() || !file.node_group.is_empty() || !file.node_route.is_empty(), &["panel.node"]),
         (!file.account.is_empty(), &["system.user.create", "system.user.update", "system.user.delete"]),
         (!file.oa.token.is_empty(), &["system.token.manage"]),
         (!file.nas.is_empty(), &["radius.nas.update"]),
@@ -130,16 +130,29 @@ fn nodes(file: &StateFile, problems: &mut Problems) {
     for group in &file.node_group {
         problems.text(&group.entry(), "name", &group.name, 1, 100);
     }
+    problems.unique("key", file.node_route.iter().map(|route| (route.key.clone(), route.entry())));
+    for route in &file.node_route {
+        problems.text(&route.entry(), "key", &route.key, 1, 100);
+    }
     for node in &file.node {
         let entry = node.entry();
         problems.unread(&entry, "cert_pem_file", node.cert_pem_file.as_ref());
         problems.unread(&entry, "key_pem_file", node.key_pem_file.as_ref());
-        if !node.embedded {
-            problems.refuse(
-                &entry,
-                "embedded",
-                "this release serves its own nodes only; remote ones come with the panel",
-            );
+        let foreign = [
+            ("protocol_settings", node.protocol_settings.is_some()),
+            ("routes", node.routes.is_some()),
+            ("tags", node.tags.is_some()),
+            ("port_range", node.port_range.is_some()),
+            ("rate_time_ranges", node.rate_time_ranges.is_some()),
+        ];
+        let own = [
+            ("settings", node.settings.is_some()),
+            ("cert_pem", node.cert_pem.is_some()),
+            ("listen_ip", node.listen_ip.is_some()),
+        ];
+        let (wrong, whose) = if node.embedded { (&foreign[..], "false") } else { (&own[..], "true") };
+        for (key, _) in wrong.iter().filter(|(_, is_set)| *is_set) {
+            problems.refuse(&entry, key, format!("goes with `embedded = {whose}` only"));
         }
         if node.cert_pem.is_some() != node.key_pem.is_some() {
             problems.refuse(&entry, "cert_pem", "cert_pem and key_pem go together");

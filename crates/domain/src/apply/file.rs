@@ -18,7 +18,7 @@ use super::{
         AddressPoolEntry, BillingEntries, BillingFieldEntry, BillingGroupEntry, BillingServiceEntry, CardEntry,
         DeviceEntry, RoleGroups, SubscriberEntry,
     },
-    panel::file::PanelEntries,
+    panel::file::{PanelEntries, PlanEntry},
     value::{Expiry, Limit, Presence, Rate},
     vpn::file::{
         AuthServerEntry, NasEntry, VpnEntries, VpnEntry, VpnGroupEntry, VpnPolicySetEntry, VpnResourceEntry,
@@ -35,6 +35,8 @@ pub struct StateFile {
     pub role: Vec<RoleEntry>,
     /// `[[node_group]]`
     pub node_group: Vec<NodeGroupEntry>,
+    /// `[[node_route]]`
+    pub node_route: Vec<NodeRouteEntry>,
     /// `[[node]]`
     pub node: Vec<NodeEntry>,
     /// `[[account]]`
@@ -59,6 +61,8 @@ pub struct StateFile {
     pub billing: BillingEntries,
     /// `[panel]`
     pub panel: PanelEntries,
+    /// `[[plan]]`
+    pub plan: Vec<PlanEntry>,
     /// `[[address_pool]]`
     pub address_pool: Vec<AddressPoolEntry>,
     /// `[[device]]`
@@ -97,11 +101,30 @@ pub struct NodeGroupEntry {
     pub state: Presence,
 }
 
+/// `[[node_route]]`, found by `key`: a route rule of nodes.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NodeRouteEntry {
+    /// Natural key.
+    pub key: String,
+    /// Staff's description; default: the key.
+    pub remarks: Option<String>,
+    /// Words, such as `domain:example.com` or `port:25`.
+    #[serde(rename = "match")]
+    pub matches: Option<Vec<String>>,
+    /// `block`, `direct`, `dns` or `proxy`; required for a new rule.
+    pub action: Option<String>,
+    /// A DNS server, an outbound.
+    pub action_value: Option<String>,
+    /// Absent: removed, from its nodes too.
+    pub state: Presence,
+}
+
 /// `[[node]]`, found by `type` and `code`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NodeEntry {
-    /// `shadowsocks`, `trojan` or `vless`.
+    /// `shadowsocks`, `trojan`, `vless`, `hysteria`; of nodes of others any type of the panel.
     #[serde(rename = "type")]
     pub kind: NodeKind,
     /// Unique short name within the type.
@@ -130,8 +153,18 @@ pub struct NodeEntry {
     pub transfer_cap: Option<Limit>,
     /// Exactly the names of its groups, made when missing; default: none.
     pub groups: Option<BTreeSet<String>>,
-    /// All of its protocol settings.
+    /// All protocol settings of an embedded node.
     pub settings: Option<NodeSettings>,
+    /// All protocol settings of a node of others, by the names of the panel's API.
+    pub protocol_settings: Option<serde_json::Value>,
+    /// Exactly the keys of its route rules, in order, of a node of others; default: none.
+    pub routes: Option<Vec<String>>,
+    /// Words shown to users, of a node of others.
+    pub tags: Option<Vec<String>>,
+    /// The ports that clients hop between, `a-b`, of a node of others; default: only `port`.
+    pub port_range: Option<String>,
+    /// Traffic factors by time of day, `{start, end, rate}`, of a node of others.
+    pub rate_time_ranges: Option<serde_json::Value>,
     /// Certificate chain, PEM; together with the key. Implies `cert_mode = { mode = "content" }`.
     pub cert_pem: Option<String>,
     /// File to read `cert_pem` from.
@@ -140,7 +173,7 @@ pub struct NodeEntry {
     pub key_pem: Option<Secret>,
     /// File to read `key_pem` from.
     pub key_pem_file: Option<String>,
-    /// Whether this product listens for it; only true so far.
+    /// Whether this product listens for it; default true.
     #[serde(default = "yes")]
     pub embedded: bool,
     /// Absent: removed.
@@ -208,6 +241,22 @@ pub struct ProxyEntry {
     pub speed_limit: Option<u32>,
     /// Devices at once, default 0: any number.
     pub device_limit: Option<u32>,
+    /// Key of its plan, `""` for none; default: none. A new one gives group, quota and limits that are not named here.
+    pub plan: Option<String>,
+    /// Login of who invited, `""` for nobody; default: nobody.
+    pub inviter: Option<String>,
+    /// Percent off every order, default 0.
+    pub discount: Option<u8>,
+    /// 0 as the settings say, 1 every order, 2 the first; default 0.
+    pub commission_type: Option<u8>,
+    /// Percent of what invited people pay; default: that of the settings.
+    pub commission_rate: Option<u8>,
+    /// Wants to be reminded of expiry, default true.
+    pub remind_expire: Option<bool>,
+    /// Wants to be reminded of traffic, default true.
+    pub remind_traffic: Option<bool>,
+    /// Staff's note.
+    pub remark: Option<String>,
     /// Absent: the pass is taken.
     pub state: Presence,
 }
@@ -329,6 +378,7 @@ macro_rules! entries {
 entries! {
     RoleEntry, "role", self => self.code.clone();
     NodeGroupEntry, "node_group", self => self.name.clone();
+    NodeRouteEntry, "node_route", self => self.key.clone();
     NodeEntry, "node", self => format!("{}/{}", self.kind, self.code);
     AccountEntry, "account", self => self.login.clone();
     ResourceGroupEntry, "resource_group", self => self.name.clone();

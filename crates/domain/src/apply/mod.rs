@@ -12,6 +12,7 @@ mod file;
 mod node;
 mod oa;
 mod panel;
+mod remote;
 mod role;
 mod value;
 mod vpn;
@@ -34,12 +35,12 @@ pub use billing::file::{
     DeviceEntry, NoMoney, Period, RoleGroups, SubscriberEntry, SubscriptionEntry,
 };
 pub use file::{
-    AccountEntry, NodeEntry, NodeGroupEntry, OaEntries, OaUserEntry, ProxyEntry, RoleEntry, StaffEntry, StateFile,
-    TokenEntry,
+    AccountEntry, NodeEntry, NodeGroupEntry, NodeRouteEntry, OaEntries, OaUserEntry, ProxyEntry, RoleEntry, StaffEntry,
+    StateFile, TokenEntry,
 };
 pub use panel::{
     content::{ArticleEntry, NoticeEntry},
-    file::{PanelEntries, SettingsEntry},
+    file::{CouponEntry, PanelEntries, PlanEntry, SettingsEntry},
     gift::{GiftTemplateEntry, ModuleEntry},
 };
 pub use value::{Amount, Expiry, Limit, Presence, Rate};
@@ -114,7 +115,7 @@ pub async fn apply(ctx: &Ctx, file: &StateFile, mode: Mode) -> Result<Applied> {
     let secrets = bastion::survey(ctx, file).await?;
     let rest = [
         file.role.len(),
-        file.node_group.len(),
+        file.node_group.len() + file.node_route.len(),
         file.node.len(),
         file.oa.token.len(),
         bastion::count(file) + vpn::count(file) + billing::count(file) + panel::count(file),
@@ -132,12 +133,13 @@ pub async fn apply(ctx: &Ctx, file: &StateFile, mode: Mode) -> Result<Applied> {
         billing::groups(ctx, &mut tx, file, &mut work).await?;
         role::ensure(ctx, &mut tx, file, &mut names, &mut work).await?;
         node::ensure(ctx, &mut tx, file, &mut names, &mut work).await?;
-        panel::ensure(ctx, &mut tx, file, &mut work).await?;
+        panel::ensure(ctx, &mut tx, file, &names, &mut work).await?;
         oa::tokens(ctx, &mut tx, file, &mut work).await?;
         oa::users(ctx, &mut tx, &oa_users, Presence::Absent, &mut work).await?;
         vpn::ensure(ctx, &mut tx, file, &mut work).await?;
         billing::ensure(ctx, &mut tx, file, &mut work).await?;
         account::write(ctx, &mut tx, accounts, &names, &mut work).await?;
+        panel::users(ctx, &mut tx, file, &mut work).await?;
         billing::devices(ctx, &mut tx, file, &mut work).await?;
         oa::users(ctx, &mut tx, &oa_users, Presence::Present, &mut work).await?;
         bastion::ensure(ctx, &mut tx, file, secrets, &mut work).await?;

@@ -2,18 +2,21 @@
 
 use std::{collections::BTreeSet, net::IpAddr};
 
+use gatehouse_profile::Settings;
 use gatehouse_store::{
     Tx,
     node::{self as rows, NodeRow},
 };
 
-use super::{Change, Limit, Names, NodeEntry, NodeGroupEntry, Presence, StateFile, Work, file, pick};
+use super::{
+    Change, Limit, Names, NodeEntry, NodeGroupEntry, NodeRouteEntry, Presence, StateFile, Work, file, pick, remote,
+};
 use crate::{
     Ctx, Error, Result,
     proxy::{
-        group,
+        embedded, group,
         manage::{self, NodeSpec},
-        row::tls_key_place,
+        row::{self, tls_key_place},
         settings::{CertMode, NodeSettings},
     },
 };
@@ -23,6 +26,10 @@ pub(super) async fn ensure(ctx: &Ctx, tx: &mut Tx, file: &StateFile, names: &mut
     for entry in file.node_group.iter().filter(|group| group.state == Presence::Present) {
         let outcome = ensure_group(ctx, tx, &entry.name, names).await;
         work.note(NodeGroupEntry::KIND, entry.key(), outcome)?;
+    }
+    for entry in &file.node_route {
+        let outcome = remote::ensure_route(ctx, tx, entry).await;
+        work.note(NodeRouteEntry::KIND, entry.key(), outcome)?;
     }
     for entry in file.node.iter().filter(|node| node.state == Presence::Absent) {
         let removed = manage::remove_in(ctx, tx, entry.kind, &entry.code).await;
@@ -34,7 +41,11 @@ pub(super) async fn ensure(ctx: &Ctx, tx: &mut Tx, file: &StateFile, names: &mut
             let outcome = ensure_group(ctx, tx, name, names).await;
             work.note(NodeGroupEntry::KIND, name.clone(), outcome)?;
         }
-        let outcome = ensure_node(ctx, tx, entry, names).await;
+        let outcome = if entry.embedded {
+            ensure_node(ctx, tx, entry, names).await
+        } else {
+            remote::ensure_node(ctx, tx, entry, names).await
+        };
         work.note(NodeEntry::KIND, entry.key(), outcome)?;
     }
     Ok(())
@@ -107,7 +118,7 @@ fn read_ip(text: &str) -> Result<Option<IpAddr>> {
 fn settings(ctx: &Ctx, entry: &NodeEntry, found: Option<&NodeRow>) -> Result<(NodeSettings, Option<(String, String)>)> {
     let mut settings = match (&entry.settings, found) {
         (Some(settings), _) => settings.clone(),
-        (None, Some(row)) => serde_json::from_str(&row.settings).map_err(Error::internal)?,
+        (None, Some(row)) => stored(ctx, entry, row)?,
         (None, None) => NodeSettings::default(),
     };
     if let (Some(cert), Some(key)) = (&entry.cert_pem, &entry.key_pem) {
@@ -139,4 +150,11 @@ pub(super) async fn remove_groups(ctx: &Ctx, tx: &mut Tx, file: &StateFile, work
         work.note(NodeGroupEntry::KIND, entry.key(), outcome)?;
     }
     Ok(())
+}
+
+/// The settings that a node has in the short form.
+fn stored(ctx: &Ctx, entry: &NodeEntry, row: &NodeRow) -> Result<NodeSettings> {
+    let value = serde_json::from_str(&row.settings).map_err(Error::internal)?;
+    let settings = Settings::parse(entry.kind, &value).map_err(|faults| embedded::refuse(&faults))?;
+    embedded::view(&settings, row::secrets(&ctx.app, row)?.1.as_ref())
 }

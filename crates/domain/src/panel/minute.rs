@@ -2,8 +2,8 @@
 
 use gatehouse_model::Origin;
 
-use super::{commission, order, pass, shadow, ticket};
-use crate::{Actor, App, Result};
+use super::{commission, order, pass, shadow, stat, ticket};
+use crate::{Actor, App, Ctx, Result};
 
 /// Runs every step; one that fails keeps none of the others from running, and all try again a minute later.
 pub(crate) async fn run(app: &App) -> Result<()> {
@@ -14,6 +14,7 @@ pub(crate) async fn run(app: &App) -> Result<()> {
         ("traffic resets", pass::reset_due(&ctx).await),
         ("tickets", ticket::close_idle(app).await),
         ("shadows", shadow::follow_settings(&ctx).await),
+        ("statistics", day_end(&ctx).await),
         ("shared quotas", shadow::cut_exhausted(app).await),
     ];
     let mut outcome = Ok(());
@@ -24,4 +25,8 @@ pub(crate) async fn run(app: &App) -> Result<()> {
         }
     }
     outcome
+}
+
+async fn day_end(ctx: &Ctx) -> Result<()> {
+    if stat::is_due(&ctx.app).await? { stat::close(ctx).await } else { Ok(()) }
 }

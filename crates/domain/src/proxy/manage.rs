@@ -2,15 +2,18 @@
 
 use std::{collections::BTreeSet, net::IpAddr};
 
-use gatehouse_model::{Millis, NodeGroupId, NodeId, NodeKind, SsCipher};
+use gatehouse_model::{Millis, NodeGroupId, NodeId, NodeKind, Secret, SsCipher};
+use gatehouse_profile::settings::{PortSpec, Private, RateWindow, Settings, read_windows};
 use gatehouse_store::{
     Aspect, Tx,
     node::{self as rows, NodeFields, NodeRow},
 };
 
 use super::{
-    certificate, group, link,
-    row::{server_key_place, tls_key_place},
+    certificate,
+    draft::{self, Draft},
+    embedded, group, link,
+    row::{self, server_key_place, tls_key_place},
     settings::{CertMode, NodeSettings},
 };
 use crate::{
@@ -81,56 +84,81 @@ pub async fn save(ctx: &Ctx, spec: &NodeSpec) -> Result<(NodeId, Change)> {
 
 pub(crate) async fn save_in(ctx: &Ctx, tx: &mut Tx, spec: &NodeSpec) -> Result<(NodeId, Change)> {
     ctx.require("panel.node")?;
-    check(spec)?;
     let found = rows::find_by_code(tx, spec.kind.as_str(), &spec.code).await?;
-    check_port(tx, spec, found.as_ref().map(|row| row.id)).await?;
-    let seal_ref = found.as_ref().map_or_else(|| ctx.app.request_id(), |row| row.seal_ref.clone());
-    let secrets = Secrets::of(ctx, spec, found.as_ref(), &seal_ref)?;
-    let settings = serde_json::to_string(&spec.settings).map_err(Error::internal)?;
-    let listen_ip = spec.listen_ip.map(|ip| ip.to_string());
-    let fields = NodeFields {
-        name: &spec.name,
-        remark: spec.remark.as_deref(),
-        host: &spec.host,
-        port: spec.port.into(),
-        server_port: spec.server_port.into(),
-        listen_ip: listen_ip.as_deref(),
+    let draft = draft_of(ctx, tx, spec, found.as_ref()).await?;
+    draft::write(ctx, tx, found.as_ref(), &draft).await
+}
+
+/// The embedded node that a spec means; what a spec does not say of it stays as it is.
+async fn draft_of(ctx: &Ctx, tx: &mut Tx, spec: &NodeSpec, found: Option<&NodeRow>) -> Result<Draft> {
+    spec.settings.check(spec.kind)?;
+    let needs_content = spec.settings.cert_mode == CertMode::Content;
+    if needs_content != spec.content.is_some() {
+        return Err(Error::invalid("cert_mode", "`content` goes with cert_pem and key_pem, and only with them"));
+    }
+    let chain = spec.content.as_ref().map(|(chain, _)| chain.as_str());
+    let (settings, mut cert) = embedded::full(spec.kind, &spec.settings, chain)?;
+    if let (Some(cert), Some((_, key))) = (&mut cert, &spec.content) {
+        cert.key_content = Some(Secret::new(key.as_str()));
+    }
+    let mut groups = BTreeSet::new();
+    for name in &spec.groups {
+        groups.insert(group::ensure(ctx, tx, name).await?.0);
+    }
+    let kept = found.map(kept).unwrap_or_default();
+    Ok(Draft {
+        kind: spec.kind,
+        code: Some(spec.code.clone()),
+        name: spec.name.clone(),
+        remark: spec.remark.clone(),
+        host: spec.host.clone(),
+        port: spec.port,
+        port_range: kept.port_range,
+        server_port: spec.server_port,
+        listen_ip: spec.listen_ip,
         rate: spec.rate,
+        is_rate_timed: kept.is_rate_timed,
+        windows: kept.windows,
         is_embedded: true,
         is_enabled: spec.is_enabled,
         is_shown: spec.is_shown,
         sort: spec.sort,
         transfer_cap: spec.transfer_cap,
-        settings: &settings,
-        server_key_sealed: secrets.server_key.as_deref(),
-        tls_cert: secrets.tls_cert.as_deref(),
-        tls_key_sealed: secrets.tls_key.as_deref(),
-    };
-    let (id, mut change) = match &found {
-        None => {
-            let id = rows::insert(tx, spec.kind.as_str(), Some(&spec.code), &seal_ref, &fields, ctx.now()).await?;
-            (id, Change::Created)
-        }
-        Some(row) if is_same(row, &fields) => (row.id, Change::Unchanged),
-        Some(row) => {
-            rows::update(tx, row.id, &fields, ctx.now()).await?;
-            (row.id, Change::Updated)
-        }
-    };
-    if set_groups(ctx, tx, id, &spec.groups).await? && change == Change::Unchanged {
-        change = Change::Updated;
-    }
-    check_classic_cap(ctx, tx, spec, id).await?;
-    if change != Change::Unchanged {
-        tx.touch(Aspect::Node, Some(id.0));
-        let action = if change == Change::Created { "node.create" } else { "node.update" };
-        audit::changed(tx, ctx, action, Object::new("node", id.0, &spec.name)).await?;
-    }
-    Ok((id, change))
+        parent_id: kept.parent_id,
+        tags: kept.tags,
+        groups,
+        routes: None,
+        settings,
+        private: Private::default(),
+        cert,
+        custom_outbounds: Vec::new(),
+        custom_routes: Vec::new(),
+    })
 }
 
-fn check(spec: &NodeSpec) -> Result<()> {
-    spec.settings.check(spec.kind)?;
+/// What a short description of a node does not name.
+#[derive(Debug, Default)]
+struct Kept {
+    port_range: Option<PortSpec>,
+    is_rate_timed: bool,
+    windows: Vec<RateWindow>,
+    parent_id: Option<NodeId>,
+    tags: Vec<String>,
+}
+
+fn kept(row: &NodeRow) -> Kept {
+    let ranges = serde_json::from_str(&row.rate_ranges).unwrap_or_default();
+    Kept {
+        port_range: row.port_range.as_deref().and_then(|text| text.parse().ok()),
+        is_rate_timed: row.is_rate_timed,
+        windows: read_windows(&ranges).unwrap_or_default(),
+        parent_id: row.parent_id,
+        tags: serde_json::from_str(&row.tags).unwrap_or_default(),
+    }
+}
+
+/// What holds for every node, whatever it speaks.
+pub(super) fn check(spec: &Draft) -> Result<()> {
     let text = |field: &'static str, value: &str, most: usize| {
         if value.is_empty() || value.chars().count() > most || value.chars().any(char::is_control) {
             Err(Error::invalid(field, format!("1 to {most} characters, none of control")))
@@ -138,7 +166,9 @@ fn check(spec: &NodeSpec) -> Result<()> {
             Ok(())
         }
     };
-    text("code", &spec.code, 50)?;
+    if let Some(code) = &spec.code {
+        text("code", code, 50)?;
+    }
     text("name", &spec.name, 255)?;
     text("host", &spec.host, 255)?;
     if spec.host.chars().any(|c| c.is_whitespace() || matches!(c, '/' | '@' | '[' | ']' | '#' | '?')) {
@@ -147,15 +177,11 @@ fn check(spec: &NodeSpec) -> Result<()> {
     if !(0..=10_000).contains(&spec.rate) {
         return Err(Error::invalid("rate", "0 to 100"));
     }
-    let needs_content = spec.settings.cert_mode == CertMode::Content;
-    if needs_content != spec.content.is_some() {
-        return Err(Error::invalid("cert_mode", "`content` goes with cert_pem and key_pem, and only with them"));
-    }
     Ok(())
 }
 
 /// Two embedded nodes cannot bind the same port of the same address and transport.
-async fn check_port(tx: &mut Tx, spec: &NodeSpec, own: Option<NodeId>) -> Result<()> {
+pub(super) async fn check_port(tx: &mut Tx, spec: &Draft, own: Option<NodeId>) -> Result<()> {
     if spec.server_port == 0 {
         return Ok(());
     }
@@ -183,11 +209,12 @@ fn share_transport(one: NodeKind, other: NodeKind) -> bool {
     (tcp && other_tcp) || (udp && other_udp)
 }
 
-async fn check_classic_cap(ctx: &Ctx, tx: &mut Tx, spec: &NodeSpec, id: NodeId) -> Result<()> {
-    if spec.settings.cipher.is_none_or(SsCipher::is_2022) {
+/// A classic cipher is tried for every user of its node.
+pub(super) async fn check_classic_cap(ctx: &Ctx, tx: &mut Tx, settings: &NodeSettings, id: NodeId) -> Result<()> {
+    if settings.cipher.is_none_or(SsCipher::is_2022) {
         return Ok(());
     }
-    let cap = spec.settings.classic_user_cap.unwrap_or(ctx.app.settings().proxy.classic_user_cap);
+    let cap = settings.classic_user_cap.unwrap_or(ctx.app.settings().proxy.classic_user_cap);
     let mut members = 0_i64;
     for (node, group) in rows::list_memberships(tx).await? {
         if node == id {
@@ -202,32 +229,47 @@ async fn check_classic_cap(ctx: &Ctx, tx: &mut Tx, spec: &NodeSpec, id: NodeId) 
 }
 
 /// Sealed secrets of a node: kept while what they belong to is the same, made anew otherwise.
-struct Secrets {
-    server_key: Option<String>,
-    tls_cert: Option<String>,
-    tls_key: Option<String>,
+pub(super) struct Secrets {
+    pub(super) server_key: Option<String>,
+    pub(super) tls_cert: Option<String>,
+    pub(super) tls_key: Option<String>,
 }
 
 impl Secrets {
-    fn of(ctx: &Ctx, spec: &NodeSpec, found: Option<&NodeRow>, seal_ref: &str) -> Result<Self> {
+    /// `short`: what the embedded door makes of it; none for nodes of others.
+    pub(super) fn of(
+        ctx: &Ctx,
+        spec: &Draft,
+        short: Option<&NodeSettings>,
+        found: Option<&NodeRow>,
+        seal_ref: &str,
+    ) -> Result<Self> {
         let mut secrets = Self { server_key: None, tls_cert: None, tls_key: None };
-        let old: Option<NodeSettings> = found.and_then(|row| serde_json::from_str(&row.settings).ok());
-        match spec.kind {
-            NodeKind::Shadowsocks => {
-                let cipher = spec.settings.cipher.unwrap_or(SsCipher::Blake3Aes256Gcm);
-                let old_cipher = old.map(|old| old.cipher.unwrap_or(SsCipher::Blake3Aes256Gcm));
-                let kept = found.filter(|_| old_cipher == Some(cipher)).and_then(|row| row.server_key_sealed.clone());
-                secrets.server_key = match kept {
-                    Some(kept) => Some(kept),
-                    None if cipher.is_2022() => Some(seal_server_key(ctx, cipher, seal_ref)?),
-                    None => None,
-                };
+        let old = found.and_then(|row| {
+            let settings = Settings::parse(spec.kind, &serde_json::from_str(&row.settings).ok()?).ok()?;
+            Some((settings, row::secrets(&ctx.app, row).ok()?.1))
+        });
+        if let Some(cipher) = spec.settings.cipher() {
+            let old_cipher = old.as_ref().and_then(|(settings, _)| settings.cipher());
+            let kept = found.filter(|_| old_cipher == Some(cipher)).and_then(|row| row.server_key_sealed.clone());
+            secrets.server_key = match (kept, SsCipher::parse(cipher.as_str())) {
+                (Some(kept), _) => Some(kept),
+                (None, Some(cipher)) if cipher.is_2022() => Some(seal_server_key(ctx, cipher, seal_ref)?),
+                _ => None,
+            };
+        } else if let Some(short) = short {
+            let old = old.and_then(|(settings, cert)| embedded::view(&settings, cert.as_ref()).ok());
+            let old = old.filter(|_| found.is_some_and(|row| row.is_embedded));
+            match (&short.cert_mode, spec.content()) {
+                (CertMode::SelfSigned, _) => secrets.self_signed(ctx, spec, short, found, old.as_ref(), seal_ref)?,
+                (CertMode::Content, Some((cert, key))) => {
+                    secrets.content(ctx, found, (cert, key.expose()), seal_ref)?;
+                }
+                (CertMode::Content, None) => {
+                    return Err(Error::invalid("cert_config", "the mode `content` needs cert_content and key_content"));
+                }
+                (CertMode::File { .. }, _) => {}
             }
-            _ => match (&spec.settings.cert_mode, &spec.content) {
-                (CertMode::SelfSigned, _) => secrets.self_signed(ctx, spec, found, old.as_ref(), seal_ref)?,
-                (CertMode::Content, Some((cert, key))) => secrets.content(ctx, found, (cert, key), seal_ref)?,
-                _ => {}
-            },
         }
         Ok(secrets)
     }
@@ -235,14 +277,15 @@ impl Secrets {
     fn self_signed(
         &mut self,
         ctx: &Ctx,
-        spec: &NodeSpec,
+        spec: &Draft,
+        short: &NodeSettings,
         found: Option<&NodeRow>,
         old: Option<&NodeSettings>,
         seal_ref: &str,
     ) -> Result<()> {
         let name_of =
             |settings: &NodeSettings, host: &str| settings.server_name.clone().unwrap_or_else(|| host.to_owned());
-        let name = name_of(&spec.settings, &spec.host);
+        let name = name_of(short, &spec.host);
         if let (Some(row), Some(old)) = (found, old)
             && old.cert_mode == CertMode::SelfSigned
             && name_of(old, &row.host) == name
@@ -276,7 +319,8 @@ fn seal_server_key(ctx: &Ctx, cipher: SsCipher, seal_ref: &str) -> Result<String
     ctx.app.keys().seal(random, server_key_place(seal_ref), key)
 }
 
-fn is_same(row: &NodeRow, f: &NodeFields<'_>) -> bool {
+/// Whether a row says this already.
+pub(super) fn is_same(row: &NodeRow, f: &NodeFields<'_>) -> bool {
     row.name == f.name
         && row.remark.as_deref() == f.remark
         && row.host == f.host
@@ -288,23 +332,24 @@ fn is_same(row: &NodeRow, f: &NodeFields<'_>) -> bool {
         && row.server_key_sealed.as_deref() == f.server_key_sealed
         && row.tls_cert.as_deref() == f.tls_cert
         && row.tls_key_sealed.as_deref() == f.tls_key_sealed
+        && (row.parent_id, row.is_rate_timed) == (f.parent_id, f.is_rate_timed)
+        && (row.port_range.as_deref(), row.cert_config.as_deref()) == (f.port_range, f.cert_config)
+        && (row.tags.as_str(), row.rate_ranges.as_str()) == (f.tags, f.rate_ranges)
+        && (row.custom_outbounds.as_str(), row.custom_routes.as_str()) == (f.custom_outbounds, f.custom_routes)
+        && row.private_sealed.as_deref() == f.private_sealed
 }
 
 /// Makes the node's groups exactly these; tells whether anything changed.
-async fn set_groups(ctx: &Ctx, tx: &mut Tx, id: NodeId, names: &BTreeSet<String>) -> Result<bool> {
-    let mut wanted: BTreeSet<NodeGroupId> = BTreeSet::new();
-    for name in names {
-        wanted.insert(group::ensure(ctx, tx, name).await?.0);
-    }
+pub(super) async fn set_groups(tx: &mut Tx, id: NodeId, wanted: &BTreeSet<NodeGroupId>) -> Result<bool> {
     let present: BTreeSet<NodeGroupId> =
         rows::list_memberships(tx).await?.into_iter().filter(|(node, _)| *node == id).map(|(_, group)| group).collect();
     for group in wanted.difference(&present) {
         rows::insert_membership(tx, id, *group).await?;
     }
-    for group in present.difference(&wanted) {
+    for group in present.difference(wanted) {
         rows::delete_membership(tx, id, *group).await?;
     }
-    Ok(wanted != present)
+    Ok(*wanted != present)
 }
 
 /// Removes a node. Tells whether it existed.
@@ -324,11 +369,13 @@ pub async fn rotate_key(ctx: &Ctx, id: NodeId) -> Result<()> {
     ctx.require("panel.node")?;
     let mut tx = ctx.begin().await?;
     let row = rows::find(&mut tx, id).await?.ok_or(Error::NotFound { what: "node" })?;
-    let settings: NodeSettings = serde_json::from_str(&row.settings).map_err(Error::internal)?;
-    let cipher = settings.cipher.unwrap_or(SsCipher::Blake3Aes256Gcm);
-    if row.kind != NodeKind::Shadowsocks.as_str() || !cipher.is_2022() {
+    let kind = NodeKind::parse(&row.kind).ok_or_else(|| Error::internal("unknown type"))?;
+    let value = serde_json::from_str(&row.settings).map_err(Error::internal)?;
+    let settings = Settings::parse(kind, &value).map_err(|faults| embedded::refuse(&faults))?;
+    let cipher = settings.cipher().and_then(|cipher| SsCipher::parse(cipher.as_str())).filter(|known| known.is_2022());
+    let Some(cipher) = cipher else {
         return Err(Error::invalid("node", "only Shadowsocks 2022 nodes have a server key"));
-    }
+    };
     rows::update_server_key(&mut tx, id, &seal_server_key(ctx, cipher, &row.seal_ref)?, ctx.now()).await?;
     tx.touch(Aspect::Node, Some(id.0));
     audit::changed(&mut tx, ctx, "node.rotate_key", Object::new("node", id.0, &row.name)).await?;
@@ -399,7 +446,7 @@ pub async fn list(ctx: &Ctx) -> Result<Vec<NodeView>> {
             state_at: listening.or(own.first()).map(|state| state.at),
             up,
             down,
-            revoke: "cuts",
+            revoke: if node.is_embedded { "cuts" } else { "next_poll" },
         }
     });
     Ok(views.collect())

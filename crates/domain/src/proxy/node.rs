@@ -3,8 +3,9 @@
 use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
 use gatehouse_model::{NodeGroupId, NodeId, NodeKind, SsCipher};
+use gatehouse_profile::settings::rate_at;
 
-use super::route::Rule;
+use super::{route::Rule, sheet::Sheet};
 
 /// A proxy node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +46,8 @@ pub struct Node {
     pub protocol: Protocol,
     /// Port the listener of a node with `server_port` 0 got, on whichever process serves it.
     pub bound_port: Option<u16>,
+    /// The rest: what remote nodes, subscriptions and staff need.
+    pub sheet: Arc<Sheet>,
     /// Which targets its users may reach, the first rule that hits; what hits none is allowed.
     pub routes: Arc<[Rule]>,
 }
@@ -181,6 +184,11 @@ impl std::fmt::Debug for Certificate {
 }
 
 impl Node {
+    /// The traffic factor in hundredths at a minute of the day in the panel's zone (specs/panel-nodes.md N4.3).
+    pub fn rate_at(&self, minute: u16) -> i64 {
+        if self.sheet.is_rate_timed { rate_at(&self.sheet.windows, self.rate, minute) } else { self.rate }
+    }
+
     /// Whether the node serves anybody at all.
     pub fn is_serving(&self) -> bool {
         self.is_enabled && !self.is_capped

@@ -5,12 +5,22 @@ use std::{
     sync::Arc,
 };
 
-use gatehouse_model::{NodeGroupId, NodeId, NodeKind, SsCipher};
-use gatehouse_store::node::{self as rows, NodeRow};
+use gatehouse_model::{NodeGroupId, NodeId, NodeKind, NodeRouteId, SsCipher};
+use gatehouse_profile::settings::{
+    CertConfig, Private, RateWindow, RouteRule, Settings, rate_at as profile_rate_at, read_windows,
+};
+use gatehouse_store::{
+    node::{self as rows, NodeRow},
+    node_route::{self, NodeRouteRow},
+};
+use serde_json::Value;
 
 use super::{
+    embedded,
     node::{Certificate, Hysteria, Node, Protocol, Tls},
+    route::Rule,
     settings::{CertMode, NodeSettings},
+    sheet::Sheet,
 };
 use crate::{App, Error, Result, seal::Place};
 
@@ -19,6 +29,12 @@ pub(crate) async fn load_nodes(app: &App) -> Result<Vec<Arc<Node>>> {
     let mut groups: BTreeMap<NodeId, BTreeSet<NodeGroupId>> = BTreeMap::new();
     for (node, group) in rows::list_memberships(&mut app.db().read()).await? {
         groups.entry(node).or_default().insert(group);
+    }
+    let rules: BTreeMap<NodeRouteId, NodeRouteRow> =
+        node_route::list(&mut app.db().read()).await?.into_iter().map(|row| (row.id, row)).collect();
+    let mut routes: BTreeMap<NodeId, Vec<NodeRouteId>> = BTreeMap::new();
+    for (node, route) in node_route::list_memberships(&mut app.db().read()).await? {
+        routes.entry(node).or_default().push(route);
     }
     let usage: BTreeMap<NodeId, i64> = rows::list_usage(&mut app.db().read())
         .await?
@@ -33,7 +49,9 @@ pub(crate) async fn load_nodes(app: &App) -> Result<Vec<Arc<Node>>> {
     let mut nodes = Vec::new();
     for row in rows::list(&mut app.db().read()).await? {
         let (id, used) = (row.id, usage.get(&row.id).copied().unwrap_or(0));
-        match read(app, row, groups.remove(&id).unwrap_or_default(), used, bound.get(&id).copied()) {
+        let own = |id: &NodeRouteId| rules.get(id).cloned();
+        let routes = routes.get(&id).into_iter().flatten().filter_map(own).collect();
+        match read(app, row, groups.remove(&id).unwrap_or_default(), routes, used, bound.get(&id).copied()) {
             Ok(node) => nodes.push(Arc::new(node)),
             Err(error) => {
                 tracing::error!(event = "node.unreadable", node = id.0, error = error.chain(), "node {id} is left out");
@@ -43,22 +61,34 @@ pub(crate) async fn load_nodes(app: &App) -> Result<Vec<Arc<Node>>> {
     Ok(nodes)
 }
 
-fn read(app: &App, row: NodeRow, group_ids: BTreeSet<NodeGroupId>, used: i64, bound_port: Option<u16>) -> Result<Node> {
+fn read(
+    app: &App,
+    row: NodeRow,
+    group_ids: BTreeSet<NodeGroupId>,
+    routes: Vec<NodeRouteRow>,
+    used: i64,
+    bound_port: Option<u16>,
+) -> Result<Node> {
     let fault = |what: &str| Error::internal(format!("node {}: {what}", row.id));
     let kind = NodeKind::parse(&row.kind).ok_or_else(|| fault("unknown type"))?;
-    let settings: NodeSettings = serde_json::from_str(&row.settings).map_err(Error::internal)?;
+    let sheet = sheet(app, &row, kind, routes)?;
+    // Saving refused what does not parse.
+    let rules = sheet.routes.iter().filter_map(|rule| obeyed(rule).ok()).collect();
+    let settings = if row.is_embedded {
+        embedded::view(&sheet.settings, sheet.cert_config.as_ref())?
+    } else {
+        NodeSettings { cipher: door_cipher(&sheet.settings), ..NodeSettings::default() }
+    };
     let protocol = match kind {
-        NodeKind::Shadowsocks => Protocol::Shadowsocks {
+        // Links of remote ones are those of the embedded door; whoever uses a cipher that it lacks finds no link.
+        NodeKind::Shadowsocks if settings.cipher.is_some() => Protocol::Shadowsocks {
             cipher: settings.cipher.unwrap_or(SsCipher::Blake3Aes256Gcm),
             allow_classic: settings.allow_classic,
             classic_user_cap: settings.classic_user_cap,
-            server_key: match &row.server_key_sealed {
-                Some(sealed) => app.keys().open_bytes(server_key_place(&row.seal_ref), sealed)?.to_vec(),
-                None => Vec::new(),
-            },
+            server_key: sheet.server_key.clone(),
         },
-        NodeKind::Trojan => Protocol::Trojan(tls(app, &row, &settings)?, settings.transport()),
-        NodeKind::Vless => Protocol::Vless(tls(app, &row, &settings)?, settings.transport()),
+        NodeKind::Trojan if row.is_embedded => Protocol::Trojan(tls(app, &row, &settings)?, settings.transport()),
+        NodeKind::Vless if row.is_embedded => Protocol::Vless(tls(app, &row, &settings)?, settings.transport()),
         NodeKind::Hysteria if row.is_embedded => {
             let bandwidth = settings.bandwidth.unwrap_or_default();
             Protocol::Hysteria(Hysteria {
@@ -90,8 +120,88 @@ fn read(app: &App, row: NodeRow, group_ids: BTreeSet<NodeGroupId>, used: i64, bo
         transfer_cap: row.transfer_cap,
         protocol,
         bound_port,
-        routes: Arc::default(),
+        routes: if row.is_embedded { rules } else { Arc::default() },
+        sheet: Arc::new(sheet),
     })
+}
+
+/// The ciphers the embedded door knows, too.
+fn door_cipher(settings: &Settings) -> Option<SsCipher> {
+    settings.cipher().and_then(|cipher| SsCipher::parse(cipher.as_str()))
+}
+
+/// A node's settings in full, as far as they can be read.
+fn sheet(app: &App, row: &NodeRow, kind: NodeKind, routes: Vec<NodeRouteRow>) -> Result<Sheet> {
+    let value: Value = serde_json::from_str(&row.settings).map_err(Error::internal)?;
+    let settings = Settings::parse(kind, &value).map_err(|faults| embedded::refuse(&faults))?;
+    let (private, cert_config) = secrets(app, row)?;
+    Ok(Sheet {
+        parent_id: row.parent_id,
+        port_range: row.port_range.as_deref().and_then(|text| text.parse().ok()),
+        tags: list(&row.tags),
+        windows: windows(row),
+        is_rate_timed: row.is_rate_timed,
+        settings: Arc::new(settings),
+        private,
+        server_key: match &row.server_key_sealed {
+            Some(sealed) => app.keys().open_bytes(server_key_place(&row.seal_ref), sealed)?.to_vec(),
+            None => Vec::new(),
+        },
+        cert_config,
+        custom_outbounds: list(&row.custom_outbounds),
+        custom_routes: list(&row.custom_routes),
+        route_ids: routes.iter().map(|route| route.id).collect(),
+        routes: routes.iter().map(rule).collect(),
+        token_hash: row.token_hash.clone(),
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    })
+}
+
+/// The private parts of a node's settings, and where its certificate comes from, with its secrets.
+pub(crate) fn secrets(app: &App, row: &NodeRow) -> Result<(Private, Option<CertConfig>)> {
+    let sealed = match &row.private_sealed {
+        Some(sealed) => Some(app.keys().open_text(private_place(&row.seal_ref), sealed)?),
+        None => None,
+    };
+    let private = sealed.as_ref().map(Private::from_secret).unwrap_or_default();
+    let Some(text) = &row.cert_config else { return Ok((private, None)) };
+    let mut value: Value = serde_json::from_str(text).map_err(Error::internal)?;
+    // The secrets of the certificate lie beside those of the settings.
+    let stored: Value = sealed.and_then(|text| serde_json::from_str(text.expose()).ok()).unwrap_or_default();
+    if let (Some(shown), Some(Value::Object(hidden))) = (value.as_object_mut(), stored.get("cert_config")) {
+        shown.extend(hidden.iter().map(|(name, value)| (name.clone(), value.clone())));
+    }
+    Ok((private, CertConfig::parse(&value).map_err(|faults| embedded::refuse(&faults))?))
+}
+
+/// A JSON list; what cannot be read is left out.
+fn list<T: serde::de::DeserializeOwned>(text: &str) -> Vec<T> {
+    serde_json::from_str(text).unwrap_or_default()
+}
+
+fn windows(row: &NodeRow) -> Vec<RateWindow> {
+    read_windows(&serde_json::from_str(&row.rate_ranges).unwrap_or_default()).unwrap_or_default()
+}
+
+/// A node's traffic factor in hundredths at a minute of the day in the panel's zone.
+pub(crate) fn rate_at(row: &NodeRow, minute: u16) -> i64 {
+    if row.is_rate_timed { profile_rate_at(&windows(row), row.rate, minute) } else { row.rate }
+}
+
+/// A rule as the embedded door obeys it. Errors: `Invalid` for what only nodes of others know.
+pub(crate) fn obeyed(rule: &RouteRule) -> Result<Rule> {
+    Rule::parse(rule.matches.iter().map(String::as_str), &rule.action)
+}
+
+/// A rule as nodes read it.
+pub(crate) fn rule(row: &NodeRouteRow) -> RouteRule {
+    RouteRule {
+        id: row.id.0,
+        matches: list(&row.matches),
+        action: row.action.clone(),
+        action_value: row.action_value.clone().unwrap_or_default(),
+    }
 }
 
 fn tls(app: &App, row: &NodeRow, settings: &NodeSettings) -> Result<Tls> {
@@ -118,6 +228,16 @@ pub(crate) fn server_key_place(row: &str) -> Place<'_> {
 /// Where a node's certificate key is sealed.
 pub(crate) fn tls_key_place(row: &str) -> Place<'_> {
     Place { table: "node", column: "tls_key", row }
+}
+
+/// Where the private parts of a node's settings are sealed.
+pub(crate) fn private_place(row: &str) -> Place<'_> {
+    Place { table: "node", column: "private", row }
+}
+
+/// Where a node's own token is sealed.
+pub(crate) fn node_token_place(row: &str) -> Place<'_> {
+    Place { table: "node", column: "token", row }
 }
 
 /// Where a proxy pass's uuid is sealed.

@@ -66,11 +66,8 @@ pub async fn all(app: &App) -> Result<Vec<ProxyUser>> {
 
 /// Loads some proxy users; one that is not in the result has no pass any more.
 pub async fn some(app: &App, ids: &[AccountId]) -> Result<Vec<ProxyUser>> {
-    let mut users = Vec::with_capacity(ids.len());
-    for id in ids {
-        users.extend(pass::find_proxy_user(&mut app.db().read(), *id).await?.as_ref().and_then(|row| read(app, row)));
-    }
-    Ok(users)
+    let rows = pass::list_proxy_users_of(&mut app.db().read(), ids).await?;
+    Ok(rows.iter().filter_map(|row| read(app, row)).collect())
 }
 
 /// Those of some accounts that exist, whatever passes they hold: tells a pass that was taken from an account that is gone.

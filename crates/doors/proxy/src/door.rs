@@ -204,9 +204,13 @@ impl NodeState {
 
     /// Takes over what may change under running flows.
     pub(crate) fn update(&self, node: &Node) {
-        self.rate.store(node.rate, Relaxed);
         self.routes.store(Arc::new(Arc::clone(&node.routes)));
         self.groups.store(Arc::new(node.group_ids.clone()));
+    }
+
+    /// What a byte costs from now on, in hundredths.
+    pub(crate) fn set_rate(&self, rate: i64) {
+        self.rate.store(rate, Relaxed);
     }
 
     /// Traffic factor in hundredths.

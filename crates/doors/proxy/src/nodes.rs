@@ -8,6 +8,7 @@ use std::{
 
 use gatehouse_domain::{
     App, Error,
+    panel::day,
     proxy::{
         node::{Node, Protocol},
         status,
@@ -151,6 +152,8 @@ impl Nodes {
                 None => self.start(node, Duration::ZERO).await,
             }
         }
+        let minute = day::minute(&self.app, self.app.now());
+        self.serving.values().for_each(|serving| serving.state.set_rate(serving.node.rate_at(minute)));
     }
 
     /// Ends a node and waits until its sockets are free.

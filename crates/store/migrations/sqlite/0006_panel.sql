@@ -73,6 +73,19 @@ ALTER TABLE node ADD COLUMN token_hash TEXT;
 CREATE UNIQUE INDEX node_token_hash_key ON node (token_hash);
 CREATE INDEX node_parent_idx ON node (parent_id) WHERE parent_id IS NOT NULL;
 
+-- Settings of embedded nodes take the form of those of others; where a certificate comes from stands apart.
+UPDATE node SET cert_config = CASE json_extract(settings, '$.cert_mode.mode')
+  WHEN 'file' THEN json_object('cert_mode', 'file', 'cert_file', json_extract(settings, '$.cert_mode.cert_file'),
+    'key_file', json_extract(settings, '$.cert_mode.key_file'))
+  WHEN 'content' THEN json_object('cert_mode', 'content', 'cert_content', tls_cert) END
+  WHERE kind IN ('trojan', 'vless');
+UPDATE node SET settings = json_object('tls', 1, 'network', 'tcp',
+  'tls_settings', json_object('server_name', COALESCE(json_extract(settings, '$.server_name'), '')),
+  'fallback', COALESCE(json_extract(settings, '$.fallback'), ''))
+  WHERE kind IN ('trojan', 'vless');
+UPDATE node SET settings = json_set(settings, '$.cipher', COALESCE(json_extract(settings, '$.cipher'), '2022-blake3-aes-256-gcm'))
+  WHERE kind = 'shadowsocks';
+
 -- match: JSON list of words. action: block, direct, dns, proxy.
 CREATE TABLE node_route (
   id INTEGER PRIMARY KEY AUTOINCREMENT,

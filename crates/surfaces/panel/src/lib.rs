@@ -17,6 +17,7 @@ mod knowledge;
 mod module;
 mod node;
 mod order;
+mod page;
 mod passport;
 mod plan;
 mod surface;
@@ -53,6 +54,7 @@ fn built(app: App, is_own: bool) -> Router {
     let routes = Router::new()
         .route("/", any(surface::page))
         .route("/{first}", any(surface::page))
+        .route("/{first}/", any(surface::page))
         .route("/{first}/{*rest}", any(surface::page))
         .route("/api/v1/{*rest}", any(surface::api))
         .route("/api/v2/{*rest}", any(surface::api))

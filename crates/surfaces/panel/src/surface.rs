@@ -8,17 +8,18 @@ use axum::{
 };
 use gatehouse_domain::{
     App, Ctx, Error,
-    panel::{Refusal, Who, session},
+    panel::{Refusal, Who, guess, session},
 };
 use gatehouse_kit::{Asked, BodyRule, Envelope, Fault, read_body};
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode, header};
 
 use crate::{
     answer::Failure,
-    cors, dispatch,
+    client, cors, dispatch,
     endpoint::{Call, Endpoint, For},
     envelope::{PanelEnvelope, render},
     input::{Input, as_text},
+    page,
     token::Tokens,
 };
 
@@ -63,7 +64,13 @@ pub(crate) async fn api(State(panel): State<Panel>, request: Request) -> Respons
             Some(endpoint) => panel.answer(endpoint, found.parts, request, &asked).await,
             None => panel.envelope.fault(Fault::Method, &asked),
         },
-        None => panel.envelope.fault(Fault::NotFound, &asked),
+        None => {
+            let ctx = session::anonymous(&panel.app, asked.caller().clone());
+            match guess::missed(&ctx).await {
+                Ok(()) => panel.envelope.fault(Fault::NotFound, &asked),
+                Err(error) => panel.envelope.error(&error, &asked),
+            }
+        }
     };
     cors::allow(&mut response, origin.as_ref(), origins);
     response
@@ -71,7 +78,22 @@ pub(crate) async fn api(State(panel): State<Panel>, request: Request) -> Respons
 
 /// `/`, the subscription path, the staff page, and every path that is nobody's.
 pub(crate) async fn page(State(panel): State<Panel>, request: Request) -> Response {
+    if let Some(page) = page::serve(&panel.app, request.method(), request.uri().path(), request.headers()).await {
+        return page;
+    }
     let asked = Asked::of(&request);
+    let settings = panel.app.live().panel();
+    let (first, rest) = request.uri().path().trim_start_matches('/').split_once('/').unwrap_or_default();
+    if !first.is_empty() && first == settings.subscribe_path && matches!(*request.method(), Method::GET | Method::HEAD)
+    {
+        let ctx = session::anonymous(&panel.app, asked.caller().clone());
+        let query = request.uri().query().unwrap_or_default();
+        let language = panel.envelope.language_of(request.headers());
+        return match client::by_path(&ctx, rest, request.method(), request.headers(), query).await {
+            Ok(response) => response,
+            Err(failure) => render(Err(failure), language),
+        };
+    }
     if panel.is_own {
         return panel.envelope.fault(Fault::NotFound, &asked);
     }
@@ -91,7 +113,9 @@ impl Panel {
             Err(fault) => return self.envelope.fault(fault, asked),
         };
         let query = head.uri.query().unwrap_or_default().to_owned();
-        let Ok(input) = Input::read(&head.headers, &query, &body) else {
+        // What nodes report is read once, by those who know its shape: it may be large.
+        let parameters = if endpoint.path.starts_with("v1/server/") { &[] } else { body.as_ref() };
+        let Ok(input) = Input::read(&head.headers, &query, parameters) else {
             return render(Err(Refusal::rule("Invalid parameter").into()), language);
         };
         let ctx = session::anonymous(&self.app, asked.caller().clone());

@@ -52,6 +52,7 @@ pub async fn save(who: &Who, wish: Wish<'_>) -> Outcome<String> {
 async fn save_new(ctx: &Ctx, account: AccountId, wish: Wish<'_>) -> Outcome<String> {
     let mut tx = ctx.begin().await?;
     let pass = lock_free(&mut tx, account).await?;
+    identity::require(ctx, &mut tx, account).await?;
     let holder = pass.row();
     // Locked, so that who counts its holders next counts this order.
     let row = match plans::lock(&mut tx, wish.plan).await? {

@@ -14,7 +14,10 @@ use serde_json::{Map, Value, json};
 
 pub use self::table::PanelSettings;
 use self::table::{KEYS, Key};
-use super::refusal::{Outcome, Refusal};
+use super::{
+    plan, profile,
+    refusal::{Outcome, Refusal},
+};
 use crate::{
     App, Ctx, Result,
     audit::{self, Object},
@@ -122,7 +125,7 @@ fn row(ctx: &Ctx, key: &Key, value: &Value) -> Result<SettingRow> {
 ///
 /// Shape: one group, or all → `{group: {name: value}}`. Errors: `Forbidden`; an unknown group shows nothing.
 /// Source: specs/panel.md §4.1.
-pub async fn show(ctx: &Ctx, group: Option<&str>) -> Result<Map<String, Value>> {
+pub fn show(ctx: &Ctx, group: Option<&str>) -> Result<Map<String, Value>> {
     ctx.require("panel.config")?;
     let settings = ctx.app.live().panel();
     let groups = table::groups().into_iter().filter(|known| group.is_none_or(|group| group == *known));
@@ -160,6 +163,9 @@ pub async fn save(ctx: &Ctx, given: &Map<String, Value>) -> Outcome<()> {
     }
     tx.commit().await?;
     ctx.app.live().refresh(&ctx.app).await?;
+    if names.split(' ').any(|name| name == "reset_traffic_method") {
+        plan::edit::follow_settings(&ctx).await?;
+    }
     Ok(())
 }
 
@@ -178,6 +184,7 @@ pub(crate) async fn save_in(ctx: &Ctx, tx: &mut Tx, given: &Map<String, Value>) 
         changed.push(key);
     }
     check(&settings, &changed)?;
+    check_templates(ctx, &settings, &changed)?;
     for key in &changed {
         let value = (key.get)(&settings);
         rows::replace(tx, &row(ctx, key, &value)?, ctx.now()).await?;
@@ -186,6 +193,22 @@ pub(crate) async fn save_in(ctx: &Ctx, tx: &mut Tx, given: &Map<String, Value>) 
         tx.touch(Aspect::Setting, None);
     }
     Ok(changed.iter().map(|key| key.name).collect::<Vec<_>>().join(" "))
+}
+
+/// Templates parse, also with what else of the settings stands in them.
+fn check_templates(ctx: &Ctx, settings: &PanelSettings, changed: &[&Key]) -> Result<(), Refusal> {
+    let of = |key: Option<&str>| {
+        let named =
+            changed.iter().find(|known| key.is_some_and(|key| known.name == format!("subscribe_template_{key}")));
+        named.or_else(|| changed.iter().find(|known| known.name == "app_name"))
+    };
+    if !changed.iter().any(|key| key.group == "subscribe_template" || key.name == "app_name") {
+        return Ok(());
+    }
+    let Err((key, fault)) = profile::check(&ctx.app, settings) else { return Ok(()) };
+    // A template that was stored before and does not parse any more is not this call's fault.
+    let Some(key) = of(key) else { return Ok(()) };
+    Err(Refusal::input(key.name, "The template :fault").with("fault", fault))
 }
 
 /// Rules that one value alone cannot break.

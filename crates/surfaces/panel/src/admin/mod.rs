@@ -21,3 +21,9 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     endpoint!(Get "v2/{sp}/config/fetch", For::Staff("panel.config"), config::fetch),
     endpoint!(Post "v2/{sp}/config/save", For::Staff("panel.config"), config::save),
 ];
+
+/// Hundredths as a number.
+pub(crate) fn decimal(hundredths: i64) -> serde_json::Value {
+    let text = format!("{}.{:02}", hundredths / 100, hundredths % 100);
+    serde_json::from_str(text.trim_end_matches('0').trim_end_matches('.')).unwrap_or_default()
+}

@@ -1,5 +1,9 @@
 //! What clients fetch: subscriptions (specs/panel-nodes.md N1).
 
-use crate::endpoint::Endpoint;
+mod profile;
 
-pub(crate) const ENDPOINTS: &[Endpoint] = &[];
+pub(crate) use profile::by_path;
+
+use crate::endpoint::{Endpoint, For, endpoint};
+
+pub(crate) const ENDPOINTS: &[Endpoint] = &[endpoint!(Get "v1/client/subscribe", For::Anybody, profile::subscribe)];

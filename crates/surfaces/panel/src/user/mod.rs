@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 mod config;
+mod server;
 pub(crate) mod session;
 mod subscribe;
 mod transfer;
@@ -9,6 +10,8 @@ mod transfer;
 use crate::endpoint::{Endpoint, For, endpoint};
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
+    endpoint!(Get "v1/user/server/fetch", For::User, server::fetch),
+    endpoint!(Get "v1/user/stat/getTrafficLog", For::User, server::traffic_log),
     endpoint!(Get "v1/user/info", For::User, account::info),
     endpoint!(Get "v2/user/info", For::User, account::info),
     endpoint!(Get "v1/user/checkLogin", For::User, account::check_login),
