@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gatehouse_model::{AccountId, Money, PanelTicketId};
-use gatehouse_store::{Tx, panel_ticket as rows};
+use gatehouse_store::{Tx, panel_ticket as rows, proxy_pass};
 
 pub use gatehouse_store::panel_ticket::{MessageRow, TicketFilter, TicketRow};
 
@@ -188,6 +188,10 @@ pub async fn answer(ctx: &Ctx, id: PanelTicketId, message: &str) -> Outcome<()> 
 /// Mails the user of a ticket that it was answered, unless he was told a moment ago.
 async fn tell(ctx: &Ctx, tx: &mut Tx, ticket: &TicketRow, message: &str) -> crate::Result<()> {
     let Some(email) = &ticket.email else { return Ok(()) };
+    // Nobody reads at the made-up address of a shadow.
+    if proxy_pass::find(tx, ticket.account_id).await?.is_some_and(|row| row.main_account_id.is_some()) {
+        return Ok(());
+    }
     if rows::claim_mail(tx, ticket.id, ctx.now().minus(MAIL), ctx.now()).await? == 0 {
         return Ok(());
     }

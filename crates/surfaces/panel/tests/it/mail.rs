@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::support::{PASSWORD, Surface, with};
 
 /// The surface with a mail server.
-async fn mailing(rules: SmtpRules, encryption: &str) -> (Surface, Smtp) {
+pub(crate) async fn mailing(rules: SmtpRules, encryption: &str) -> (Surface, Smtp) {
     let password = rules.login.as_ref().map(|(_, password)| password.clone());
     let smtp = Smtp::start(rules).await.unwrap();
     let mut settings = Settings::default();

@@ -1,13 +1,16 @@
 //! Tickets: of users, and as staff answer them.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use gatehouse_domain::Settings;
-use gatehouse_testkit::Engine;
+use gatehouse_testkit::{Engine, stand_in::SmtpRules};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::support::{on, surface};
+use crate::{
+    mail::mailing,
+    support::{on, surface},
+};
 
 const SAVE: &str = "v1/user/ticket/save";
 const FETCH: &str = "v1/user/ticket/fetch";
@@ -206,4 +209,29 @@ async fn of_many_saves_at_once_one_opens_a_ticket() {
         assert_eq!(opened, 1, "{engine:?}");
         assert_eq!(surface.get(&token, FETCH).await.data().as_array().unwrap().len(), 1, "{engine:?}");
     }
+}
+
+#[tokio::test]
+async fn an_answer_is_mailed_escaped_and_not_too_often() {
+    let (surface, smtp) = mailing(SmtpRules::default(), "").await;
+    surface.user("user@example.com").await;
+    let token = surface.login("user@example.com").await;
+    let staff = surface.staff("staff@example.com", &["panel.ticket"]).await;
+    surface.post(&token, SAVE, json!({"subject": "<i>node</i>", "level": 1, "message": "m"})).await.data();
+    let id = surface.get(&token, FETCH).await.data()[0]["id"].clone();
+    let answer = async |message: &str| {
+        let body = json!({"id": id, "message": message});
+        surface.post(&staff, "v2/{sp}/ticket/reply", body).await.data();
+        surface.test.run_due_jobs().await.unwrap();
+        smtp.mails().iter().filter(|mail| mail.to == "user@example.com").count()
+    };
+    assert_eq!(answer("<script>one</script>").await, 1);
+    let body = smtp.mails().last().unwrap().body.clone();
+    assert!(
+        body.contains("&lt;script&gt;one") && body.contains("&lt;i&gt;node") && !body.contains("<script>"),
+        "{body}"
+    );
+    assert_eq!(answer("two").await, 1, "half an hour has not passed");
+    surface.test.advance(Duration::from_mins(31));
+    assert_eq!(answer("three").await, 2);
 }
