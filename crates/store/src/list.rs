@@ -13,5 +13,5 @@ pub(crate) fn rows<T: serde::Serialize>(rows: &[T]) -> String {
 
 /// Writes texts as a JSON array.
 pub(crate) fn texts(texts: &[impl AsRef<str>]) -> String {
-    serde_json::Value::from_iter(texts.iter().map(AsRef::as_ref)).to_string()
+    texts.iter().map(AsRef::as_ref).collect::<serde_json::Value>().to_string()
 }

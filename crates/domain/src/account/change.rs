@@ -33,7 +33,7 @@ pub async fn set_enabled(ctx: &Ctx, login: &str, is_enabled: bool, why: Option<&
 }
 
 /// Switches an account that the actor may act on.
-pub(super) async fn set_enabled_in(
+pub(crate) async fn set_enabled_in(
     ctx: &Ctx,
     tx: &mut Tx,
     account: &AccountRow,

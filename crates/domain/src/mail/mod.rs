@@ -126,8 +126,9 @@ pub fn transport(settings: &PanelSettings) -> Option<Transport> {
         Encryption::StartTls => 587,
     };
     let port = u16::try_from(settings.email_port).ok().filter(|port| *port > 0).unwrap_or(usual);
-    let password = settings.email_password.clone().unwrap_or_else(|| Secret::new(String::new()));
-    let login = (!settings.email_username.is_empty()).then(|| (settings.email_username.clone(), password));
+    // A name alone is no login: relays of one's own net ask for none.
+    let name = Some(settings.email_username.clone()).filter(|name| !name.is_empty());
+    let login = name.zip(settings.email_password.clone());
     let name = settings.app_name.clone();
     Some(Transport { host: host.to_owned(), port, encryption, login, from: from.clone(), name })
 }

@@ -26,6 +26,7 @@ pub mod notice;
 pub mod order;
 pub mod pass;
 pub mod payment;
+pub mod people;
 pub mod plan;
 pub mod profile;
 pub mod refusal;
@@ -45,6 +46,9 @@ mod who;
 
 pub use refusal::{Failure, Outcome, Refusal};
 pub use who::Who;
+
+/// Lists that staff filter and sort.
+pub use gatehouse_store::filter;
 
 use gatehouse_store::proxy_pass::{self, PanelUserRow};
 

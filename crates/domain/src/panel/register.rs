@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gatehouse_model::{AccountId, Login, Millis, Secret, email_key};
+use gatehouse_model::{AccountId, Login, Millis, PlanId, Secret, email_key};
 use gatehouse_store::{Tx, account as accounts, panel_invite as invites, panel_invite::InviteCodeRow, proxy_pass};
 
 use super::{
@@ -10,6 +10,8 @@ use super::{
     code::{self, Checked, Purpose},
     limit::{self, Limit},
     login::enter,
+    pass::Pass,
+    plan,
     refusal::{Failure, Outcome, Refusal},
     session::Opened,
     site,
@@ -102,7 +104,7 @@ pub async fn register(ctx: &Ctx, new: &Registration, user_agent: Option<&str>) -
     Ok(opened)
 }
 
-/// A pass with nothing in it, and what the settings say of new ones.
+/// A pass with nothing in it, or with the plan that new ones try, and what the settings say of new ones.
 async fn give_pass(ctx: &Ctx, tx: &mut Tx, id: AccountId, inviter: Option<AccountId>) -> Result<()> {
     let settings = ctx.app.live().panel();
     // An end that has passed: on the wire 0, by which the field knows those who never had a plan.
@@ -111,6 +113,18 @@ async fn give_pass(ctx: &Ctx, tx: &mut Tx, id: AccountId, inviter: Option<Accoun
     invites::set_inviter(tx, id, inviter).await?;
     proxy_pass::update_remind(tx, id, Some(settings.default_remind_expire), Some(settings.default_remind_traffic))
         .await?;
+    let plan = match settings.try_out_plan_id {
+        0 => None,
+        id => plan::find(tx, PlanId(id)).await?,
+    };
+    if let Some(plan) = plan
+        && let Some(mut pass) = Pass::lock(tx, id).await?
+    {
+        let hours = Duration::from_hours(u64::try_from(settings.try_out_hour).unwrap_or(1));
+        pass.take(&plan);
+        pass.set_expiry(ctx, Some(ctx.now().plus(hours)))?;
+        pass.save(ctx, tx).await?;
+    }
     Ok(())
 }
 

@@ -1,10 +1,12 @@
 //! Stand-ins of services that only exist elsewhere: the payment systems and the push service, spoken to over HTTP on the loopback
 //! interface. They sign and verify by code of their own, so that a mistake of ours is not made twice.
 
+mod captcha;
 mod epay;
 mod fcm;
 mod fondy;
 mod liqpay;
+mod smtp;
 mod stripe;
 
 use std::{
@@ -17,10 +19,12 @@ use anyhow::Result;
 use axum::Router;
 use tokio::{net::TcpListener, task::JoinSet};
 
+pub use captcha::CaptchaService;
 pub use epay::Epay;
 pub use fcm::{Fcm, Pushed};
 pub use fondy::{Fondy, FondyOrder};
 pub use liqpay::{Liqpay, LiqpayOrder};
+pub use smtp::{Mail, Smtp, SmtpRules};
 pub use stripe::Stripe;
 
 /// A web server until it is dropped.

@@ -4,6 +4,7 @@ mod config;
 pub(crate) mod coupon;
 pub(crate) mod gift;
 pub(crate) mod knowledge;
+pub(crate) mod list;
 pub(crate) mod node;
 pub(crate) mod notice;
 pub(crate) mod order;

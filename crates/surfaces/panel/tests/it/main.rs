@@ -1,11 +1,14 @@
 //! Exchanges with the panel through its real router.
 
 mod content;
+mod mail;
 #[cfg(test)]
 mod module;
 #[cfg(test)]
 mod node;
 mod order;
+#[cfg(test)]
+mod passport;
 #[cfg(test)]
 mod paying;
 #[cfg(test)]
