@@ -497,6 +497,7 @@ async fn work(app: &App, task: Periodic) -> Result<()> {
             gatehouse_store::one_time::delete_expired(&mut tx, now).await?;
             throttle::forget(app, &mut tx).await?;
             billing::idempotency::purge(app, &mut tx).await?;
+            panel::gift::code::expire(app, &mut tx).await?;
             mail::forget(&mut tx, now.minus(mail::NOTED)).await?;
             for aspect in Aspect::ALL {
                 live_rows::delete_old_changes(&mut tx, aspect.as_str(), 100_000).await?;

@@ -2,6 +2,7 @@
 
 use gatehouse_model::{Millis, PanelCouponId};
 
+use crate::filter::{self, Field, Kind, Listing};
 use crate::{Query, Result, Tx, args, sql};
 
 /// A coupon.
@@ -133,4 +134,32 @@ pub async fn update(tx: &mut Tx, row: &CouponRow) -> Result<u64> {
 /// Deletes a coupon; orders keep its number.
 pub async fn delete(tx: &mut Tx, id: PanelCouponId) -> Result<u64> {
     tx.exec(sql!("DELETE FROM panel_coupon WHERE id = $1"), args![id]).await
+}
+
+/// What staff filter and sort coupons by.
+pub static FIELDS: &[Field] = &[
+    Field::new("id", Kind::Number, "id"),
+    Field::new("code", Kind::Text, "LOWER(code)"),
+    Field::new("name", Kind::Text, "LOWER(name)"),
+    Field::new("type", Kind::Number, "kind"),
+    Field::new("value", Kind::Number, "value"),
+    Field::new("show", Kind::Flag, "is_shown"),
+    Field::new("limit_use", Kind::Number, "uses_left"),
+    Field::new("limit_use_with_user", Kind::Number, "uses_per_account"),
+    Field::new("started_at", Kind::Number, "started_at / 1000"),
+    Field::new("ended_at", Kind::Number, "ended_at / 1000"),
+    Field::new("created_at", Kind::Number, "created_at / 1000"),
+    Field::new("updated_at", Kind::Number, "updated_at / 1000"),
+];
+
+/// Lists a page of coupons, and counts all that fit.
+pub async fn list_page(q: &mut impl Query, listing: &Listing) -> Result<(i64, Vec<CouponRow>)> {
+    let mut args = args![];
+    let fit = filter::conditions(&listing.conditions, &mut args);
+    let count = filter::statement(format!("SELECT COUNT(*) AS n FROM panel_coupon WHERE 1 = 1{fit}"))?;
+    let total: Option<(i64,)> = q.one(count, args.clone()).await?;
+    let (order, next) = (filter::order(listing.order, "id"), args.len() + 1);
+    let list = format!("SELECT * FROM panel_coupon WHERE 1 = 1{fit}{order} LIMIT ${next} OFFSET ${}", next + 1);
+    args.extend(args![listing.limit, listing.offset]);
+    Ok((total.map_or(0, |(n,)| n), q.all(filter::statement(list)?, args).await?))
 }

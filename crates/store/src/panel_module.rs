@@ -31,3 +31,10 @@ pub async fn replace(tx: &mut Tx, row: &ModuleRow, at: Millis) -> Result<u64> {
     )
     .await
 }
+
+/// Whether a row was written since a moment.
+pub async fn changed_since(q: &mut impl Query, code: &str, since: Millis) -> Result<bool> {
+    let row: Option<(String,)> =
+        q.one(sql!("SELECT code FROM panel_module WHERE code = $1 AND updated_at >= $2"), args![code, since]).await?;
+    Ok(row.is_some())
+}

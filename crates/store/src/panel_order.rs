@@ -2,6 +2,7 @@
 
 use gatehouse_model::{AccountId, Millis, Money, PanelCouponId, PanelOrderId, PaymentChannelId, PlanId};
 
+use crate::filter::{self, Field, Kind, Listing};
 use crate::{Query, Result, Tx, args, sql};
 
 /// An order.
@@ -230,4 +231,49 @@ pub async fn list_waiting(
 pub async fn find_open(q: &mut impl Query, account: AccountId) -> Result<Option<OrderRow>> {
     q.one(sql!("SELECT * FROM panel_order WHERE account_id = $1 AND status <= 1 ORDER BY id LIMIT 1"), args![account])
         .await
+}
+
+/// An order with its buyer's e-mail address.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct ListedOrderRow {
+    /// The order.
+    #[sqlx(flatten)]
+    pub row: OrderRow,
+    /// His address, if he is still there.
+    pub email: Option<String>,
+}
+
+/// What staff filter and sort orders by.
+pub static FIELDS: &[Field] = &[
+    Field::new("id", Kind::Number, "o.id"),
+    Field::new("trade_no", Kind::Text, "LOWER(o.trade_no)"),
+    Field::new("callback_no", Kind::Text, "LOWER(o.callback_no)"),
+    Field::new("email", Kind::Text, "LOWER(a.email)"),
+    Field::new("user_id", Kind::Number, "o.account_id"),
+    Field::new("invite_user_id", Kind::Number, "o.inviter_id"),
+    Field::new("plan_id", Kind::Number, "o.plan_id"),
+    Field::new("coupon_id", Kind::Number, "o.panel_coupon_id"),
+    Field::new("payment_id", Kind::Number, "o.payment_channel_id"),
+    Field::new("type", Kind::Number, "o.kind"),
+    Field::new("period", Kind::Text, "LOWER(o.period)"),
+    Field::new("status", Kind::Number, "o.status"),
+    Field::new("total_amount", Kind::Number, "o.total"),
+    Field::new("commission_status", Kind::Number, "o.commission_status"),
+    Field::new("commission_balance", Kind::Number, "o.commission"),
+    Field::new("paid_at", Kind::Number, "o.paid_at / 1000"),
+    Field::new("created_at", Kind::Number, "o.created_at / 1000"),
+    Field::new("updated_at", Kind::Number, "o.updated_at / 1000"),
+];
+
+/// Lists a page of orders, and counts all that fit.
+pub async fn list_page(q: &mut impl Query, listing: &Listing) -> Result<(i64, Vec<ListedOrderRow>)> {
+    let mut args = args![];
+    let from = "FROM panel_order o LEFT JOIN account a ON a.id = o.account_id WHERE 1 = 1";
+    let fit = filter::conditions(&listing.conditions, &mut args);
+    let count = filter::statement(format!("SELECT COUNT(*) AS n {from}{fit}"))?;
+    let total: Option<(i64,)> = q.one(count, args.clone()).await?;
+    let (order, next) = (filter::order(listing.order, "o.id"), args.len() + 1);
+    let list = format!("SELECT o.*, a.email AS email {from}{fit}{order} LIMIT ${next} OFFSET ${}", next + 1);
+    args.extend(args![listing.limit, listing.offset]);
+    Ok((total.map_or(0, |(n,)| n), q.all(filter::statement(list)?, args).await?))
 }

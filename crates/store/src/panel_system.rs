@@ -4,8 +4,9 @@ use gatehouse_model::Millis;
 
 use crate::{Query, Result, args, sql};
 
-/// When a periodic task ran last, of all of them.
-pub async fn last_periodic(q: &mut impl Query) -> Result<Option<Millis>> {
-    let row: Option<(Option<Millis>,)> = q.one(sql!("SELECT MAX(last_at) AS at FROM periodic"), args![]).await?;
+/// When a periodic task ran last.
+pub async fn last_run(q: &mut impl Query, name: &str) -> Result<Option<Millis>> {
+    let row: Option<(Option<Millis>,)> =
+        q.one(sql!("SELECT last_at FROM periodic WHERE name = $1"), args![name]).await?;
     Ok(row.and_then(|(at,)| at))
 }

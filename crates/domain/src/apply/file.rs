@@ -18,7 +18,7 @@ use super::{
         AddressPoolEntry, BillingEntries, BillingFieldEntry, BillingGroupEntry, BillingServiceEntry, CardEntry,
         DeviceEntry, RoleGroups, SubscriberEntry,
     },
-    panel::file::PanelEntries,
+    panel::file::{PanelEntries, PlanEntry},
     value::{Expiry, Limit, Presence, Rate},
     vpn::file::{
         AuthServerEntry, NasEntry, VpnEntries, VpnEntry, VpnGroupEntry, VpnPolicySetEntry, VpnResourceEntry,
@@ -61,6 +61,8 @@ pub struct StateFile {
     pub billing: BillingEntries,
     /// `[panel]`
     pub panel: PanelEntries,
+    /// `[[plan]]`
+    pub plan: Vec<PlanEntry>,
     /// `[[address_pool]]`
     pub address_pool: Vec<AddressPoolEntry>,
     /// `[[device]]`
@@ -239,6 +241,22 @@ pub struct ProxyEntry {
     pub speed_limit: Option<u32>,
     /// Devices at once, default 0: any number.
     pub device_limit: Option<u32>,
+    /// Key of its plan, `""` for none; default: none. A new one gives group, quota and limits that are not named here.
+    pub plan: Option<String>,
+    /// Login of who invited, `""` for nobody; default: nobody.
+    pub inviter: Option<String>,
+    /// Percent off every order, default 0.
+    pub discount: Option<u8>,
+    /// 0 as the settings say, 1 every order, 2 the first; default 0.
+    pub commission_type: Option<u8>,
+    /// Percent of what invited people pay; default: that of the settings.
+    pub commission_rate: Option<u8>,
+    /// Wants to be reminded of expiry, default true.
+    pub remind_expire: Option<bool>,
+    /// Wants to be reminded of traffic, default true.
+    pub remind_traffic: Option<bool>,
+    /// Staff's note.
+    pub remark: Option<String>,
     /// Absent: the pass is taken.
     pub state: Presence,
 }

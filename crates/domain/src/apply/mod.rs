@@ -38,7 +38,11 @@ pub use file::{
     AccountEntry, NodeEntry, NodeGroupEntry, NodeRouteEntry, OaEntries, OaUserEntry, ProxyEntry, RoleEntry, StaffEntry,
     StateFile, TokenEntry,
 };
-pub use panel::file::{PanelEntries, SettingsEntry};
+pub use panel::{
+    content::{ArticleEntry, NoticeEntry},
+    file::{CouponEntry, PanelEntries, PlanEntry, SettingsEntry},
+    gift::{GiftTemplateEntry, ModuleEntry},
+};
 pub use value::{Amount, Expiry, Limit, Presence, Rate};
 pub use vpn::file::{
     AuthMethod, AuthServerEntry, NasEntry, ResourceKind, VpnEntries, VpnEntry, VpnGroupEntry, VpnPolicySetEntry,
@@ -129,12 +133,13 @@ pub async fn apply(ctx: &Ctx, file: &StateFile, mode: Mode) -> Result<Applied> {
         billing::groups(ctx, &mut tx, file, &mut work).await?;
         role::ensure(ctx, &mut tx, file, &mut names, &mut work).await?;
         node::ensure(ctx, &mut tx, file, &mut names, &mut work).await?;
-        panel::ensure(ctx, &mut tx, file, &mut work).await?;
+        panel::ensure(ctx, &mut tx, file, &names, &mut work).await?;
         oa::tokens(ctx, &mut tx, file, &mut work).await?;
         oa::users(ctx, &mut tx, &oa_users, Presence::Absent, &mut work).await?;
         vpn::ensure(ctx, &mut tx, file, &mut work).await?;
         billing::ensure(ctx, &mut tx, file, &mut work).await?;
         account::write(ctx, &mut tx, accounts, &names, &mut work).await?;
+        panel::users(ctx, &mut tx, file, &mut work).await?;
         billing::devices(ctx, &mut tx, file, &mut work).await?;
         oa::users(ctx, &mut tx, &oa_users, Presence::Present, &mut work).await?;
         bastion::ensure(ctx, &mut tx, file, secrets, &mut work).await?;

@@ -128,6 +128,12 @@ pub async fn commission(q: &mut impl Query, owner: AccountId, currency: &str) ->
     Ok(found.map_or(Money::ZERO, |(_, balance)| balance))
 }
 
+/// What open orders of an account hold of its money, for showing; nothing where there is none.
+pub async fn held(q: &mut impl Query, owner: AccountId, currency: &str) -> Result<Money> {
+    let found = rows::find_account(q, Book::Hold(owner).key(currency)).await?;
+    Ok(found.map_or(Money::ZERO, |(_, balance)| balance))
+}
+
 /// Locks what an account earned by inviting others; what it is. After [`wallet`].
 pub(crate) async fn lock_commission(ctx: &Ctx, tx: &mut Tx, owner: AccountId, currency: &str) -> Result<Money> {
     Ok(rows::lock_account(tx, Book::Commission(owner).key(currency), ctx.now()).await?.1)

@@ -13,6 +13,7 @@ pub(crate) async fn run(app: &App) -> Result<()> {
         ("commissions", commission::pay_due(&ctx).await),
         ("traffic resets", pass::reset_due(&ctx).await),
         ("tickets", ticket::close_idle(app).await),
+        ("shadows", shadow::follow_settings(&ctx).await),
         ("statistics", day_end(&ctx).await),
         ("shared quotas", shadow::cut_exhausted(app).await),
     ];

@@ -14,6 +14,7 @@ pub mod device;
 pub mod entrance;
 pub mod forget;
 pub mod gift;
+pub mod guess;
 pub mod identity;
 pub mod invite;
 mod limit;
@@ -61,4 +62,11 @@ pub fn pattern(folded: &str) -> String {
 pub(crate) async fn proxy_row(who: &Who) -> Outcome<PanelUserRow> {
     let row = proxy_pass::find(&mut who.ctx.read(), who.account).await?;
     Ok(row.ok_or(Refusal::rule("The user does not exist"))?)
+}
+
+/// The first moment of a day `YYYY-MM-DD` in the panel's zone; none: it is none.
+pub fn day_start(app: &crate::App, text: &str) -> Option<gatehouse_model::Millis> {
+    let day: jiff::civil::Date = text.parse().ok()?;
+    let start = day.to_zoned(calendar::zone(app)).ok()?;
+    Some(gatehouse_model::Millis(start.timestamp().as_millisecond()))
 }

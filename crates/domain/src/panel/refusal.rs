@@ -80,6 +80,7 @@ impl Refusal {
 
     /// The same with a value for `:name`.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "callers give numbers and texts of their own")]
     pub fn with(mut self, name: &'static str, value: impl ToString) -> Self {
         self.values.push((name, value.to_string()));
         self

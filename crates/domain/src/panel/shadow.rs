@@ -2,9 +2,11 @@
 //!
 //! A shadow is disabled with its main account by the rows themselves: whoever asks for its status asks for both.
 
+use std::time::Duration;
+
 use gatehouse_model::{AccountId, Login, Secret, email_key};
 use gatehouse_store::{
-    Aspect, Tx, account as accounts,
+    Aspect, Tx, account as accounts, panel_module as modules,
     panel_shadow::{self as rows, Mirrored},
     proxy_pass::{self, PanelUserRow},
 };
@@ -238,9 +240,16 @@ pub(super) async fn mirror_all(ctx: &Ctx) -> Result<()> {
     }
 }
 
+/// Brings shadows to where settings want them that were written a moment ago, by whoever: a step of `panel.minute`.
+pub(crate) async fn follow_settings(ctx: &Ctx) -> Result<()> {
+    let since = ctx.now().minus(Duration::from_mins(3));
+    let code = Module::Ipv6Subscription.code();
+    if modules::changed_since(&mut ctx.read(), code, since).await? { mirror_all(ctx).await } else { Ok(()) }
+}
+
 /// Tells doors of accounts whose shared quota both together used up. A step of `panel.minute`.
 pub(crate) async fn cut_exhausted(app: &App) -> Result<()> {
-    let since = app.now().minus(std::time::Duration::from_mins(3));
+    let since = app.now().minus(Duration::from_mins(3));
     let exhausted = rows::list_exhausted(&mut app.db().read(), since).await?;
     if exhausted.is_empty() {
         return Ok(());

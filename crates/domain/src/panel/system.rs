@@ -27,7 +27,8 @@ pub struct Status {
 pub async fn status(ctx: &Ctx) -> Result<Status> {
     ctx.require("panel.stat")?;
     let now = ctx.now();
-    let last_at = rows::last_periodic(&mut ctx.read()).await?;
+    // Tasks are noted a little ahead of their time.
+    let last_at = rows::last_run(&mut ctx.read(), "panel.minute").await?.map(|at| at.min(now));
     let running = process::count_running(&mut ctx.read(), now.minus(SILENCE)).await?;
     let is_scheduled = last_at.is_some_and(|at| at > now.minus(PERIODIC));
     Ok(Status { is_scheduled, is_working: running > 0, last_at })

@@ -110,15 +110,11 @@ pub async fn update(who: &Who, expire: Option<bool>, traffic: Option<bool>) -> O
 pub fn avatar(app: &App, row: &PanelUserRow) -> String {
     use md5::Digest as _;
 
-    match &app.settings().panel.avatar_url {
-        Some(base) => {
-            let email = row.email.as_deref().unwrap_or_default().trim().to_lowercase();
-            format!("{}/{}", base.trim_end_matches('/'), hex::encode(md5::Md5::digest(email.as_bytes())))
-        }
-        None => {
-            let hash = app.keys().hash("panel.avatar", &row.account_id.to_string());
-            let hash = hash.rsplit('.').next().unwrap_or_default();
-            format!("{}/api/v1/avatar/{}", subscription::base(app), hash.get(..32).unwrap_or(hash))
-        }
+    if let Some(base) = &app.settings().panel.avatar_url {
+        let email = row.email.as_deref().unwrap_or_default().trim().to_lowercase();
+        return format!("{}/{}", base.trim_end_matches('/'), hex::encode(md5::Md5::digest(email.as_bytes())));
     }
+    let hash = app.keys().hash("panel.avatar", &row.account_id.to_string());
+    let hash = hash.rsplit('.').next().unwrap_or_default();
+    format!("{}/api/v1/avatar/{}", subscription::base(app), hash.get(..32).unwrap_or(hash))
 }

@@ -39,6 +39,8 @@ pub struct PanelConfig {
     pub user_ui_dir: Option<PathBuf>,
     /// Folder of the staff page.
     pub admin_ui_dir: Option<PathBuf>,
+    /// `Content-Security-Policy` of both pages; none: themselves and captchas only.
+    pub content_security_policy: Option<String>,
     /// Base of pictures of people, such as `https://www.gravatar.com/avatar`; none: made here.
     pub avatar_url: Option<String>,
     /// Where reCAPTCHA answers are verified.
@@ -68,6 +70,7 @@ impl Default for PanelConfig {
             node_body_limit: ByteSize(16 << 20),
             user_ui_dir: None,
             admin_ui_dir: None,
+            content_security_policy: None,
             avatar_url: None,
             recaptcha_verify_url: "https://www.recaptcha.net/recaptcha/api/siteverify".to_owned(),
             telegram_api: "https://api.telegram.org".to_owned(),

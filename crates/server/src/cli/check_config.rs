@@ -22,7 +22,11 @@ impl CheckConfig {
         if let Some(refusal) = config.serving_refusal() {
             return Err(BadUsage(refusal).into());
         }
-        let result = json!({ "ok": true, "files": config.files, "data_dir": config.data_dir });
+        let warnings = config.warnings();
+        for warning in &warnings {
+            output::note(format_args!("warning: {warning}"))?;
+        }
+        let result = json!({ "ok": true, "warnings": warnings, "files": config.files, "data_dir": config.data_dir });
         let text = |_: &_| {
             let files: Vec<_> = config.files.iter().map(|path| path.display().to_string()).collect();
             let from = if files.is_empty() { "defaults and environment".to_owned() } else { files.join(", ") };

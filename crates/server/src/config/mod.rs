@@ -234,6 +234,23 @@ impl Config {
         ))
     }
 
+    /// What these settings allow that no installation should, for `check-config`.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let (key, listen) = match self.panel.listen.0.is_empty() {
+            true => ("http.listen", &self.http.listen),
+            false => ("panel.listen", &self.panel.listen),
+        };
+        let outside = listen.0.iter().find(|address| !address.ip().is_loopback());
+        let is_shown = self.panel.enabled && self.settings.panel.debug_code;
+        let warn = |address: &std::net::SocketAddr| {
+            format!(
+                "panel.debug_code answers mail codes to whoever asks for them, and {key} is {}: set it to false",
+                address.ip()
+            )
+        };
+        outside.filter(|_| is_shown).map(warn).into_iter().collect()
+    }
+
     /// The first listener that others than this machine reach: its key and address.
     pub(crate) fn outside_loopback(&self) -> Option<(&'static str, IpAddr)> {
         let listeners = [

@@ -17,6 +17,7 @@ mod knowledge;
 mod module;
 mod node;
 mod order;
+mod page;
 mod passport;
 mod plan;
 mod surface;

@@ -8,7 +8,7 @@ use axum::{
 };
 use gatehouse_domain::{
     App, Ctx, Error,
-    panel::{Refusal, Who, session},
+    panel::{Refusal, Who, guess, session},
 };
 use gatehouse_kit::{Asked, BodyRule, Envelope, Fault, read_body};
 use http::{HeaderMap, Method, StatusCode, header};
@@ -19,6 +19,7 @@ use crate::{
     endpoint::{Call, Endpoint, For},
     envelope::{PanelEnvelope, render},
     input::{Input, as_text},
+    page,
     token::Tokens,
 };
 
@@ -63,7 +64,13 @@ pub(crate) async fn api(State(panel): State<Panel>, request: Request) -> Respons
             Some(endpoint) => panel.answer(endpoint, found.parts, request, &asked).await,
             None => panel.envelope.fault(Fault::Method, &asked),
         },
-        None => panel.envelope.fault(Fault::NotFound, &asked),
+        None => {
+            let ctx = session::anonymous(&panel.app, asked.caller().clone());
+            match guess::missed(&ctx).await {
+                Ok(()) => panel.envelope.fault(Fault::NotFound, &asked),
+                Err(error) => panel.envelope.error(&error, &asked),
+            }
+        }
     };
     cors::allow(&mut response, origin.as_ref(), origins);
     response
@@ -71,6 +78,9 @@ pub(crate) async fn api(State(panel): State<Panel>, request: Request) -> Respons
 
 /// `/`, the subscription path, the staff page, and every path that is nobody's.
 pub(crate) async fn page(State(panel): State<Panel>, request: Request) -> Response {
+    if let Some(page) = page::serve(&panel.app, request.method(), request.uri().path(), request.headers()).await {
+        return page;
+    }
     let asked = Asked::of(&request);
     let settings = panel.app.live().panel();
     let (first, rest) = request.uri().path().trim_start_matches('/').split_once('/').unwrap_or_default();

@@ -3,11 +3,13 @@
 use gatehouse_model::{Millis, PanelCouponId, PlanId};
 use gatehouse_store::{Tx, panel_coupon as rows};
 
+pub use rows::FIELDS;
+
 use super::{CouponRow, kind};
 use crate::{
     Ctx, Edit, Error, Result,
     audit::{self, Object},
-    panel::{Outcome, Refusal, plan::Period},
+    panel::{Outcome, Refusal, filter::Listing, plan::Period},
     permission::{self, Change},
 };
 
@@ -109,6 +111,12 @@ impl Draft {
     }
 }
 
+/// A page of coupons, the newest first unless it is sorted otherwise, and how many fit. Errors: `Forbidden`.
+pub async fn list(ctx: &Ctx, listing: &Listing) -> Outcome<(i64, Vec<CouponRow>)> {
+    ctx.require("panel.coupon")?;
+    Ok(rows::list_page(&mut ctx.read(), listing).await?)
+}
+
 /// Makes a coupon. Errors: input refusals; the code is taken; `Forbidden`. Source: specs/panel.md §4.3.
 pub async fn make(ctx: &Ctx, draft: &Draft) -> Outcome<CouponRow> {
     let (ctx, mut tx) = begin(ctx).await?;
@@ -136,13 +144,22 @@ pub async fn make_many(ctx: &Ctx, draft: &Draft, count: i64) -> Outcome<Vec<Coup
 pub async fn change(ctx: &Ctx, id: PanelCouponId, draft: &Draft) -> Outcome<()> {
     let (ctx, mut tx) = begin(ctx).await?;
     let row = rows::lock(&mut tx, id).await?.ok_or(GONE)?;
-    let row = CouponRow { updated_at: ctx.now(), ..draft.applied(row)? };
-    if rows::find_by_code(&mut tx, &row.code).await?.is_some_and(|other| other.id != id) {
+    change_in(&ctx, &mut tx, &row, draft).await?;
+    Ok(tx.commit().await?)
+}
+
+/// The same inside a transaction; false: it is like that already.
+pub(crate) async fn change_in(ctx: &Ctx, tx: &mut Tx, known: &CouponRow, draft: &Draft) -> Outcome<bool> {
+    let row = draft.applied(known.clone())?;
+    if row == *known {
+        return Ok(false);
+    }
+    if rows::find_by_code(tx, &row.code).await?.is_some_and(|other| other.id != known.id) {
         return Err(taken().into());
     }
-    rows::update(&mut tx, &row).await?;
-    audit::changed(&mut tx, &ctx, "panel.coupon.update", Object::new("panel_coupon", id.0, &row.name)).await?;
-    Ok(tx.commit().await?)
+    rows::update(tx, &CouponRow { updated_at: ctx.now(), ..row }).await?;
+    audit::changed(tx, ctx, "panel.coupon.update", Object::new("panel_coupon", known.id.0, &known.name)).await?;
+    Ok(true)
 }
 
 /// Lets a coupon count if it does not, and the other way round. Errors: unknown; `Forbidden`.
@@ -155,9 +172,14 @@ pub async fn toggle(ctx: &Ctx, id: PanelCouponId) -> Outcome<()> {
 pub async fn remove(ctx: &Ctx, id: PanelCouponId) -> Outcome<()> {
     let (ctx, mut tx) = begin(ctx).await?;
     let row = rows::lock(&mut tx, id).await?.ok_or(GONE)?;
-    rows::delete(&mut tx, id).await?;
-    audit::changed(&mut tx, &ctx, "panel.coupon.drop", Object::new("panel_coupon", id.0, &row.name)).await?;
+    remove_in(&ctx, &mut tx, &row).await?;
     Ok(tx.commit().await?)
+}
+
+/// The same inside a transaction.
+pub(crate) async fn remove_in(ctx: &Ctx, tx: &mut Tx, row: &CouponRow) -> Result<()> {
+    rows::delete(tx, row.id).await?;
+    audit::changed(tx, ctx, "panel.coupon.drop", Object::new("panel_coupon", row.id.0, &row.name)).await
 }
 
 async fn begin(ctx: &Ctx) -> Result<(Ctx, Tx)> {
@@ -170,6 +192,7 @@ const fn taken() -> Refusal {
     Refusal::rule("The coupon code exists already")
 }
 
+/// Makes a coupon inside a transaction. Errors: as [`make`].
 pub(crate) async fn insert(ctx: &Ctx, tx: &mut Tx, draft: &Draft) -> Outcome<CouponRow> {
     let now = ctx.now();
     let blank = CouponRow {

@@ -5,11 +5,15 @@ pub mod edit;
 use std::time::Duration;
 
 use gatehouse_model::{AccountId, Money, PlanId};
-use gatehouse_store::{Query, panel_coupon as rows, panel_order, rate_counter};
+use gatehouse_store::{Query, panel_coupon as rows, panel_order};
 
 pub use rows::CouponRow;
 
-use super::{Failure, Outcome, Refusal, Who, plan::Period};
+use super::{
+    Failure, Outcome, Refusal, Who,
+    limit::{self, Limit},
+    plan::Period,
+};
 use crate::{Ctx, Result};
 
 /// `type` of coupons.
@@ -21,10 +25,8 @@ pub mod kind {
 }
 
 const UNKNOWN: Refusal = Refusal::rule("Invalid coupon");
-/// Unknown codes that an account may try in [`WINDOW`].
-const TRIES: i64 = 20;
-const WINDOW: Duration = Duration::from_mins(10);
-const SCOPE: &str = "panel.coupon";
+/// Unknown codes that an account may try.
+const TRIES: Limit = Limit { scope: "panel.coupon", most: 20, window: Duration::from_mins(10) };
 
 /// What a coupon is to be used for, as far as that is known.
 #[derive(Debug, Clone, Copy, Default)]
@@ -47,12 +49,8 @@ pub async fn check(who: &Who, code: &str, wanted: Use) -> Outcome<CouponRow> {
 
 /// Refuses whoever tried too many unknown codes.
 pub(super) async fn allow_tries(ctx: &Ctx, account: AccountId) -> Outcome<()> {
-    for key in ctx.app.keys().hashes(SCOPE, &account.to_string()) {
-        let expired = ctx.now().minus(WINDOW);
-        let tried = rate_counter::find(&mut ctx.read(), SCOPE, &key, expired).await?;
-        if tried.is_some_and(|tried| tried.count >= TRIES) {
-            return Err(Refusal::often("Too many requests, please try again later").into());
-        }
+    if limit::is_used_up(ctx, TRIES, &account.to_string()).await? {
+        return Err(Refusal::often("Too many requests, please try again later").into());
     }
     Ok(())
 }
@@ -62,9 +60,8 @@ pub(super) async fn note_try<T>(ctx: &Ctx, account: AccountId, outcome: &Outcome
     if !matches!(outcome, Err(Failure::Refused(refusal)) if refusal.text == UNKNOWN.text) {
         return Ok(());
     }
-    let key = ctx.app.keys().hash(SCOPE, &account.to_string());
     let mut tx = ctx.begin().await?;
-    rate_counter::count(&mut tx, SCOPE, &key, ctx.now(), ctx.now().minus(WINDOW)).await?;
+    limit::take(ctx, &mut tx, TRIES, &account.to_string()).await?;
     Ok(tx.commit().await?)
 }
 

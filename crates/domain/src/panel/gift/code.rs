@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gatehouse_model::{Millis, PanelGiftCodeId, PanelGiftTemplateId};
-use gatehouse_store::{panel_gift as templates, panel_gift_code as rows};
+use gatehouse_store::{Tx, panel_gift as templates, panel_gift_code as rows};
 
 pub use gatehouse_store::panel_gift_code::{CodeFilter, GiftCodeRow};
 
@@ -197,9 +197,8 @@ fn offset(app: &App) -> i64 {
     i64::from(calendar::zone(app).to_offset(now).seconds()) * 1_000
 }
 
-/// Marks unused codes whose time is over. Part of the day's work.
-pub(crate) async fn expire(app: &App) -> crate::Result<()> {
-    let mut tx = app.db().begin().await?;
-    rows::expire(&mut tx, app.now()).await?;
-    Ok(tx.commit().await?)
+/// Marks unused codes whose time is over: they do not count as it is, but lists of a state should find them.
+pub(crate) async fn expire(app: &App, tx: &mut Tx) -> crate::Result<()> {
+    rows::expire(tx, app.now()).await?;
+    Ok(())
 }

@@ -12,7 +12,7 @@ use crate::{
     audit::{self, Object},
     ledger,
     panel::{
-        Outcome, Refusal, Who, calendar, coupon, money,
+        Outcome, Refusal, Who, calendar, coupon, identity, money,
         pass::Pass,
         plan::{self, Period, Plan},
     },
@@ -39,6 +39,7 @@ pub struct Wish<'a> {
 /// Shape: [`Wish`] → the trade number. Errors: the texts of specs/panel.md §2.5, in their order. A person has one open order.
 pub async fn save(who: &Who, wish: Wish<'_>) -> Outcome<String> {
     who.no_shadow()?;
+    identity::require(&who.ctx, &mut who.ctx.read(), who.account).await?;
     let ctx = &who.ctx;
     if wish.coupon.is_some() {
         coupon::allow_tries(ctx, who.account).await?;
@@ -51,6 +52,7 @@ pub async fn save(who: &Who, wish: Wish<'_>) -> Outcome<String> {
 async fn save_new(ctx: &Ctx, account: AccountId, wish: Wish<'_>) -> Outcome<String> {
     let mut tx = ctx.begin().await?;
     let pass = lock_free(&mut tx, account).await?;
+    identity::require(ctx, &mut tx, account).await?;
     let holder = pass.row();
     // Locked, so that who counts its holders next counts this order.
     let row = match plans::lock(&mut tx, wish.plan).await? {
@@ -106,6 +108,7 @@ async fn save_new(ctx: &Ctx, account: AccountId, wish: Wish<'_>) -> Outcome<Stri
 /// Shape: hundredths, 1 to 999,999,999 → the trade number. Errors: a person has one open order.
 pub async fn deposit(who: &Who, amount: Money) -> Outcome<String> {
     who.no_shadow()?;
+    identity::require(&who.ctx, &mut who.ctx.read(), who.account).await?;
     if !(1..=MOST).contains(&amount.0) {
         let refusal = Refusal::input("deposit_amount", "The value of :name is not valid");
         return Err(refusal.with("name", "deposit_amount").into());

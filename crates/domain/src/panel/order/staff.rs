@@ -6,12 +6,15 @@ use gatehouse_store::{
     panel_order::{self as rows, OrderRow},
 };
 
+pub use rows::{FIELDS, ListedOrderRow};
+
 use super::{Locked, cancel as give_up, lock_by_trade, pay, save, status};
 use crate::{
     Ctx,
     audit::{self, Object},
     panel::{
         Outcome, Refusal,
+        filter::Listing,
         plan::{self, Period},
     },
     permission::{self, Change},
@@ -44,6 +47,12 @@ pub async fn find(ctx: &Ctx, id: Option<i64>, trade_no: Option<&str>) -> Outcome
     let email = email_of(ctx, Some(row.account_id)).await?;
     let inviter = email_of(ctx, row.inviter_id).await?;
     Ok(Shown { row, email, inviter })
+}
+
+/// A page of orders, the newest first unless it is sorted otherwise, and how many fit. Errors: `Forbidden`.
+pub async fn list(ctx: &Ctx, listing: &Listing) -> Outcome<(i64, Vec<ListedOrderRow>)> {
+    ctx.require("panel.order")?;
+    Ok(rows::list_page(&mut ctx.read(), listing).await?)
 }
 
 async fn email_of(ctx: &Ctx, account: Option<AccountId>) -> Outcome<Option<String>> {

@@ -201,15 +201,12 @@ pub(crate) async fn save_in(
         fee_percent: given.fee_percent,
         seal_ref: &seal_ref,
     };
-    let (id, action) = match old {
-        Some(old) => {
-            rows::update(tx, old.id, &fields, ctx.now()).await?;
-            (old.id, "panel.payment.update")
-        }
-        None => {
-            let uuid = hex::encode(ctx.app.random().bytes::<16>());
-            (rows::insert(tx, (&uuid, key, driver.name()), &fields, ctx.now()).await?, "panel.payment.create")
-        }
+    let (id, action) = if let Some(old) = old {
+        rows::update(tx, old.id, &fields, ctx.now()).await?;
+        (old.id, "panel.payment.update")
+    } else {
+        let uuid = hex::encode(ctx.app.random().bytes::<16>());
+        (rows::insert(tx, (&uuid, key, driver.name()), &fields, ctx.now()).await?, "panel.payment.create")
     };
     tx.touch(Aspect::Setting, None);
     audit::changed(tx, ctx, action, Object::new("payment_channel", id.0, &given.name)).await?;

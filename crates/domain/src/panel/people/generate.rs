@@ -1,6 +1,6 @@
 //! Making users, one or many at once.
 
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::future::try_join_all;
 use gatehouse_model::{Login, Millis, PlanId, Secret};
 use gatehouse_store::{Tx, proxy_pass};
 
@@ -68,12 +68,10 @@ pub async fn generate(ctx: &Ctx, new: &NewUsers) -> Outcome<Vec<Made>> {
     if let Some(id) = new.plan_id {
         plan::find(&mut ctx.read(), id).await?.ok_or(Refusal::rule("Subscription plan does not exist"))?;
     }
-    let hashing = new.emails.iter().map(|email| async move {
-        let password = new.password.clone().unwrap_or_else(|| fresh(ctx));
-        let hash = ctx.app.passwords().hash(ctx.app.random(), &password).await?;
-        Ok::<_, Error>((email, password, hash))
-    });
-    let people: Vec<_> = stream::iter(hashing).buffered(PARALLEL).try_collect().await?;
+    let mut people = Vec::with_capacity(new.emails.len());
+    for chunk in new.emails.chunks(PARALLEL) {
+        people.extend(try_join_all(chunk.iter().map(|email| hashed(ctx, new, email))).await?);
+    }
     let (ctx, mut tx) = permission::begin(ctx, Change::Things).await?;
     ctx.require("panel.user")?;
     let mut made = Vec::with_capacity(people.len());
@@ -86,6 +84,13 @@ pub async fn generate(ctx: &Ctx, new: &NewUsers) -> Outcome<Vec<Made>> {
     }
     tx.commit().await?;
     Ok(made)
+}
+
+/// A person with his password and what is stored of it.
+async fn hashed<'a>(ctx: &Ctx, new: &NewUsers, email: &'a str) -> Result<(&'a str, Secret, (i64, String))> {
+    let password = new.password.clone().unwrap_or_else(|| fresh(ctx));
+    let hash = ctx.app.passwords().hash(ctx.app.random(), &password).await?;
+    Ok((email, password, hash))
 }
 
 async fn insert(

@@ -65,6 +65,12 @@ fn wrong(name: &'static str) -> Refusal {
 const GONE: Refusal = Refusal::rule("Subscription plan does not exist");
 
 impl Draft {
+    /// Whether it makes something else of a plan. Errors: as [`save`].
+    pub(crate) fn differs(&self, plan: &Plan) -> Outcome<bool> {
+        let row = self.applied(plan.row.clone())?;
+        Ok(row != plan.row || self.prices.as_ref().is_some_and(|prices| *prices != plan.prices))
+    }
+
     /// The row it makes of another one. Errors: an input refusal naming what breaks its rule.
     fn applied(&self, mut row: PlanRow) -> Result<PlanRow, Refusal> {
         let draft = self.clone();
@@ -206,6 +212,16 @@ pub(crate) async fn follow(ctx: &Ctx, id: PlanId, is_forced: bool) -> Result<()>
         }
         after = last;
     }
+}
+
+/// The same for every plan that leaves it to the settings when traffic is set to nothing: these changed.
+pub(crate) async fn follow_settings(ctx: &Ctx) -> Result<()> {
+    for plan in rows::list(&mut ctx.read()).await? {
+        if plan.reset_method.is_none() {
+            follow(ctx, plan.id, false).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn follow_one(ctx: &Ctx, account: AccountId, plan: &Plan, is_forced: bool) -> Result<()> {

@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 pub use self::table::PanelSettings;
 use self::table::{KEYS, Key};
 use super::{
-    profile,
+    plan, profile,
     refusal::{Outcome, Refusal},
 };
 use crate::{
@@ -125,7 +125,7 @@ fn row(ctx: &Ctx, key: &Key, value: &Value) -> Result<SettingRow> {
 ///
 /// Shape: one group, or all → `{group: {name: value}}`. Errors: `Forbidden`; an unknown group shows nothing.
 /// Source: specs/panel.md §4.1.
-pub async fn show(ctx: &Ctx, group: Option<&str>) -> Result<Map<String, Value>> {
+pub fn show(ctx: &Ctx, group: Option<&str>) -> Result<Map<String, Value>> {
     ctx.require("panel.config")?;
     let settings = ctx.app.live().panel();
     let groups = table::groups().into_iter().filter(|known| group.is_none_or(|group| group == *known));
@@ -163,6 +163,9 @@ pub async fn save(ctx: &Ctx, given: &Map<String, Value>) -> Outcome<()> {
     }
     tx.commit().await?;
     ctx.app.live().refresh(&ctx.app).await?;
+    if names.split(' ').any(|name| name == "reset_traffic_method") {
+        plan::edit::follow_settings(&ctx).await?;
+    }
     Ok(())
 }
 

@@ -220,7 +220,7 @@ impl Server {
             Opening::Request(request, rest) => Some(Connection::WebSocket(Opened { stream, client, request, rest })),
             Opening::Foreign(_) => {
                 // HTTP is over; what is wrong with the bytes inside must not show in when the connection ends.
-                let discard = async { while matches!(stream.read_u8().await, Ok(_)) {} };
+                let discard = async { while stream.read_u8().await.is_ok() {} };
                 if timeout_at(deadline, discard).await.is_ok() {
                     sleep_until(deadline).await;
                 }

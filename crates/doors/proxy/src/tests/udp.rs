@@ -37,7 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// A client that sends datagrams through the door.
 enum Client {
     Ss(Box<ProxySocket<shadowsocks::net::UdpSocket>>, UdpSocketControlData),
-    Hysteria(hysteria::Client),
+    Hysteria(Box<hysteria::Client>),
     Trojan(Box<dyn Stream>),
     /// VLESS command 2, the head of the reply not read yet.
     Vless(Box<dyn Stream>, bool),
@@ -55,7 +55,7 @@ impl Client {
             return Self::Ss(Box::new(socket), control);
         }
         if world.kind == Kind::Hysteria {
-            return Self::Hysteria(hysteria::Client::of(world, [127, 0, 0, 1], id).await.unwrap());
+            return Self::Hysteria(Box::new(hysteria::Client::of(world, [127, 0, 0, 1], id).await.unwrap()));
         }
         let mut stream = world.carrier(world.dial([127, 0, 0, 1]).await).await;
         let command = match (world.kind, is_xudp) {

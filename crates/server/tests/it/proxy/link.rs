@@ -20,7 +20,7 @@ pub(crate) async fn read(link: &str) -> Result<Server> {
     match scheme {
         "ss" => shadowsocks(rest),
         "trojan" | "vless" => tls(scheme, rest).await,
-        "hysteria2" => hysteria(rest).await,
+        "hysteria2" => hysteria(rest),
         other => bail!("unknown scheme {other}"),
     }
 }
@@ -71,7 +71,7 @@ async fn tls(scheme: &str, rest: &str) -> Result<Server> {
     Ok(Server { host, port, protocol })
 }
 
-async fn hysteria(rest: &str) -> Result<Server> {
+fn hysteria(rest: &str) -> Result<Server> {
     let (address, query) = rest.split_once('?').context("no parameters")?;
     let (user, address) = address.rsplit_once('@').context("no @")?;
     let (host, port) = host_port(address)?;

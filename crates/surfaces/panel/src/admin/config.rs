@@ -11,7 +11,7 @@ use crate::{
 /// Shows the settings: the seed's five flat keys, and all by group; `key`: one group; `reveal=1`: the credential of nodes in clear.
 pub(super) async fn fetch(call: &Call) -> Outcome {
     let group = call.input.text("key");
-    let mut shown = setting::show(&call.ctx, group.as_deref()).await?;
+    let mut shown = setting::show(&call.ctx, group.as_deref())?;
     if call.input.flag("reveal")?.unwrap_or(false) {
         let token = setting::reveal_server_token(&call.ctx).await?;
         if let Some(server) = shown.get_mut("server").and_then(Value::as_object_mut) {

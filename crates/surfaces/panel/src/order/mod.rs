@@ -1,7 +1,7 @@
 //! Orders and coupons of users (specs/panel.md §2.5).
 
 mod checkout;
-mod coupon;
+pub(crate) mod coupon;
 mod save;
 pub(crate) mod shown;
 mod view;

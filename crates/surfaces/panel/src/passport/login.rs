@@ -42,7 +42,7 @@ pub(super) fn credentials(input: &Input) -> Result<(String, Secret), Failure> {
 }
 
 /// `local@host.domain`, nothing that mails or pages would read as markup.
-pub(super) fn is_email(text: &str) -> bool {
+pub(crate) fn is_email(text: &str) -> bool {
     let Some((local, domain)) = text.rsplit_once('@') else { return false };
     let is_local = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
     let is_label = |label: &str| {

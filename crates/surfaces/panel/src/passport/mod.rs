@@ -1,7 +1,7 @@
 //! Logins and registrations (specs/panel.md §2.1).
 
 mod entrance;
-mod login;
+pub(crate) mod login;
 mod mail;
 mod register;
 

@@ -183,3 +183,49 @@ async fn staff_write_articles() {
         assert_eq!(post(what, json!({"id": id})).await.failure(), (400, "Article does not exist".to_owned()));
     }
 }
+
+#[tokio::test]
+async fn a_state_file_writes_what_the_panel_tells() {
+    use gatehouse_domain::apply::{self, Applied, Change, Mode, StateFile};
+
+    let surface = surface().await;
+    surface.user("user@example.com").await;
+    let token = surface.login("user@example.com").await;
+    let operator = surface.test.operator();
+    let apply = async |panel: Value| {
+        let file: StateFile = serde_json::from_value(json!({"panel": panel})).unwrap();
+        match apply::apply(&operator, &file, Mode::Write).await.unwrap() {
+            Applied::Done(items) => Ok(items.into_iter().map(|item| item.change).collect::<Vec<_>>()),
+            Applied::Refused(problems) => Err(problems),
+        }
+    };
+    let full = json!({
+        "notice": [{"key": "n", "title": "Hello", "content": "all", "tags": ["a"]}],
+        "knowledge": [{"key": "k", "category": "FAQ", "title": "Why", "body": "Because"}],
+        "gift_template": [{"key": "g", "rewards": {"balance": 100}, "limits": {"max_use_per_user": 1}}],
+        "module": {"real_name_verification": {"enabled": false, "config": {"min_age": 18}}},
+    });
+    let created = [Change::Created, Change::Created, Change::Created, Change::Updated];
+    assert_eq!(apply(full.clone()).await.unwrap(), created);
+    assert_eq!(apply(full).await.unwrap(), [Change::Unchanged; 4]);
+    surface.test.app.live().refresh(&surface.test.app).await.unwrap();
+    assert_eq!(surface.get(&token, "v1/user/notice/fetch").await.json()["data"][0]["title"], "Hello");
+    assert_eq!(surface.get(&token, "v1/user/knowledge/fetch").await.data()["FAQ"][0]["body"], "Because");
+    assert_eq!(surface.get(&token, "v1/user/real-name-verification/status").await.status, 404);
+    let changed = json!({"notice": [{"key": "n", "title": "Bye"}], "knowledge": [{"key": "k", "state": "absent"}],
+        "gift_template": [{"key": "g", "state": "absent"}]});
+    assert_eq!(apply(changed).await.unwrap(), [Change::Updated, Change::Removed, Change::Removed]);
+    assert_eq!(surface.get(&token, "v1/user/notice/fetch").await.json()["data"][0]["content"], "all");
+    for wrong in [
+        json!({"notice": [{"key": "x"}]}),
+        json!({"notice": [{"key": "n"}, {"key": "n"}]}),
+        json!({"knowledge": [{"key": "", "category": "c", "title": "t", "body": "b"}]}),
+        json!({"gift_template": [{"key": "x", "rewards": {"balance": -1}}]}),
+        json!({"gift_template": [{"key": "x", "type": 2, "rewards": {"plan": "none", "plan_validity_days": 1}}]}),
+        json!({"module": {"no_such": {}}}),
+        json!({"module": {"real_name_verification": {"config": {"no_such": 1}}}}),
+        json!({"module": {"real_name_verification": {"config": {"min_age": "old"}}}}),
+    ] {
+        assert!(apply(wrong.clone()).await.is_err(), "{wrong}");
+    }
+}

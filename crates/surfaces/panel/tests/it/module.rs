@@ -525,3 +525,23 @@ async fn answered_tickets_close_after_a_day_of_silence() {
     surface.test.run_due_periodic().await.unwrap();
     assert_eq!(status().await, 1);
 }
+
+#[tokio::test]
+async fn whoever_is_not_verified_orders_nothing_where_that_is_enforced() {
+    let surface = surface().await;
+    let user = surface.user("user@example.com").await;
+    let token = surface.login("user@example.com").await;
+    let admin = surface.admin().await;
+    subscribed(&surface, user).await;
+    let order = async || {
+        let body = json!({"plan_id": 901, "period": "month_price"});
+        surface.post(&token, "v1/user/order/save", body).await.failure().1
+    };
+    let needed = "Please complete the real-name verification first";
+    assert_ne!(order().await, needed);
+    configure(&surface, &admin, "real_name_verification", json!({"enforce": 1, "auto_approve": 1})).await;
+    assert_eq!(surface.get(&token, STATUS).await.data()["required"], true);
+    assert_eq!(order().await, needed);
+    surface.post(&token, SUBMIT, identity(NUMBER)).await.data();
+    assert_ne!(order().await, needed);
+}

@@ -1,5 +1,6 @@
 //! Plans and orders: what is sold, for how much, and what opening gives.
 
+use gatehouse_domain::apply::{self, Applied, Change, Mode, StateFile};
 use serde_json::{Value, json};
 
 use crate::shop::shop;
@@ -123,4 +124,58 @@ async fn a_cancelled_order_gives_back_balance_and_coupon() {
     assert_eq!(shop.order(&token, &trade_no).await["status"], 2);
     assert_eq!((shop.balance(&token).await, check().await.data()["limit_use"].clone()), (700, json!(1)));
     shop.adds_up().await;
+}
+
+#[tokio::test]
+async fn what_a_crash_left_half_done_is_done_a_minute_later() {
+    let shop = shop().await;
+    let plan = shop.plan(json!({})).await;
+    let token = shop.buyer("user@example.com", 1_000).await;
+    let trade_no = shop.save(&token, plan, "monthly").await.data();
+    // As if the process had died between paying and opening.
+    shop.surface.test.execute("UPDATE panel_order SET status = 1 WHERE status = 0").await.unwrap();
+    shop.minute().await;
+    assert_eq!(shop.order(&token, &trade_no).await["status"], 3);
+    let subscription = shop.subscription(&token).await;
+    assert_eq!((&subscription["plan_id"], shop.balance(&token).await), (&json!(plan), 0));
+    shop.minute().await;
+    assert_eq!(shop.subscription(&token).await["expired_at"], subscription["expired_at"]);
+    shop.adds_up().await;
+}
+
+#[tokio::test]
+async fn a_state_file_makes_plans_and_coupons_and_removes_them() {
+    let shop = shop().await;
+    let file = |price: &str| {
+        json!({
+            "plan": [{"key": "basic", "name": "Basic", "transfer_gib": 50, "prices": {"monthly": price, "onetime": 0}}],
+            "panel": {"coupon": [{"code": "HALF", "percent": 50, "plans": ["basic"], "uses": 3}]},
+        })
+    };
+    let apply = async |file: Value| {
+        let file: StateFile = serde_json::from_value(file).unwrap();
+        match apply::apply(&shop.surface.test.operator(), &file, Mode::Write).await.unwrap() {
+            Applied::Done(items) => items.iter().map(|item| item.change).collect::<Vec<_>>(),
+            Applied::Refused(problems) => panic!("{problems:?}"),
+        }
+    };
+    assert_eq!(apply(file("9.90")).await, [Change::Created, Change::Created]);
+    assert_eq!(apply(file("9.90")).await, [Change::Unchanged, Change::Unchanged]);
+    let listed = shop.surface.get("", "v1/guest/plan/fetch").await.data();
+    assert_eq!((&listed[0]["month_price"], &listed[0]["onetime_price"]), (&json!(990), &json!(0)));
+    let token = shop.buyer("user@example.com", 0).await;
+    let plan = listed[0]["id"].as_i64().unwrap();
+    let check = json!({"code": "HALF", "plan_id": plan});
+    assert_eq!(shop.surface.post(&token, "v1/user/coupon/check", check).await.data()["limit_use"], 3);
+    shop.buy(&token, plan, "onetime").await;
+    assert_eq!(shop.subscription(&token).await["transfer_enable"], 50_i64 << 30);
+    assert_eq!(apply(file("8.80")).await, [Change::Updated, Change::Unchanged]);
+    let gone = json!({"panel": {"coupon": [{"code": "HALF", "state": "absent"}]}});
+    assert_eq!(apply(gone).await, [Change::Removed]);
+    let check = json!({"code": "HALF"});
+    for _ in 0..20 {
+        let answer = shop.surface.post(&token, "v1/user/coupon/check", check.clone()).await;
+        assert_eq!(answer.failure(), (400, "Invalid coupon".to_owned()));
+    }
+    assert_eq!(shop.surface.post(&token, "v1/user/coupon/check", check).await.status, 429);
 }

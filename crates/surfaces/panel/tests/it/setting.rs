@@ -87,3 +87,46 @@ async fn a_state_file_writes_the_settings_that_differ_and_says_what_is_wrong() {
         assert!(matches!(apply(wrong.clone()).await, Applied::Refused(_)), "{wrong}");
     }
 }
+
+#[tokio::test]
+async fn a_state_file_says_what_the_panel_keeps_with_a_pass() {
+    let surface = surface().await;
+    let plan = "INSERT INTO plan (key, name, tags, transfer_gib, speed_limit, is_shown, is_sold, is_renewable, created_at, updated_at) \
+                VALUES ('gold', 'Gold', '[]', 2, 50, 1, 1, 1, 0, 0)";
+    surface.test.execute(plan).await.unwrap();
+    let apply = async |proxy: Value| {
+        let account = json!({"login": "guest@example.com", "email": "guest@example.com", "proxy": proxy});
+        let file = json!({"account": [{"login": "host@example.com", "proxy": {}}, account]});
+        let file: StateFile = serde_json::from_value(file).unwrap();
+        apply::apply(&surface.test.operator(), &file, Mode::Write).await.unwrap()
+    };
+    let changed = async |proxy| match apply(proxy).await {
+        Applied::Done(items) => items.iter().find(|item| item.kind == "account.proxy").unwrap().change,
+        Applied::Refused(problems) => panic!("{problems:?}"),
+    };
+    let proxy = json!({
+        "plan": "gold", "inviter": "host@example.com", "discount": 10, "commission_rate": 20, "remind_traffic": false,
+        "remark": "a note", "device_limit": 3
+    });
+    assert_eq!(changed(proxy.clone()).await, Change::Updated);
+    assert_eq!(changed(proxy).await, Change::Unchanged);
+    let admin = surface.admin().await;
+    let filter = json!({"filter": [{"id": "email", "value": "eq:guest@example.com"}]});
+    let user = surface.post(&admin, "v2/{sp}/user/fetch", filter).await.json()["data"][0].clone();
+    let facts = [("discount", 10), ("commission_rate", 20), ("speed_limit", 50), ("device_limit", 3)];
+    for (name, value) in facts {
+        assert_eq!(user[name], value, "{name}");
+    }
+    assert_eq!((&user["plan"]["name"], &user["remarks"]), (&json!("Gold"), &json!("a note")));
+    assert_eq!((&user["remind_traffic"], &user["transfer_enable"]), (&json!(false), &json!(2_i64 << 30)));
+    assert!(user["invite_user_id"].is_i64());
+    let wrong = [
+        json!({"plan": "no-such"}),
+        json!({"discount": 101}),
+        json!({"inviter": "guest@example.com"}),
+        json!({"commission_type": 3}),
+    ];
+    for wrong in wrong {
+        assert!(matches!(apply(wrong.clone()).await, Applied::Refused(_)), "{wrong}");
+    }
+}

@@ -110,11 +110,10 @@ pub(crate) fn datagrams(session: u32, packet: u16, from: &str, payload: &[u8], m
     put_varint(from.len(), &mut head);
     head.put_slice(from.as_bytes());
     let room = most.saturating_sub(HEAD + head.len());
-    let Some(count) =
-        payload.len().max(1).checked_div(room).map(|whole| whole + usize::from(payload.len().max(1) % room > 0))
-    else {
+    if room == 0 {
         return Vec::new();
-    };
+    }
+    let count = payload.len().max(1).div_ceil(room);
     let Ok(count) = u8::try_from(count) else { return Vec::new() };
     let part = |fragment: u8| {
         let start = usize::from(fragment) * room;
@@ -135,18 +134,18 @@ pub(crate) fn datagrams(session: u32, packet: u16, from: &str, payload: &[u8], m
 #[derive(Debug)]
 pub(crate) struct Parts {
     packet: u16,
-    parts: Vec<Option<Bytes>>,
+    pieces: Vec<Option<Bytes>>,
     bytes: usize,
 }
 
 impl Parts {
     pub(crate) fn new(first: &Datagram) -> Self {
-        Self { packet: first.packet, parts: vec![None; usize::from(first.count)], bytes: 0 }
+        Self { packet: first.packet, pieces: vec![None; usize::from(first.count)], bytes: 0 }
     }
 
     /// Whether a datagram is of this packet.
     pub(crate) fn is_of(&self, datagram: &Datagram) -> bool {
-        self.packet == datagram.packet && self.parts.len() == usize::from(datagram.count)
+        self.packet == datagram.packet && self.pieces.len() == usize::from(datagram.count)
     }
 
     /// Bytes held.
@@ -156,7 +155,7 @@ impl Parts {
 
     /// Takes a part; gives the payload once it is whole. `Err`: it would be too long for a datagram.
     pub(crate) fn take(&mut self, fragment: u8, payload: Bytes) -> Result<Option<Vec<u8>>, Malformed> {
-        let Some(slot) = self.parts.get_mut(usize::from(fragment)) else { return Err(Malformed) };
+        let Some(slot) = self.pieces.get_mut(usize::from(fragment)) else { return Err(Malformed) };
         if slot.is_none() {
             self.bytes += payload.len();
             *slot = Some(payload);
@@ -164,10 +163,10 @@ impl Parts {
         if self.bytes > MAX_PAYLOAD {
             return Err(Malformed);
         }
-        if self.parts.iter().any(Option::is_none) {
+        if self.pieces.iter().any(Option::is_none) {
             return Ok(None);
         }
-        Ok(Some(self.parts.iter().flatten().flat_map(|part| part.iter().copied()).collect()))
+        Ok(Some(self.pieces.iter().flatten().flat_map(|part| part.iter().copied()).collect()))
     }
 }
 

@@ -9,22 +9,34 @@ use gatehouse_domain::panel::{
 };
 use gatehouse_model::{Millis, PanelCouponId, PlanId};
 
-use super::plan::{optional, texts};
+use super::{
+    list::Asked,
+    plan::{optional, texts},
+};
 use crate::{
     answer::{Answer, Failure, Outcome},
     csv,
     endpoint::{Call, Endpoint, For, endpoint},
     input::{Input, as_integer, wrong},
+    order::coupon::shown,
 };
 
 const STAFF: For = For::Staff("panel.coupon");
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
+    endpoint!(Both "v2/{sp}/coupon/fetch", STAFF, fetch),
     endpoint!(Post "v2/{sp}/coupon/generate", STAFF, generate),
     endpoint!(Post "v2/{sp}/coupon/update", STAFF, update),
     endpoint!(Post "v2/{sp}/coupon/show", STAFF, show),
     endpoint!(Post "v2/{sp}/coupon/drop", STAFF, remove),
 ];
+
+/// Lists coupons.
+async fn fetch(call: &Call) -> Outcome {
+    let asked = Asked::read(&call.input, edit::FIELDS)?;
+    let (total, coupons) = edit::list(&call.ctx, &asked.listing).await?;
+    Ok(asked.page(total, coupons.iter().map(shown).collect()))
+}
 
 /// Makes a coupon, with `id` changes one, with `generate_count` makes many and answers a file of them.
 async fn generate(call: &Call) -> Outcome {

@@ -8,6 +8,7 @@ use gatehouse_domain::panel::{
 use gatehouse_model::{Money, PlanId};
 use serde_json::{Value, json};
 
+use super::list::Asked;
 use crate::{
     answer::{Answer, Failure, Outcome},
     endpoint::{Call, Endpoint, For, endpoint},
@@ -18,12 +19,29 @@ use crate::{
 const STAFF: For = For::Staff("panel.order");
 
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
+    endpoint!(Both "v2/{sp}/order/fetch", STAFF, fetch),
     endpoint!(Both "v2/{sp}/order/detail", STAFF, detail),
     endpoint!(Post "v2/{sp}/order/assign", STAFF, assign),
     endpoint!(Post "v2/{sp}/order/paid", STAFF, paid),
     endpoint!(Post "v2/{sp}/order/cancel", STAFF, cancel),
     endpoint!(Post "v2/{sp}/order/update", STAFF, update),
 ];
+
+/// Lists orders with their plans and buyers.
+async fn fetch(call: &Call) -> Outcome {
+    let asked = Asked::read(&call.input, staff::FIELDS)?;
+    let (total, orders) = staff::list(&call.ctx, &asked.listing).await?;
+    let plans = plan::list(&call.ctx).await?;
+    let shown = orders.iter().map(|listed| {
+        let mut shown = with_plan(call, &listed.row, &plans);
+        if let Some(object) = shown.as_object_mut() {
+            object.insert("email".to_owned(), json!(listed.email));
+            object.insert("user".to_owned(), json!({"id": listed.row.account_id, "email": listed.email}));
+        }
+        shown
+    });
+    Ok(asked.page(total, shown.collect()))
+}
 
 /// Shows an order with its plan and people. Shape: `id` or `trade_no`.
 async fn detail(call: &Call) -> Outcome {
