@@ -194,28 +194,36 @@ impl State {
             let users = user::all(app).await?;
             let found: BTreeSet<AccountId> = users.iter().map(|user| user.account_id).collect();
             let gone: Vec<_> = self.members.keys().filter(|id| !found.contains(id)).copied().collect();
-            gone.into_iter().for_each(|id| self.put(id, None));
-            users.iter().for_each(|user| self.put(user.account_id, Member::of(user)));
+            for id in gone {
+                self.put(id, None);
+            }
+            for user in &users {
+                self.put(user.account_id, Member::of(user).as_ref());
+            }
         } else if !some.is_empty() {
             let ids: Vec<AccountId> = some.iter().copied().collect();
             let users = user::some(app, &ids).await?;
             let found: BTreeSet<AccountId> = users.iter().map(|user| user.account_id).collect();
-            some.difference(&found).for_each(|id| self.put(*id, None));
-            users.iter().for_each(|user| self.put(user.account_id, Member::of(user)));
+            for id in some.difference(&found) {
+                self.put(*id, None);
+            }
+            for user in &users {
+                self.put(user.account_id, Member::of(user).as_ref());
+            }
         }
         Ok(())
     }
 
-    fn put(&mut self, id: AccountId, member: Option<Member>) {
-        let old = match &member {
+    fn put(&mut self, id: AccountId, member: Option<&Member>) {
+        let old = match member {
             Some(member) => self.members.insert(id, member.clone()),
             None => self.members.remove(&id),
         };
-        if old == member {
+        if old.as_ref() == member {
             return;
         }
         let was = old.as_ref().map(|member| member.group);
-        let is = member.as_ref().map(|member| member.group);
+        let is = member.map(|member| member.group);
         if was != is {
             if let Some(group) = was.and_then(|group| self.groups.get_mut(&group)) {
                 group.remove(&id);

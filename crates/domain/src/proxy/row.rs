@@ -50,8 +50,8 @@ pub(crate) async fn load_nodes(app: &App) -> Result<Vec<Arc<Node>>> {
     for row in rows::list(&mut app.db().read()).await? {
         let (id, used) = (row.id, usage.get(&row.id).copied().unwrap_or(0));
         let own = |id: &NodeRouteId| rules.get(id).cloned();
-        let routes = routes.get(&id).into_iter().flatten().filter_map(own).collect();
-        match read(app, row, groups.remove(&id).unwrap_or_default(), routes, used, bound.get(&id).copied()) {
+        let routes: Vec<NodeRouteRow> = routes.get(&id).into_iter().flatten().filter_map(own).collect();
+        match read(app, row, groups.remove(&id).unwrap_or_default(), &routes, used, bound.get(&id).copied()) {
             Ok(node) => nodes.push(Arc::new(node)),
             Err(error) => {
                 tracing::error!(event = "node.unreadable", node = id.0, error = error.chain(), "node {id} is left out");
@@ -65,7 +65,7 @@ fn read(
     app: &App,
     row: NodeRow,
     group_ids: BTreeSet<NodeGroupId>,
-    routes: Vec<NodeRouteRow>,
+    routes: &[NodeRouteRow],
     used: i64,
     bound_port: Option<u16>,
 ) -> Result<Node> {
@@ -131,7 +131,7 @@ fn door_cipher(settings: &Settings) -> Option<SsCipher> {
 }
 
 /// A node's settings in full, as far as they can be read.
-fn sheet(app: &App, row: &NodeRow, kind: NodeKind, routes: Vec<NodeRouteRow>) -> Result<Sheet> {
+fn sheet(app: &App, row: &NodeRow, kind: NodeKind, routes: &[NodeRouteRow]) -> Result<Sheet> {
     let value: Value = serde_json::from_str(&row.settings).map_err(Error::internal)?;
     let settings = Settings::parse(kind, &value).map_err(|faults| embedded::refuse(&faults))?;
     let (private, cert_config) = secrets(app, row)?;

@@ -126,12 +126,11 @@ pub async fn reset_traffic(ctx: &Ctx, ids: &[NodeId]) -> Result<()> {
 pub async fn token(ctx: &Ctx, id: NodeId) -> Result<Secret> {
     let (ctx, mut tx) = begin(ctx).await?;
     let row = find(&mut tx, id).await?;
-    let token = match &row.token_sealed {
-        Some(sealed) => ctx.app.keys().open_text(node_token_place(&row.seal_ref), sealed)?,
-        None => {
-            tx.touch(Aspect::Node, Some(id.0));
-            draft::renew_token(&ctx, &mut tx, id, &row.seal_ref).await?
-        }
+    let token = if let Some(sealed) = &row.token_sealed {
+        ctx.app.keys().open_text(node_token_place(&row.seal_ref), sealed)?
+    } else {
+        tx.touch(Aspect::Node, Some(id.0));
+        draft::renew_token(&ctx, &mut tx, id, &row.seal_ref).await?
     };
     audit::changed(&mut tx, &ctx, "node.token.reveal", Object::new("node", id.0, &row.name)).await?;
     finish(&ctx, tx).await?;
