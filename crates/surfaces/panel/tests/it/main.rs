@@ -25,9 +25,9 @@ mod payment;
 mod people;
 #[cfg(test)]
 mod people;
-mod race;
 #[cfg(test)]
 mod profile;
+mod race;
 #[cfg(test)]
 mod race;
 #[cfg(test)]
