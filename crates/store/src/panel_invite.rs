@@ -73,7 +73,10 @@ pub async fn list_unused(q: &mut impl Query, account: AccountId) -> Result<Vec<I
 /// How many unused codes an account has.
 pub async fn count_unused(q: &mut impl Query, account: AccountId) -> Result<i64> {
     let row: Option<(i64,)> = q
-        .one(sql!("SELECT COUNT(*) FROM panel_invite_code WHERE account_id = $1 AND NOT is_used"), args![account])
+        .one(
+            sql!("SELECT COUNT(*) AS count FROM panel_invite_code WHERE account_id = $1 AND NOT is_used"),
+            args![account],
+        )
         .await?;
     Ok(row.map_or(0, |(count,)| count))
 }
@@ -91,7 +94,10 @@ pub async fn set_inviter(tx: &mut Tx, account: AccountId, inviter: Option<Accoun
 /// How many users somebody invited; IPv6 shadows do not count.
 pub async fn count_invited(q: &mut impl Query, inviter: AccountId) -> Result<i64> {
     let row: Option<(i64,)> = q
-        .one(sql!("SELECT COUNT(*) FROM proxy_pass WHERE inviter_id = $1 AND main_account_id IS NULL"), args![inviter])
+        .one(
+            sql!("SELECT COUNT(*) AS count FROM proxy_pass WHERE inviter_id = $1 AND main_account_id IS NULL"),
+            args![inviter],
+        )
         .await?;
     Ok(row.map_or(0, |(count,)| count))
 }
@@ -153,7 +159,10 @@ pub async fn list_commissions(
         )
         .await?;
     let total: Option<(i64,)> = q
-        .one(sql!("SELECT COUNT(*) FROM panel_commission WHERE inviter_id = $1 AND amount > 0"), args![inviter])
+        .one(
+            sql!("SELECT COUNT(*) AS count FROM panel_commission WHERE inviter_id = $1 AND amount > 0"),
+            args![inviter],
+        )
         .await?;
     Ok((rows, total.map_or(0, |(count,)| count)))
 }

@@ -122,7 +122,7 @@ pub async fn list(q: &mut impl Query, listing: &Listing, currency: &str, at: Mil
 /// How many users fulfil all conditions.
 pub async fn count(q: &mut impl Query, conditions: &[Condition], currency: &str, at: Millis) -> Result<i64> {
     let row: Option<(i64,)> = if conditions.is_empty() {
-        q.one(sql!("SELECT COUNT(*) FROM proxy_pass"), args![]).await?
+        q.one(sql!("SELECT COUNT(*) AS count FROM proxy_pass"), args![]).await?
     } else {
         let mut args: Args = args![currency, at];
         let filter = filter::conditions(conditions, &mut args);
