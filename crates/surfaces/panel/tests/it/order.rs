@@ -119,7 +119,7 @@ async fn a_cancelled_order_gives_back_balance_and_coupon() {
     assert_eq!(check().await.data()["limit_use"], 1);
     // Unpaid for two hours is as good as cancelled.
     let trade_no = save().await;
-    shop.surface.test.advance(std::time::Duration::from_secs(7_200));
+    shop.surface.test.advance(std::time::Duration::from_hours(2));
     shop.minute().await;
     assert_eq!(shop.order(&token, &trade_no).await["status"], 2);
     assert_eq!((shop.balance(&token).await, check().await.data()["limit_use"].clone()), (700, json!(1)));
