@@ -56,7 +56,10 @@ async fn check(call: &Call) -> Outcome {
     let mut info = shown(call, &card);
     if let Some(plan) = card.plan.clone().filter(|_| card.template.kind == 2) {
         // How many hold it is nobody's business here.
-        info["plan_info"] = resource(call, &Listed { plan, holders: 0, active: 0 });
+        let plan = resource(call, &Listed { plan, holders: 0, active: 0 });
+        if let Some(object) = info.as_object_mut() {
+            object.insert("plan_info".to_owned(), plan);
+        }
     }
     Ok(Answer::Data(json!({
         "code_info": info,

@@ -31,8 +31,8 @@ pub(super) async fn status(call: &Call) -> Outcome {
         "reviewed_at": row.and_then(|row| row.reviewed_at).map(seconds),
         "required": status.is_required,
     });
-    if let Some(notice) = status.notice {
-        shown["notice"] = json!(notice);
+    if let (Some(notice), Some(object)) = (status.notice, shown.as_object_mut()) {
+        object.insert("notice".to_owned(), json!(notice));
     }
     Ok(Answer::Data(shown))
 }

@@ -24,7 +24,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
 ];
 
 /// A ticket of the wire.
-pub(crate) fn shown(ticket: &TicketRow, messages: Value) -> Value {
+pub(crate) fn shown(ticket: &TicketRow, messages: &Value) -> Value {
     json!({
         "id": ticket.id,
         "level": ticket.level,
@@ -58,11 +58,11 @@ async fn fetch(call: &Call) -> Outcome {
     let who = call.who()?;
     let Some(id) = call.input.value("id") else {
         let tickets = ticket::list_own(who).await?;
-        return Ok(Answer::Data(tickets.iter().map(|ticket| shown(ticket, Value::Null)).collect()));
+        return Ok(Answer::Data(tickets.iter().map(|ticket| shown(ticket, &Value::Null)).collect()));
     };
     let id = as_integer(id).ok_or(Refusal::rule("Ticket does not exist"))?;
     let (ticket, thread) = ticket::find_own(who, PanelTicketId(id)).await?;
-    Ok(Answer::Data(shown(&ticket, messages(&thread, |author| author == who.account))))
+    Ok(Answer::Data(shown(&ticket, &messages(&thread, |author| author == who.account))))
 }
 
 /// Opens a ticket. Shape: `subject`, `level`, `message`.

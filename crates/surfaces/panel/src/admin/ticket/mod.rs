@@ -24,9 +24,11 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
 ];
 
 /// A ticket with its user.
-fn shown(ticket: &TicketRow, messages: Value) -> Value {
+fn shown(ticket: &TicketRow, messages: &Value) -> Value {
     let mut shown = ticket_shown(ticket, messages);
-    shown["user"] = json!({"id": ticket.account_id, "email": ticket.email});
+    if let Some(object) = shown.as_object_mut() {
+        object.insert("user".to_owned(), json!({"id": ticket.account_id, "email": ticket.email}));
+    }
     shown
 }
 
@@ -38,7 +40,7 @@ async fn fetch(call: &Call) -> Outcome {
         let id = as_integer(id).ok_or(Refusal::rule("Ticket does not exist"))?;
         let (ticket, thread) = ticket::find(&call.ctx, PanelTicketId(id)).await?;
         let owner = ticket.account_id;
-        return Ok(Answer::Data(shown(&ticket, messages(&thread, |author| author != owner))));
+        return Ok(Answer::Data(shown(&ticket, &messages(&thread, |author| author != owner))));
     }
     let asked = Asked::read(&call.input)?;
     let filter = TicketFilter {
@@ -50,7 +52,7 @@ async fn fetch(call: &Call) -> Outcome {
     let page = call.input.page("current", "pageSize", 10, 500);
     let (tickets, total) = ticket::list(&call.ctx, &filter, page).await?;
     let mut body: Map<String, Value> = beside(total, page);
-    body.insert("data".to_owned(), tickets.iter().map(|ticket| shown(ticket, Value::Null)).collect());
+    body.insert("data".to_owned(), tickets.iter().map(|ticket| shown(ticket, &Value::Null)).collect());
     Ok(Answer::Bare(Value::Object(body)))
 }
 
