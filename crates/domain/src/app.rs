@@ -172,7 +172,8 @@ impl App {
         }));
         let first = account::administrator::make_if_new(&app.ctx(Actor::System("first start"), Origin::System)).await?;
         bastion::seed::make_if_new(&app.ctx(Actor::System("first start"), Origin::System)).await?;
-        panel::setting::make_if_new(&app.ctx(Actor::System("first start"), Origin::System)).await?;
+        let ctx = app.ctx(Actor::System("first start"), Origin::System);
+        Box::pin(panel::setting::make_if_new(&ctx)).await?;
         app.live().refresh(&app).await?;
         Ok((app, first))
     }

@@ -175,7 +175,8 @@ impl Live {
                 self.nodes.store(Arc::new(NodeSet { nodes: row::load_nodes(app).await? }));
                 self.node_changes.send_modify(|n| *n += 1);
             } else if aspect == Aspect::Setting.as_str() {
-                self.panel.store(setting::load(app).await?);
+                // Boxed: it is large, and every start and every request of a test holds the future around it.
+                self.panel.store(Box::pin(setting::load(app)).await?);
                 self.modules.store(module::load(app).await?);
             } else if aspect == Aspect::Access.as_str() {
                 self.access_changes.send_modify(|n| *n += 1);

@@ -44,11 +44,16 @@ pub struct TestApp {
 impl TestApp {
     /// Starts one with default settings.
     pub async fn new(engine: Engine) -> Result<Self> {
-        Self::with(engine, Settings::default()).await
+        Box::pin(Self::made(engine, Box::default())).await
     }
 
     /// Starts one with the given settings; passwords are always hashed at minimum cost.
-    pub async fn with(engine: Engine, mut settings: Settings) -> Result<Self> {
+    pub async fn with(engine: Engine, settings: Settings) -> Result<Self> {
+        // Large things that every test's future would hold.
+        Box::pin(Self::made(engine, Box::new(settings))).await
+    }
+
+    async fn made(engine: Engine, mut settings: Box<Settings>) -> Result<Self> {
         settings.login = LoginSettings { argon2_memory: 64, argon2_passes: 1, ..settings.login };
         let dir = tempfile::Builder::new().prefix("gatehouse-test-").tempdir()?;
         settings.recordings.dir.get_or_insert_with(|| dir.path().join("recordings"));
@@ -61,7 +66,7 @@ impl TestApp {
         };
         let now = Arc::new(AtomicI64::new(START.0));
         let url = database_url(dir.path(), database.as_ref());
-        let app = open(&url, dir.path(), settings, Clock::Manual(now.clone())).await?;
+        let app = open(&url, dir.path(), *settings, Clock::Manual(now.clone())).await?;
         Ok(Self { app, now, dir, database })
     }
 

@@ -173,6 +173,7 @@ mod tests {
             is_shown: true,
             sort: None,
             group_ids: [].into(),
+            sheet: std::sync::Arc::default(),
             transfer_cap: None,
             is_capped: false,
             protocol,

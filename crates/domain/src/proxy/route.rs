@@ -215,8 +215,12 @@ mod tests {
             ("port:80", &[], &["example.com"]),
         ] {
             let rules = [rule(word, "block")];
-            hits.iter().for_each(|name| assert_eq!(named(&rules, name, 443), BLOCK, "{word} {name}"));
-            misses.iter().for_each(|name| assert_eq!(named(&rules, name, 443), Verdict::Open, "{word} {name}"));
+            for name in hits {
+                assert_eq!(named(&rules, name, 443), BLOCK, "{word} {name}");
+            }
+            for name in misses {
+                assert_eq!(named(&rules, name, 443), Verdict::Open, "{word} {name}");
+            }
         }
     }
 

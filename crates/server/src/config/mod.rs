@@ -236,9 +236,10 @@ impl Config {
 
     /// What these settings allow that no installation should, for `check-config`.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        let (key, listen) = match self.panel.listen.0.is_empty() {
-            true => ("http.listen", &self.http.listen),
-            false => ("panel.listen", &self.panel.listen),
+        let (key, listen) = if self.panel.listen.0.is_empty() {
+            ("http.listen", &self.http.listen)
+        } else {
+            ("panel.listen", &self.panel.listen)
         };
         let outside = listen.0.iter().find(|address| !address.ip().is_loopback());
         let is_shown = self.panel.enabled && self.settings.panel.debug_code;

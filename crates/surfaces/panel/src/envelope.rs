@@ -42,9 +42,9 @@ impl PanelEnvelope {
 /// Renders what an endpoint came to.
 pub(crate) fn render(outcome: Result<Answer, Failure>, language: Language) -> Response {
     match outcome {
-        Ok(Answer::Data(data)) => json_reply(StatusCode::OK, &success(data, language)),
+        Ok(Answer::Data(data)) => json_reply(StatusCode::OK, &success(&data, language)),
         Ok(Answer::Beside(data, beside)) => {
-            let mut body = success(data, language);
+            let mut body = success(&data, language);
             if let Some(object) = body.as_object_mut() {
                 object.extend(beside);
             }
@@ -61,7 +61,7 @@ pub(crate) fn render(outcome: Result<Answer, Failure>, language: Language) -> Re
     }
 }
 
-fn success(data: Value, language: Language) -> Value {
+fn success(data: &Value, language: Language) -> Value {
     json!({"status": "success", "message": text::of("操作成功", language), "data": data, "error": null})
 }
 

@@ -30,10 +30,9 @@ impl Input {
             BodyKind::Multipart => fill(&mut map, &Fields::from_multipart(headers, body).map_err(|_| Unreadable)?)?,
             BodyKind::Json | BodyKind::Other | BodyKind::Absent => match serde_json::from_slice(body) {
                 Ok(Strict(Value::Object(object))) => map.extend(object),
-                // Lists and single values are no parameters; who reads the body itself finds them there.
-                Ok(_) => {}
                 Err(_) if kind == BodyKind::Json => return Err(Unreadable),
-                Err(_) => {}
+                // Lists and single values are no parameters; who reads the body itself finds them there.
+                Ok(_) | Err(_) => {}
             },
         }
         if map.iter().any(|(name, value)| name.contains('\0') || holds_nul(value)) {
@@ -174,7 +173,7 @@ fn fill(map: &mut Map<String, Value>, fields: &Fields) -> Result<(), Unreadable>
     Ok(())
 }
 
-/// `a[b][]` as `a` and `b`, ``.
+/// `a[b][]` as `a`, `b` and the empty text.
 fn bracketed(name: &str) -> (&str, Vec<&str>) {
     let Some((root, rest)) = name.split_once('[').filter(|(root, _)| !root.is_empty() && name.ends_with(']')) else {
         return (name, Vec::new());

@@ -153,15 +153,15 @@ impl Panel {
         }
         let who = self.who(&call.ctx, &call.headers, &call.input).await?;
         match (endpoint.who, who) {
-            (For::Staff(code), Some(who)) if who.ctx.require(code).is_ok() => self.enter(call, who),
+            (For::Staff(code), Some(who)) if who.ctx.require(code).is_ok() => Self::enter(call, who),
             (For::Staff(_), _) => return Err(Refusal::denied("Unauthorized").into()),
-            (_, Some(who)) => self.enter(call, who),
+            (_, Some(who)) => Self::enter(call, who),
             (_, None) => return Err(Failure::nobody()),
         }
         Ok(())
     }
 
-    fn enter(&self, call: &mut Call, who: Who) {
+    fn enter(call: &mut Call, who: Who) {
         call.ctx = who.ctx.clone();
         call.who = Some(who);
     }

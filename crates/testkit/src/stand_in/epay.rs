@@ -1,4 +1,4 @@
-//! A stand-in of a gateway of the EPay kind: reads the addresses that payers are sent to, and signs notices.
+//! A stand-in of a gateway of the `EPay` kind: reads the addresses that payers are sent to, and signs notices.
 
 use std::collections::BTreeMap;
 

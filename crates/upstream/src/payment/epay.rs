@@ -1,4 +1,4 @@
-//! The payment gateways of the EPay kind: a page to go to, and a notice signed with MD5 (specs/panel.md §3.9 `EPay`).
+//! The payment gateways of the `EPay` kind: a page to go to, and a notice signed with MD5 (specs/panel.md §3.9 `EPay`).
 
 use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 

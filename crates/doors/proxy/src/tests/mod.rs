@@ -207,7 +207,7 @@ fn testing_node(kind: Kind) -> Node {
         is_capped: false,
         protocol,
         bound_port: None,
-        sheet: std::sync::Arc::default(),
+        sheet: Arc::default(),
         routes: Arc::default(),
     }
 }

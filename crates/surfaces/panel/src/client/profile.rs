@@ -48,23 +48,20 @@ async fn fetch(
         filter: filter.as_deref(),
     };
     let mut response = Response::new(Body::empty());
-    match profile::fetch(ctx, token, &wish).await? {
-        Some(document) => {
-            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(document.content_type));
-            for (name, value) in &document.headers {
-                if let Ok(value) = HeaderValue::from_str(value) {
-                    response.headers_mut().insert(HeaderName::from_static(name), value);
-                }
-            }
-            if method != Method::HEAD {
-                *response.body_mut() = Body::from(document.body);
+    if let Some(document) = profile::fetch(ctx, token, &wish).await? {
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(document.content_type));
+        for (name, value) in &document.headers {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                response.headers_mut().insert(HeaderName::from_static(name), value);
             }
         }
+        if method != Method::HEAD {
+            *response.body_mut() = Body::from(document.body);
+        }
+    } else {
         // Nothing that an app could take for a profile: it keeps its last one.
-        None => {
-            *response.status_mut() = StatusCode::FORBIDDEN;
-            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-        }
+        *response.status_mut() = StatusCode::FORBIDDEN;
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     }
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));

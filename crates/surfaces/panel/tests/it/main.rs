@@ -22,12 +22,10 @@ mod passport;
 mod paying;
 #[cfg(test)]
 mod payment;
-mod people;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
 mod profile;
-mod race;
 #[cfg(test)]
 mod race;
 #[cfg(test)]

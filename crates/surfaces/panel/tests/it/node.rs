@@ -337,7 +337,7 @@ async fn a_node_is_not_believed_what_cannot_be() {
         format!(r#"{{"{id}":[1,0],"{id}":[1,0]}}"#),
         format!(r#"{{"{id}":[1,{}]}}"#, (1_i64 << 40) + 1),
         format!(r#"{{"{id}":[1,2,3]}}"#),
-        r#"[[1,2]]"#.to_owned(),
+        "[[1,2]]".to_owned(),
         "nonsense".to_owned(),
     ] {
         let answer = surface.uni(&node, "push", None, Some(body.clone())).await;

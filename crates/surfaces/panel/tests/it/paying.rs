@@ -230,14 +230,14 @@ async fn payment_by_hand_waits_longer_and_is_confirmed_by_staff() {
     let methods = shop.surface.get(&token, "v1/user/order/getPaymentMethod").await.data();
     assert_eq!(methods[0]["instructions"], "Pay to account 12345");
     assert_eq!(shop.notify(&path, "trade_status=TRADE_SUCCESS").await, said(422, "verify error"));
-    shop.surface.test.advance(std::time::Duration::from_secs(4 * 3_600));
+    shop.surface.test.advance(std::time::Duration::from_hours(4));
     shop.minute().await;
     assert_eq!(shop.order(&token, &trade_no).await["status"], 0, "hours, not the usual two");
     shop.staff("order/paid", json!({"trade_no": trade_no})).await;
     assert_eq!(shop.balance(&token).await, 1_000);
     let late = shop.top_up(&token, 1_000).await;
     shop.pay_by(&token, &late, method).await.json();
-    shop.surface.test.advance(std::time::Duration::from_secs(6 * 3_600));
+    shop.surface.test.advance(std::time::Duration::from_hours(6));
     shop.minute().await;
     assert_eq!(shop.order(&token, &late).await["status"], 2);
 }

@@ -41,7 +41,7 @@ impl World {
     }
 
     pub(crate) async fn with(settings: Settings) -> Self {
-        let surface = Surface::with(settings).await;
+        let surface = Box::pin(Surface::with(settings)).await;
         let door = Door::default();
         surface.test.app.serve_terminals(Arc::new(door.clone()));
         furnish(&surface).await;

@@ -128,7 +128,7 @@ async fn orders(call: &Call) -> Outcome {
     let sum = |part: fn(&_) -> i64| days.iter().map(part).sum::<i64>();
     let (paid, count) = (sum(|row| row.paid_total), sum(|row| row.paid_count));
     let (commission, commissions) = (sum(|row| row.commission_total), sum(|row| row.commission_count));
-    let edge = |row: Option<&_>| row.map(|row: &gatehouse_domain::panel::stat::Day| day::date(app, row.day));
+    let edge = |row: Option<&_>| row.map(|row: &stat::Day| day::date(app, row.day));
     let summary = json!({
         "start_date": edge(days.first()),
         "end_date": edge(days.last()),
