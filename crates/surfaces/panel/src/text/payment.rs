@@ -4,6 +4,7 @@ use super::{Text, chinese, english};
 
 pub(super) const TEXTS: &[Text] = &[
     english("Payment method does not exist", "支付方式不存在", "支付方式不存在", "Способ оплаты не существует"),
+    english("Payment method is not available", "支付方式不可用", "支付方式不可用", "Способ оплаты недоступен"),
     english(
         "Open orders use this payment method",
         "仍有未完成的订单使用该支付方式",

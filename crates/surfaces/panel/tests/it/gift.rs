@@ -26,7 +26,7 @@ async fn cards(surface: &Surface, staff: &str, template: Value, count: i64, max_
     (id, codes.collect())
 }
 
-fn general(rewards: Value) -> Value {
+fn general(rewards: &Value) -> Value {
     json!({"name": "Welcome", "type": 1, "rewards": rewards})
 }
 
@@ -62,7 +62,7 @@ async fn a_card_is_checked_redeemed_and_noted_once() {
         surface.user("other@example.com").await;
         let (token, other) = (surface.login("user@example.com").await, surface.login("other@example.com").await);
         let staff = surface.staff("staff@example.com", &["panel.giftcard"]).await;
-        let (_, codes) = cards(&surface, &staff, general(json!({"balance": 500})), 2, 1).await;
+        let (_, codes) = cards(&surface, &staff, general(&json!({"balance": 500})), 2, 1).await;
         let code = &codes[0];
         assert!(code.len() == 14 && code.starts_with("GC"), "{code}");
         let checked = surface.post(&token, &format!("{USER}/check"), json!({"code": code})).await.data();
@@ -116,7 +116,7 @@ async fn of_twenty_redemptions_at_once_one_counts() {
             tokens.push(surface.login(&email).await);
         }
         let staff = surface.staff("staff@example.com", &["panel.giftcard"]).await;
-        let (_, codes) = cards(&surface, &staff, general(json!({"balance": 700})), 1, 1).await;
+        let (_, codes) = cards(&surface, &staff, general(&json!({"balance": 700})), 1, 1).await;
         let mut attempts = JoinSet::new();
         for number in 0..20 {
             let (surface, token, code) = (Arc::clone(&surface), tokens[number % 4].clone(), codes[0].clone());
@@ -143,7 +143,7 @@ async fn people_that_invited_each_other_redeem_at_once() {
     }
     let tokens = [surface.login("one@example.com").await, surface.login("two@example.com").await];
     let staff = surface.staff("staff@example.com", &["panel.giftcard"]).await;
-    let (_, codes) = cards(&surface, &staff, general(json!({"balance": 1_000})), 16, 1).await;
+    let (_, codes) = cards(&surface, &staff, general(&json!({"balance": 1_000})), 16, 1).await;
     let mut attempts = JoinSet::new();
     for (number, code) in codes.into_iter().enumerate() {
         let (surface, token) = (Arc::clone(&surface), tokens[number % 2].clone());
@@ -174,7 +174,7 @@ async fn a_card_gives_all_that_it_says() {
     let staff = surface.staff("staff@example.com", &["panel.giftcard"]).await;
     let rewards = json!({"balance": 1_000, "transfer_enable": 5_000, "device_limit": 3, "expire_days": 30, "reset_package": true,
         "invite_reward_rate": 0.1});
-    let (_, codes) = cards(&surface, &staff, general(rewards), 2, 1).await;
+    let (_, codes) = cards(&surface, &staff, general(&rewards), 2, 1).await;
     let unfit = (400, json!("You do not meet the conditions of this gift card"));
     assert_eq!(redeem(&surface, &token, &codes[0]).await, unfit, "without a plan there is nothing to add to");
     let now = surface.test.app.now().0;
@@ -258,7 +258,7 @@ async fn conditions_and_limits_count() {
     let unfit = (400, json!("You do not meet the conditions of this gift card"));
     let often = (400, json!("You have reached the limit of this gift card"));
     for conditions in [json!({"require_invite": true}), json!({"paid_user_only": 1}), json!({"allowed_plans": [901]})] {
-        let mut template = general(json!({"balance": 1}));
+        let mut template = general(&json!({"balance": 1}));
         template["conditions"] = conditions.clone();
         let (_, codes) = cards(&surface, &staff, template, 1, 1).await;
         assert_eq!(redeem(&surface, &token, &codes[0]).await, unfit, "{conditions}");
@@ -269,7 +269,7 @@ async fn conditions_and_limits_count() {
             assert_eq!(redeem(&surface, &token, &codes[0]).await.0, 200);
         }
     }
-    let mut template = general(json!({"balance": 1}));
+    let mut template = general(&json!({"balance": 1}));
     template["limits"] = json!({"max_use_per_user": 2, "cooldown_hours": 1});
     // A shared card may be used while it is not used up.
     let (_, codes) = cards(&surface, &staff, template, 1, 5).await;
@@ -279,7 +279,7 @@ async fn conditions_and_limits_count() {
     assert_eq!(redeem(&surface, &token, &codes[0]).await.0, 200);
     surface.test.advance(Duration::from_hours(2));
     assert_eq!(redeem(&surface, &token, &codes[0]).await, often);
-    let mut template = general(json!({"balance": 1}));
+    let mut template = general(&json!({"balance": 1}));
     template["conditions"] = json!({"new_user_only": true, "new_user_max_days": 3});
     let (_, codes) = cards(&surface, &staff, template, 2, 1).await;
     assert_eq!(redeem(&surface, &token, &codes[0]).await.0, 200);
@@ -325,11 +325,11 @@ async fn staff_manage_templates_and_codes() {
         ("limits", json!({"cooldown_hours": -1})),
         ("special_config", json!({"festival_bonus": "1.234"})),
     ] {
-        let mut body = general(json!({"balance": 1}));
+        let mut body = general(&json!({"balance": 1}));
         body[field] = value.clone();
         assert_eq!(post("create-template", body).await.status, 422, "{field} {value}");
     }
-    let (id, codes) = cards(&surface, &staff, general(json!({"balance": 1})), 3, 1).await;
+    let (id, codes) = cards(&surface, &staff, general(&json!({"balance": 1})), 3, 1).await;
     for (field, value) in
         [("count", 0), ("count", 10_001), ("max_usage", 0), ("max_usage", 1_001), ("expires_hours", 0)]
     {
