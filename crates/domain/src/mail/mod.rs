@@ -175,6 +175,12 @@ pub(crate) async fn forget(tx: &mut Tx, before: Millis) -> Result<()> {
     Ok(())
 }
 
+/// What became of the latest mails, the newest first: at most `limit`. Errors: `Forbidden`.
+pub async fn log(ctx: &Ctx, limit: i64) -> Result<Vec<rows::MailLogRow>> {
+    ctx.require("panel.config")?;
+    Ok(rows::list_log(&mut ctx.read(), limit).await?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -87,7 +87,7 @@ async fn a_server_that_refuses_for_now_is_asked_again_and_one_that_refuses_for_g
     surface.test.advance(Duration::from_hours(1));
     surface.test.run_due_jobs().await.unwrap();
     assert_eq!(smtp.mails().len(), 1);
-    let log = gatehouse_store::mail::list_log(&mut surface.test.app.db().read(), 10).await.unwrap();
+    let log = gatehouse_domain::mail::log(&surface.test.operator(), 10).await.unwrap();
     let told: Vec<(&str, bool)> = log.iter().map(|row| (row.email.as_str(), row.error.is_some())).collect();
     assert_eq!(told, [("b@example.com", true), ("a@example.com", false), ("a@example.com", true)]);
     assert!(log[0].error.as_deref().unwrap().contains("no such mailbox"));
