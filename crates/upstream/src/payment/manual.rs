@@ -7,7 +7,7 @@ use gatehouse_domain::payment::provider::{Answering, Field, Order, Reversal, Tro
 use gatehouse_domain::payment::{Checkout, Driver, Notice, Provider, ProviderHandle, Report};
 use gatehouse_model::Money;
 
-/// Makes [`ByHand`].
+/// Makes providers that nobody reports for.
 #[derive(Debug, Clone, Copy)]
 pub struct Manual;
 

@@ -1,7 +1,7 @@
 //! Orders: made, paid, applied, cancelled (specs/panel.md §3.1).
 //!
 //! Status goes 0 → 1 → 3 → 4 or 0 → 2, each step one conditional update with its postings in the same transaction, under locks on the
-//! buyer's pass and the order. What a crash leaves open, [`heal`] brings to its end a minute later.
+//! buyer's pass and the order. What a crash leaves open, `heal` brings to its end a minute later.
 
 mod cancel;
 mod open;
