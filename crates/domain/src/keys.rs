@@ -146,6 +146,7 @@ const fn purpose(column: SealedColumn) -> Option<&'static str> {
         | SealedColumn::NasSecret
         | SealedColumn::NasCoaSecret
         | SealedColumn::FieldValue
+        | SealedColumn::PaymentChannel
         | SealedColumn::AuthServer
         | SealedColumn::AccountPassword
         | SealedColumn::StagedPassword => None,
