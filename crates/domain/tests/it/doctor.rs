@@ -54,7 +54,7 @@ async fn a_healthy_installation_raises_no_worry_but_that_nobody_serves() {
         worries(&test.app, Level::Ok).await,
         [
             "database: SQLite, schema up to date",
-            "keys: 4 sealed values open",
+            "keys: 6 sealed values open",
             "audit: 6 links of the chain hold",
             "ledger: every entry, wallet and statement adds up",
             "jobs: 0 open, none late",
@@ -95,7 +95,7 @@ async fn a_lost_key_ring_is_found() {
     assert_eq!(
         worries(&test.again().await.unwrap(), Level::Fail).await,
         [
-            "keys: 4 of 4 sealed values do not open: proxy_pass.uuid 2, proxy_pass.token 2, api_token.secret 1, node.server_key 1",
+            "keys: 6 of 6 sealed values do not open: proxy_pass.uuid 2, proxy_pass.token 2, api_token.secret 1, node.server_key 1, node.token 1, setting panel.server_token",
             "proxy: node 1 (s) cannot be read and serves nobody",
         ]
     );

@@ -53,15 +53,15 @@ both!(everything_is_sealed_anew_and_found_as_before, |engine| async {
     vpn_people::add(&test, "kim", "/").await;
 
     let rotation = keys::rotate(&test.operator(), &mut |_| {}).await?;
-    assert_eq!((rotation.sealed, rotation.unreadable.len(), rotation.kept.len()), (9, 0, 0), "{rotation:?}");
+    assert_eq!((rotation.sealed, rotation.unreadable.len(), rotation.kept.len()), (11, 0, 0), "{rotation:?}");
     let after = test.app.keys().ids();
     assert_eq!((after.len(), after.last()), (before.len() + 1, Some(&rotation.key)));
-    assert_eq!(keys::check(&test.operator()).await?, (9, Vec::new()));
+    assert_eq!(keys::check(&test.operator()).await?, (11, Vec::new()));
     let token = Secret::new("thirtytwocharactersoflettersonly");
     oa::ask(&test.app, Caller::default(), token.expose(), b"ann").await?;
 
     let again = keys::rotate(&test.operator(), &mut |_| {}).await?;
-    assert_eq!((again.sealed, test.app.keys().ids().len()), (9, before.len() + 2));
+    assert_eq!((again.sealed, test.app.keys().ids().len()), (11, before.len() + 2));
     publish::apply(&test.operator()).await?;
     let challenge = vec![7; 16];
     let response = gatehouse_radius_wire::chap::response(1, b"a password", &challenge);

@@ -113,11 +113,11 @@ async fn every_route_refuses_whoever_may_not() {
     /readyz                    shared           200 ready
     /metrics                   shared           404 404 not found
     /console/                  shared           404 404 not found
-    /api/v1/                   shared           404 {"code":404,"msg":"未找到","detail":"未找到。"}
+    /api/v1/                   shared           404 {"status":"fail","message":"Not Found","data":null,"error":null}
     /api/                      shared           404 {"code":404,"msg":"未找到","detail":"未找到。"}
     /cgi-bin/php-cgi/          shared           404 {"code":404,"success":false,"message":"\u8bf7\u6c42\u5730\u5740\u9519\u8bef","readOnlyInfo":null}
     /Api.php                   shared           405 {"code":404,"success":false,"message":"\u8bf7\u6c42\u5730\u5740\u9519\u8bef","readOnlyInfo":null}
-    /                          shared           404 404 not found
+    /                          shared           200 <!doctype html><html><head><meta charset="utf-8"><title>Gatehouse</title></head><body><h1>Gatehouse</h1><p></p><p>Gatehouse</p></body></html>
     /healthz                   metrics          200 ok
     /readyz                    metrics          200 ready
     /metrics                   metrics          200 (metrics)

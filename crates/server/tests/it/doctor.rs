@@ -33,7 +33,7 @@ fn a_lost_key_ring_is_found() {
     std::fs::remove_file(house.path().join("data/key-ring")).unwrap();
     let ended = house.run("doctor --json");
     assert_eq!(ended.code, Some(1));
-    assert!(found(&ended, "keys")[0].starts_with("fail: 3 of 3 sealed values do not open"), "{ended:?}");
+    assert!(found(&ended, "keys")[0].starts_with("fail: 4 of 4 sealed values do not open"), "{ended:?}");
 }
 
 #[test]

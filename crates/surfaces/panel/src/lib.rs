@@ -56,7 +56,9 @@ fn built(app: App, is_own: bool) -> Router {
         .route("/{first}", any(surface::page))
         .route("/{first}/", any(surface::page))
         .route("/{first}/{*rest}", any(surface::page))
+        .route("/api/v1/", any(surface::api))
         .route("/api/v1/{*rest}", any(surface::api))
+        .route("/api/v2/", any(surface::api))
         .route("/api/v2/{*rest}", any(surface::api))
         .with_state(panel);
     gatehouse_kit::frame(routes, envelope, random)

@@ -27,6 +27,23 @@ pub fn random_bytes(seed: u64, length: usize) -> Vec<u8> {
     bytes
 }
 
+/// Listeners on one port of both loopback addresses. A port that was free a moment ago may be somebody else's by now.
+async fn listeners() -> Result<(u16, TcpListener, TcpListener)> {
+    let mut tries = 0;
+    loop {
+        let port = free_port()?;
+        let four = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
+        let six = TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await;
+        tries += 1;
+        match (four, six) {
+            (Ok(four), Ok(six)) => return Ok((port, four, six)),
+            (Err(error), _) if tries >= 20 => return Err(error.into()),
+            (_, Err(error)) if tries >= 20 => return Err(error).context(NO_IPV6),
+            _ => {}
+        }
+    }
+}
+
 /// Answers every HTTP request with the same body and closes, on both loopback addresses, until dropped.
 #[derive(Debug)]
 pub struct Origin {
@@ -39,10 +56,9 @@ pub struct Origin {
 impl Origin {
     /// Starts on a free port.
     pub async fn start(body: Vec<u8>) -> Result<Self> {
-        let (port, body, requests) = (free_port()?, Arc::new(body), Arc::new(AtomicU64::new(0)));
+        let (body, requests) = (Arc::new(body), Arc::new(AtomicU64::new(0)));
         let mut tasks = JoinSet::new();
-        let four = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
-        let six = TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await.context(NO_IPV6)?;
+        let (port, four, six) = listeners().await?;
         for listener in [four, six] {
             tasks.spawn(accept(listener, body.clone(), requests.clone()));
         }

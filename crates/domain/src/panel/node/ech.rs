@@ -82,8 +82,8 @@ mod tests {
     #[test]
     fn a_configuration_has_the_form_of_the_standard() {
         let config = config(7, &[1; 32], b"example.com");
-        assert_eq!(config[..4], [0xfe, 0x0d, 0, 67]);
-        assert_eq!(config.len(), 4 + 67);
+        assert_eq!(config[..4], [0xfe, 0x0d, 0, 66]);
+        assert_eq!(config.len(), 4 + 66);
         assert_eq!(config[4..9], [7, 0, 0x20, 0, 32]);
         assert_eq!(config[41..55], [0, 12, 0, 1, 0, 1, 0, 1, 0, 2, 0, 1, 0, 3]);
         assert_eq!(&config[55..68], b"\0\x0bexample.com");

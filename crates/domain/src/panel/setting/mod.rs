@@ -70,7 +70,15 @@ async fn read(app: &App, q: &mut impl Query) -> Result<PanelSettings> {
     for row in rows::list_with_prefix(q, PREFIX).await? {
         let Some(key) = row.name.strip_prefix(PREFIX).and_then(find) else { continue };
         let value = match (&row.value, &row.value_sealed) {
-            (_, Some(sealed)) => json!(app.keys().open_text(place(&row.seal_ref), sealed)?.expose()),
+            // One that does not open counts as unset, so that the rest of the house goes on; `doctor` names it.
+            (_, Some(sealed)) => match app.keys().open_text(place(&row.seal_ref), sealed) {
+                Ok(text) => json!(text.expose()),
+                Err(error) => {
+                    let (name, why) = (&row.name, error.chain());
+                    tracing::error!(event = "setting.unreadable", name, error = why, "setting {name} cannot be opened");
+                    Value::Null
+                }
+            },
             (Some(text), None) => serde_json::from_str(text).unwrap_or(Value::Null),
             (None, None) => continue,
         };

@@ -58,7 +58,8 @@ async fn every_row_of_the_decision_table_is_answered() {
           1|Demo Shadowsocks|ss|made by gatehouse demo|127.0.0.1|aes-256-gcm
           2|Demo Trojan|trojan|made by gatehouse demo|127.0.0.1|
           3|Demo VLESS|vless|made by gatehouse demo|127.0.0.1|
-          4|Demo Shadowsocks 2022|ss|made by gatehouse demo|127.0.0.1|2022-blake3-aes-256-gcm
+          4|Demo VLESS in WebSocket|vless|made by gatehouse demo|127.0.0.1|
+          5|Demo Shadowsocks 2022|ss|made by gatehouse demo|127.0.0.1|2022-blake3-aes-256-gcm
       D {"StatusCode":200,"StatusString":"系统已收到删除用户：healthy 的请求，已处理"}
     TAKEN
       G {"StatusCode":409,"StatusString":"用户数据已经存在于系统内，但是存在问题，请尝试发起删除用户流程后重新创建（重试）"}
