@@ -113,7 +113,7 @@ async fn every_route_refuses_whoever_may_not() {
     /readyz                    shared           200 ready
     /metrics                   shared           404 404 not found
     /console/                  shared           404 404 not found
-    /api/v1/                   shared           404 {"status":"fail","message":"Not Found","data":null,"error":null}
+    /api/v1/                   shared           404 {"data":null,"error":null,"message":"Not Found","status":"fail"}
     /api/                      shared           404 {"code":404,"msg":"未找到","detail":"未找到。"}
     /cgi-bin/php-cgi/          shared           404 {"code":404,"success":false,"message":"\u8bf7\u6c42\u5730\u5740\u9519\u8bef","readOnlyInfo":null}
     /Api.php                   shared           405 {"code":404,"success":false,"message":"\u8bf7\u6c42\u5730\u5740\u9519\u8bef","readOnlyInfo":null}
