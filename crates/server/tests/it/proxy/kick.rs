@@ -207,7 +207,8 @@ async fn an_account_that_is_enabled_again_is_let_in_again() {
     })
     .await
     .unwrap();
-    world.finish(&[("ann", traffic)]).await;
+    // Each is a megabyte and some; only the one that met the switch can have been cut.
+    world.finish_cut("ann", traffic, 2_000_000).await;
 }
 
 #[tokio::test]

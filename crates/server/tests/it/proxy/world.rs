@@ -201,6 +201,16 @@ impl World {
         assert_eq!(self.carried().await, carried, "the nodes' own counters");
     }
 
+    /// As [`Self::finish`] for one user of whom a download may have been cut in its middle, which tells nobody its bytes: he was charged
+    /// what the others say and at most `cut` more, and the nodes carried just that.
+    pub(crate) async fn finish_cut(mut self, name: &str, told: Traffic, cut: u64) {
+        self.server.take().expect("a running server").stop_beside().await;
+        let charged = self.traffic(name).await;
+        let is_between = |charged: u64, told: u64| (told..=told + cut).contains(&charged);
+        assert!(is_between(charged.up, told.up) && is_between(charged.down, told.down), "{charged:?} for {told:?}");
+        assert_eq!(self.carried().await, charged, "the nodes' own counters");
+    }
+
     /// Raw bytes over all nodes.
     pub(crate) async fn carried(&self) -> Traffic {
         let nodes = self.installation.run_beside(&["node", "list", "--json"]).await.json();
